@@ -1,0 +1,212 @@
+"""The MQTT broker, by paho-mqtt: the only file that imports it, and the program's only second thread.
+
+paho runs its network loop on a thread of its own and fills a mailbox here. `ring` is called on
+that thread, once per filling, and must do no more than wake the main loop, which then calls
+`drain`. A broker that is absent, slow or hostile therefore costs the main loop nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import ssl
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE = 30  # seconds; a broker that vanished is noticed after 45 s at the latest
+BACKOFF = (1, 60)  # seconds between attempts, doubling from the first to the second
+MAX_PAYLOAD = 64 * 1024  # bytes; a batch for 256 cells is about 10 kB
+MAX_WAITING = 4096  # messages in the mailbox; a battery of 256 cells has some 1100 topics
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where the broker is and how to get in. Empty strings mean: not used."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    username: str = ""
+    password: str = ""
+    tls: bool = False
+    tls_ca: str = ""
+    tls_insecure: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Message(NamedTuple):
+    """One publication. `payload` is None where it was too large to keep; `size` always tells."""
+
+    topic: str
+    payload: bytes | None
+    size: int
+    retained: bool
+
+
+class Mailbox:
+    """Messages on their way from paho's thread to the main loop.
+
+    Of several messages on one topic only the newest is kept, unless the topic is a queue: there
+    each message may say something else (a batch names some paths, the next one others).
+    Bounded: when full, the oldest message goes, since the newest is what counts.
+    """
+
+    def __init__(self, is_queue: Callable[[str], bool] = lambda topic: False) -> None:
+        self._is_queue = is_queue
+        self._lock = threading.Lock()
+        self._waiting: dict[object, Message] = {}
+        self._serial = itertools.count()
+        self.dropped = 0
+
+    def put(self, message: Message) -> bool:
+        """Store; tell whether the mailbox was empty before (so somebody must be woken)."""
+        key = (message.topic, next(self._serial)) if self._is_queue(message.topic) else message.topic
+        with self._lock:
+            was_empty = not self._waiting
+            self._waiting.pop(key, None)  # so that the newest also stands last
+            if len(self._waiting) >= MAX_WAITING:
+                del self._waiting[next(iter(self._waiting))]
+                self.dropped += 1
+            self._waiting[key] = message
+        return was_empty
+
+    def drain(self) -> list[Message]:
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        return list(waiting.values())
+
+
+class MqttLink:
+    """One connection that is kept up for ever, with its subscriptions.
+
+    The session is clean: what a broker queued while we were away would arrive as news.
+    `on_state(connected, words)` is called on paho's thread at each transition, never twice for
+    the same one.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        ring: Callable[[], None],
+        will: tuple[str, str] | None = None,
+        is_queue: Callable[[str], bool] = lambda topic: False,
+        on_state: Callable[[bool, str], None] = lambda connected, words: None,
+    ) -> None:
+        self._broker = broker
+        self._ring = ring
+        self._on_state = on_state
+        self._last_words = ""
+        self._topics: list[str] = []
+        self._mailbox = Mailbox(is_queue)
+        self._client = self._make_client(broker, will)
+
+    def _make_client(self, broker: Broker, will: tuple[str, str] | None) -> paho.Client:
+        client = paho.Client(CallbackAPIVersion.VERSION2, clean_session=True)
+        if broker.username:
+            client.username_pw_set(broker.username, broker.password or None)
+        if broker.tls:
+            context = ssl.create_default_context(cafile=broker.tls_ca or None)
+            if broker.tls_insecure:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            client.tls_set_context(context)
+        if will:
+            client.will_set(will[0], will[1], retain=True)
+        client.reconnect_delay_set(*BACKOFF)
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    # --- for the main loop ---------------------------------------------------------------
+
+    @property
+    def dropped(self) -> int:
+        """How many messages the full mailbox has lost since the start."""
+        return self._mailbox.dropped
+
+    def subscribe(self, topics: Iterable[str]) -> None:
+        """Subscribe now and at every later connection."""
+        new = [topic for topic in topics if topic not in self._topics]
+        self._topics += new
+        if new and self._client.is_connected():
+            self._client.subscribe([(topic, 0) for topic in new])
+
+    def unsubscribe(self, topics: Iterable[str]) -> None:
+        """The opposite of `subscribe`; unknown topics are ignored."""
+        gone = [topic for topic in topics if topic in self._topics]
+        self._topics = [topic for topic in self._topics if topic not in gone]
+        if gone and self._client.is_connected():
+            self._client.unsubscribe(gone)
+
+    def publish(self, topic: str, payload: str | bytes, retain: bool = False) -> None:
+        """Hand over to paho, which never blocks. Without a connection it is lost, by intention:
+        what happened while nobody could hear is told afresh after the next connection."""
+        if self._client.is_connected():
+            self._client.publish(topic, payload, qos=0, retain=retain)
+
+    def drain(self) -> list[Message]:
+        return self._mailbox.drain()
+
+    def start(self) -> None:
+        self._client.connect_async(self._broker.host, self._broker.port, keepalive=KEEPALIVE)
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Leave properly: a broker keeps the last will to itself then, so say it before."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    # --- on paho's thread ----------------------------------------------------------------
+
+    def _on_connect(
+        self, client: paho.Client, _user: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
+        if reason.is_failure:
+            self._tell(False, f"broker {self._broker} refuses us: {reason}")
+            return
+        if self._topics:
+            client.subscribe([(topic, 0) for topic in self._topics])
+        self._tell(True, f"connected to broker {self._broker}")
+
+    def _on_connect_fail(self, _client: paho.Client, _user: Any) -> None:
+        self._tell(False, f"broker {self._broker} cannot be reached, will keep trying")
+
+    def _on_disconnect(
+        self, _client: paho.Client, _user: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
+        if reason.is_failure and not self._last_words.startswith(f"broker {self._broker} refuses"):
+            self._tell(False, f"lost broker {self._broker} ({reason}), will keep trying")
+
+    def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
+        size = len(message.payload)
+        payload = message.payload if size <= MAX_PAYLOAD else None
+        if self._mailbox.put(Message(message.topic, payload, size, message.retain)):
+            self._ring()
+
+    def _tell(self, connected: bool, words: str) -> None:
+        """Report a transition once, not at every attempt."""
+        if words != self._last_words:
+            self._last_words = words
+            self._on_state(connected, words)
+
+
+def read_password(file: str) -> str:
+    """The first line of a password file.
+
+    Raises OSError when it cannot be read.
+    """
+    lines = Path(file).read_text(encoding="utf-8").splitlines()
+    return lines[0] if lines else ""
