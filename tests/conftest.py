@@ -1,0 +1,26 @@
+"""The pocket GX for tests: real servers, started afresh and ended with the test."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "docker" / "gx"), str(ROOT / "docker" / "gx" / "velib")]
+
+from pocket import PocketGx  # noqa: E402  it lives in the folder of the line above
+
+
+@pytest.fixture
+def gx() -> Iterator[PocketGx]:
+    """A pocket GX of one's own; stop and kill its parts as you like."""
+    with PocketGx() as pocket:
+        yield pocket
+
+
+@pytest.fixture(scope="module")
+def shared_gx() -> Iterator[PocketGx]:
+    """A pocket GX for all tests of a file; leave it as you found it."""
+    with PocketGx() as pocket:
+        yield pocket
