@@ -70,7 +70,7 @@ all_missing() {
 }
 
 fetch_parts() {
-    packages=$(all_missing package | tr '\n' ' ')
+    packages=$(all_missing package | tr '\n' ' ' | sed 's/ $//')
     [ -n "$packages" ] || return 0
     if ! command -v apt-get >/dev/null; then
         echo "Missing on this system, which has no apt-get to fetch it:"
@@ -94,7 +94,7 @@ fetch_parts() {
         echo
         return 1
     fi >&2
-    echo "Fetching $packages(apt-get)" >&2
+    echo "Fetching $packages (apt-get)" >&2
     # shellcheck disable=SC2086  # both are lists of words
     $as_root sh docker/gx/apt.sh $packages
 }
