@@ -1,4 +1,4 @@
-"""The MQTT broker, by paho-mqtt: the only file that imports it, and the program's only second thread.
+"""The MQTT broker, by paho-mqtt: the only file that imports it, and the only second thread.
 
 paho runs its network loop on a thread of its own and fills a mailbox here. `ring` is called on
 that thread, once per filling, and must do no more than wake the main loop, which then calls
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import ssl
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -70,7 +69,9 @@ class Mailbox:
 
     def put(self, message: Message) -> bool:
         """Store; tell whether the mailbox was empty before (so somebody must be woken)."""
-        key = (message.topic, next(self._serial)) if self._is_queue(message.topic) else message.topic
+        key: object = message.topic
+        if self._is_queue(message.topic):
+            key = (message.topic, next(self._serial))
         with self._lock:
             was_empty = not self._waiting
             self._waiting.pop(key, None)  # so that the newest also stands last
@@ -116,11 +117,7 @@ class MqttLink:
         if broker.username:
             client.username_pw_set(broker.username, broker.password or None)
         if broker.tls:
-            context = ssl.create_default_context(cafile=broker.tls_ca or None)
-            if broker.tls_insecure:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            client.tls_set_context(context)
+            client.tls_set_context(_tls_context(broker))
         if will:
             client.will_set(will[0], will[1], retain=True)
         client.reconnect_delay_set(*BACKOFF)
@@ -201,6 +198,26 @@ class MqttLink:
         if words != self._last_words:
             self._last_words = words
             self._on_state(connected, words)
+
+
+def check(broker: Broker) -> None:
+    """Whether the certificate can be used, before anything starts. Raises OSError."""
+    if broker.tls:
+        try:
+            _tls_context(broker)
+        except OSError as problem:
+            words = problem.strerror or str(problem)
+            raise OSError(problem.errno or 0, words, broker.tls_ca or "TLS") from None
+
+
+def _tls_context(broker: Broker) -> Any:
+    import ssl  # a megabyte and more of memory, for those who use it
+
+    context = ssl.create_default_context(cafile=broker.tls_ca or None)
+    if broker.tls_insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def read_password(file: str) -> str:

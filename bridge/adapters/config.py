@@ -1,0 +1,60 @@
+"""The configuration file, by PyYAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bridge.core.configuration import BadConfiguration, Config, parse
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without its trap: the last of two equal keys silently wins. Here it is a mistake."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)
+        if isinstance(key, (list, dict)):
+            raise _mistake("a key must be a word", key_node)
+        if key in seen:
+            raise _mistake(f"{key!r} is there twice", key_node)
+        seen.add(key)
+    return loader.construct_mapping(node, deep=True)
+
+
+def _mistake(words: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=words, problem_mark=node.start_mark)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def load(file: str) -> Config:
+    """Read and check a configuration file.
+
+    Raises BadConfiguration with all mistakes; one that is no YAML has just one.
+    """
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except OSError as problem:
+        raise BadConfiguration([f"{file}: {problem.strerror or problem}"]) from None
+    except UnicodeDecodeError:
+        raise BadConfiguration([f"{file}: is not UTF-8 text"]) from None
+    try:
+        raw = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as problem:
+        raise BadConfiguration([f"{file}: {_words(problem)}"]) from None
+    except RecursionError:
+        raise BadConfiguration([f"{file}: is nested too deeply"]) from None
+    return parse(raw)
+
+
+def _words(problem: yaml.YAMLError) -> str:
+    if isinstance(problem, yaml.MarkedYAMLError) and problem.problem_mark:
+        mark = problem.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {problem.problem}"
+    return str(problem)

@@ -1,0 +1,101 @@
+"""The battery on D-Bus, by velib_python's vedbus (found on PYTHONPATH)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+import dbus
+import dbus.bus
+import dbus.mainloop.glib
+from ve_utils import unwrap_dbus_value
+from vedbus import VeDbusItemExport, VeDbusService
+
+from bridge.core.model import Value
+from bridge.core.paths import Paths, PathSpec
+
+Write = Callable[[str, object], int]
+"""Takes a path and a value; answers SetValue's return code."""
+
+PREFIX = "com.victronenergy.battery."
+
+
+class NameTaken(Exception):
+    """Somebody else on the bus has the name already."""
+
+
+def _gated_item(on_write: Write) -> type:
+    """A kind of item of which every write is seen.
+
+    velib's own hides a write that repeats the present value, which to us is a sign of life, and
+    stores a value before anybody has checked it. Here the battery decides, and publishes.
+    """
+
+    class GatedItem(VeDbusItemExport):  # type: ignore[misc]
+        def SetValue(self, newvalue: object) -> int:
+            value = unwrap_dbus_value(newvalue)
+            if isinstance(newvalue, dbus.Boolean):
+                value = bool(newvalue)
+            return on_write(str(self.__dbus_object_path__), value)
+
+    return GatedItem
+
+
+def use_main_loop() -> None:
+    """Let D-Bus be served by the GLib main loop. Call once, before any connection is made."""
+    dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
+
+
+def private_bus() -> dbus.bus.BusConnection:
+    """A connection of its own: consumers tell services apart by their connection.
+
+    The system bus, unless DBUS_SESSION_BUS_ADDRESS is set.
+    """
+    kind = dbus.SessionBus if "DBUS_SESSION_BUS_ADDRESS" in os.environ else dbus.SystemBus
+    return kind(private=True)
+
+
+class BatteryService:
+    """One service with all its paths. `register` is last in, `close` is first out."""
+
+    def __init__(
+        self, ident: str, paths: Paths, values: Mapping[str, Value], on_write: Write
+    ) -> None:
+        self._paths = paths
+        self._gated_item = _gated_item(on_write)
+        self._bus = private_bus()
+        self._service = VeDbusService(PREFIX + ident, self._bus, register=False)
+        for spec in paths.values():
+            self._add(spec, values.get(spec.path))
+
+    def _add(self, spec: PathSpec, value: Value) -> None:
+        self._service.add_path(
+            spec.path,
+            value,
+            description=spec.doc,
+            writeable=spec.writable,
+            gettextcallback=self._text,
+            valuetype=spec.quantity.kind,
+            itemtype=self._gated_item if spec.writable else None,
+        )
+
+    def _text(self, path: str, value: Value) -> str:
+        return self._paths[path].text(value)
+
+    def register(self) -> None:
+        """Appear on the bus. Raises NameTaken."""
+        try:
+            self._service.register()
+        except dbus.exceptions.NameExistsException:
+            raise NameTaken(self._service.name) from None
+
+    def publish(self, changes: Mapping[str, Value]) -> None:
+        """All changes in one ItemsChanged."""
+        with self._service as items:
+            for path, value in changes.items():
+                items[path] = value
+
+    def close(self) -> None:
+        """Leave the bus."""
+        self._service.__del__()
+        self._bus.close()

@@ -1,0 +1,70 @@
+"""Death before undeath: a process that no longer works must end, so that it is restarted."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 20.0  # s without a beat until the main loop counts as hung
+_LOOK_EVERY = 5.0  # s
+
+
+def end_process_with_threads() -> None:
+    """An exception on any thread ends the process: a dead reader publishes the past for ever."""
+    threading.excepthook = _die_of_thread
+
+
+def _die_of_thread(arguments: threading.ExceptHookArgs) -> None:
+    problem = arguments.exc_value or SystemExit()
+    information: tuple[type[BaseException], BaseException, TracebackType | None] = (
+        type(problem), problem, arguments.exc_traceback,
+    )  # fmt: skip
+    log.critical("a thread of this program died, ending it", exc_info=information)
+    logging.shutdown()
+    os._exit(1)
+
+
+class Watchdog:
+    """Ends the process when the main loop has stopped turning.
+
+    The main loop calls `beat`; a thread of its own looks whether it still does. What every
+    thread was doing goes to standard error first.
+    """
+
+    def __init__(
+        self,
+        patience: float = PATIENCE,
+        monotonic: Callable[[], float] = time.monotonic,
+        end: Callable[[], None] = lambda: os._exit(1),
+    ) -> None:
+        self._patience = patience
+        self._monotonic = monotonic
+        self._end = end
+        self._beaten_at = monotonic()
+
+    def start(self) -> None:
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def beat(self) -> None:
+        self._beaten_at = self._monotonic()
+
+    def look(self) -> None:
+        """End the process if the last beat is too long ago."""
+        silence = self._monotonic() - self._beaten_at
+        if silence > self._patience:
+            log.critical("the main loop has not turned for %.0f s, ending the process", silence)
+            faulthandler.dump_traceback(file=sys.stderr)
+            self._end()
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(_LOOK_EVERY)
+            self.look()

@@ -1,0 +1,155 @@
+"""Builds everything, once, and runs the loop. Only here are things made with side effects."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from pathlib import Path
+
+from bridge.adapters import dbus_service, health, log, mqtt_link, settings
+from bridge.adapters.loop import Loop, guarded, monotonic
+from bridge.core.configuration import Config
+from bridge.wired import WiredBattery
+
+logger = logging.getLogger(__name__)
+
+UNIQUE_ID = Path("/data/venus/unique-id")
+SYSTEM = "com.victronenergy.system"
+
+RAN, NAME_TAKEN = 0, 3
+
+
+def run(config: Config, broker: mqtt_link.Broker) -> int:
+    """Run until SIGTERM or SIGINT. Answers the exit status."""
+    log.start(config.log_level)
+    health.end_process_with_threads()
+    dbus_service.use_main_loop()
+    try:
+        app = App(config, broker)
+    except dbus_service.NameTaken as taken:
+        logger.error("%s is on the bus already: another service has this ident", taken)
+        return NAME_TAKEN
+    return app.run()
+
+
+class App:
+    """The loop, one MQTT link, and the batteries on their buses."""
+
+    def __init__(self, config: Config, broker: mqtt_link.Broker) -> None:
+        self._config = config
+        self._base = config.mqtt.base_topic
+        self._portal = "" if config.mqtt.portal_id == "auto" else config.mqtt.portal_id
+        self._portal_missed = False
+        self._retained_told: set[str] = set()
+        self._dropped_told = 0
+        self._topics: list[str] = []
+        self._loop = Loop()
+        self._watchdog = health.Watchdog()
+        self._link = mqtt_link.MqttLink(
+            broker,
+            ring=lambda: self._loop.ring(self._on_mail),
+            will=(f"{self._base}/status", "offline"),
+            is_queue=lambda topic: topic.endswith("/set"),
+            on_state=self._on_link_state,
+        )
+        self._settings_bus = dbus_service.private_bus()
+        self._batteries = [
+            WiredBattery(battery, config, str(broker), self._loop, self._link, self._settings_bus)
+            for battery in config.batteries
+        ]
+
+    def run(self) -> int:
+        """Serve until a signal ends it."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.on_signal(number, self._loop.quit)
+        self._loop.every(1, self._on_tick)
+        settings.watch_for(self._settings_bus, settings.SERVICE, guarded(self._on_settings))
+        self._subscribe()
+        self._link.start()
+        self._watchdog.start()
+        self._on_tick()
+        self._loop.run()
+        self._leave()
+        return RAN
+
+    def _leave(self) -> None:
+        for battery in self._batteries:
+            battery.close()
+        self._link.publish(f"{self._base}/status", "offline", retain=True)
+        self._link.stop()
+
+    # --- the loop's callbacks --------------------------------------------------------------
+
+    def _on_tick(self) -> None:
+        self._watchdog.beat()
+        self._find_portal()
+        self._tell_dropped()
+        now = monotonic()
+        for battery in self._batteries:
+            battery.on_tick(now)
+
+    def _on_mail(self) -> None:
+        now = monotonic()
+        for message in self._link.drain():
+            if message.retained:
+                self._ignore_retained(message.topic)
+            else:
+                for battery in self._batteries:
+                    battery.on_message(message, now)
+        for battery in self._batteries:
+            battery.settle()
+
+    def _ignore_retained(self, topic: str) -> None:
+        """A retained message carries no age: it may be a year old."""
+        if topic not in self._retained_told and len(self._retained_told) < 100:
+            self._retained_told.add(topic)
+            logger.warning("ignored the retained message on %s: nobody knows how old it is", topic)
+
+    def _tell_dropped(self) -> None:
+        dropped = self._link.dropped - self._dropped_told
+        if dropped:
+            self._dropped_told += dropped
+            logger.warning("too many topics at once: %d messages were dropped", dropped)
+
+    def _on_link_state(self, connected: bool, words: str) -> None:
+        """On paho's thread."""
+        logger.log(logging.INFO if connected else logging.WARNING, "%s", words)
+        if connected:
+            self._loop.ring(self._on_connected)
+
+    def _on_connected(self) -> None:
+        self._link.publish(f"{self._base}/status", "online", retain=True)
+        for battery in self._batteries:
+            battery.tell_again()
+
+    # --- who and where we are --------------------------------------------------------------
+
+    def _find_portal(self) -> None:
+        """The portal id: from the configuration, the file of a GX, or the system service."""
+        if self._portal:
+            return
+        if UNIQUE_ID.is_file():
+            self._set_portal(UNIQUE_ID.read_text(encoding="ascii", errors="replace").strip())
+            return
+        settings.ask(self._settings_bus, SYSTEM, "/Serial", guarded(self._set_portal))
+        if not self._portal_missed:
+            self._portal_missed = True
+            logger.info("asking %s for the portal id", SYSTEM)
+
+    def _set_portal(self, portal: object) -> None:
+        if not self._portal and isinstance(portal, str) and portal:
+            self._portal = str(portal)
+            self._subscribe()
+
+    def _on_settings(self) -> None:
+        """The settings service has come, or come back: instances may have changed."""
+        for battery in self._batteries:
+            battery.read_settings()
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        """To the topics of all batteries as they are called now, and to no others."""
+        topics = [topic for battery in self._batteries for topic in battery.topics(self._portal)]
+        self._link.unsubscribe(topic for topic in self._topics if topic not in topics)
+        self._link.subscribe(topics)
+        self._topics = topics

@@ -1,0 +1,351 @@
+"""One virtual battery: writes come in, the limiter decides, changes go out.
+
+It knows ports, not libraries, and has no clock: whoever calls tells the time (monotonic seconds).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from bridge.core import report as report_
+from bridge.core.configuration import BatteryConfig
+from bridge.core.decode import NOTHING, decode_batch, decode_write
+from bridge.core.freshness import Freshness, FreshnessWatch
+from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
+from bridge.core.model import Decision, Limit, Refused, Request, Stage, Value
+from bridge.core.nearest import did_you_mean
+from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, PathSpec, Role, path_table
+from bridge.core.publication import publication
+from bridge.core.telemetry import Telemetry
+from bridge.core.throttle import Throttle
+
+log = logging.getLogger(__name__)
+
+TAKEN, READ_ONLY, REFUSED = 0, 1, 2
+"""SetValue's answers, as velib gives them."""
+
+STATE_INTERVAL = 0.9  # s between two messages on the state topic; ticks come a little early or late
+_REQUESTS = {CVL_PATH: "cvl", CCL_PATH: "ccl", DCL_PATH: "dcl"}
+_BMS_CABLE = "/Alarms/BmsCable"
+
+
+class Bus(Protocol):
+    """The D-Bus service of this battery."""
+
+    def publish(self, changes: Mapping[str, Value]) -> None:
+        """Make the changes known in one signal."""
+
+
+class Client(Protocol):
+    """The MQTT side."""
+
+    def publish(self, topic: str, payload: str, retain: bool = False) -> None:
+        """Send, or lose it when there is no connection. Never waits."""
+
+
+class Timer(Protocol):
+    """The main loop."""
+
+    def call_in(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back once, after so many seconds."""
+
+
+class Store(Protocol):
+    """What is kept over a restart."""
+
+    def save(self, key: str, value: Value) -> None:
+        """Keep a value. Never waits."""
+
+
+class Battery:
+    """One virtual battery.
+
+    `on_message`, `on_batch` and `on_write` take writes; after a burst of them call `settle`.
+    Call `on_tick` once a second whether anything came or not.
+    """
+
+    def __init__(
+        self,
+        config: BatteryConfig,
+        *,
+        topic: str,
+        publish_interval: float,
+        bus: Bus,
+        client: Client,
+        timer: Timer,
+        store: Store,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._topic = topic
+        self._interval = publish_interval
+        self._bus, self._client, self._timer, self._store = bus, client, timer, store
+        self._monotonic = monotonic
+        started = monotonic()
+
+        self.paths = path_table(config.cells)
+        self.frame = Frame(
+            cells=config.cells,
+            limiter=config.limiter,
+            failsafe=config.failsafe,
+            ceiling=config.ceiling,
+            withdraw_when_lost=config.freshness.on_lost == "withdraw",
+        )
+        self._telemetry = Telemetry(self.paths, config.cells)
+        self._watch = FreshnessWatch(started)
+        self._requests = Requests()
+        self._limiter_state = LimiterState()
+        self._constants: dict[str, Value] = {
+            "/CustomName": config.name,
+            "/Battery/Request/Id": 1,
+            "/InstalledCapacity": config.capacity,
+            "/System/NrOfBatteries": 1,
+            "/System/BatteriesParallel": 1,
+            "/System/BatteriesSeries": 1,
+            "/System/NrOfCellsPerBattery": config.cells,
+            "/ErrorCode": 0,
+        }
+        self.identity: dict[str, Value] = {"ident": config.ident, "name": config.name}
+
+        self._on_bus: dict[str, Value] = {}
+        self._decision: Decision | None = None
+        self._stage = Stage.WAITING
+        self._pending = False
+        self._pending_limits = False
+        self._timer_set = False
+        self._published_at = float("-inf")
+        self._told: dict[str, object] | None = None
+        self._told_at = float("-inf")
+        self._refusals = Throttle(per_second=2, burst=20)
+        self._refusals_logged = Throttle(per_second=0.1, burst=10)
+        self._transitions_logged = Throttle(per_second=0.1, burst=20)
+
+    # --- writes --------------------------------------------------------------------------
+
+    def on_message(self, path: str, payload: bytes, topic: str, now: float) -> None:
+        """A write by MQTT to one path. An empty payload is nothing."""
+        shown: object = payload[:60].decode("utf-8", "replace")
+        try:
+            value = decode_write(payload)
+            if value is not NOTHING:
+                shown = value
+                self._take(path, value, now)
+        except Refused as refusal:
+            self._refuse(topic, path, shown, str(refusal), now)
+
+    def on_batch(self, payload: bytes, topic: str, now: float) -> None:
+        """Many writes in one JSON object. What is wrong in it is refused, the rest is taken."""
+        try:
+            writes = decode_batch(payload)
+        except Refused as refusal:
+            shown = payload[:60].decode("utf-8", "replace")
+            self._refuse(topic, "", shown, str(refusal), now)
+            return
+        for path, value in writes if isinstance(writes, list) else []:
+            try:
+                self._take(path, value, now)
+            except Refused as refusal:
+                self._refuse(topic, path, value, str(refusal), now)
+
+    def on_oversize(self, path: str, topic: str, size: int, now: float) -> None:
+        """A message so large that it was not even kept."""
+        self._refuse(topic, path, None, f"{size} bytes are too much", now)
+
+    def on_write(self, path: str, value: object, now: float) -> int:
+        """A write by D-Bus SetValue. Answers its return code: 0 taken, 1 read-only, 2 refused."""
+        spec = self.paths.get(path)
+        if spec is None or not spec.writable:
+            return READ_ONLY
+        try:
+            self._take(path, value, now)
+        except Refused as refusal:
+            self._refuse("D-Bus", path, value, str(refusal), now)
+            return REFUSED
+        return TAKEN
+
+    def _take(self, path: str, value: object, now: float) -> None:
+        """The gate: check one write and store it. Raises Refused."""
+        spec = self.paths.get(path)
+        if spec is None:
+            raise Refused("there is no such path" + did_you_mean(path, self.paths))
+        if not spec.writable:
+            raise Refused("this path cannot be written")
+        self._store_value(spec, spec.coerce(value), now)
+        self._pending = True
+        self._pending_limits = self._pending_limits or "L" in spec.consumers
+
+    def _store_value(self, spec: PathSpec, value: Value, now: float) -> None:
+        if spec.role is Role.REQUEST:
+            self._request(spec.path, value, now)
+        elif spec.role is Role.NAME:
+            self._rename("" if value is None else str(value))
+        elif spec.role is Role.PAGE:
+            self._constants[spec.path] = value
+        else:
+            self._telemetry.write(spec, value, now)
+
+    def _request(self, path: str, value: Value, now: float) -> None:
+        request = Request(float(value), now) if isinstance(value, (int, float)) else None
+        self._requests = replace(self._requests, **{_REQUESTS[path]: request})
+        self._pending_limits = True
+
+    def _rename(self, name: str) -> None:
+        if name != self._constants["/CustomName"]:
+            self._constants["/CustomName"] = name
+            self._store.save("CustomName", name)
+
+    def set_name(self, name: str) -> None:
+        """The name as it was kept, or as it was changed in the settings."""
+        self._constants["/CustomName"] = name
+        self._pending = True
+
+    def _refuse(self, topic: str, path: str, value: object, reason: str, now: float) -> None:
+        if self._refusals.allows(now):
+            answer = {"topic": topic, "path": path, "value": _printable(value), "reason": reason}
+            self._client.publish(f"{self._topic}/rejected", report_.as_json(answer))
+        if self._refusals_logged.allows(now):
+            withheld = self._refusals_logged.take_withheld()
+            more = f" (and {withheld} more refusals before)" if withheld else ""
+            log.warning("%s: refused %s: %s%s", self._config.ident, path or topic, reason, more)
+
+    # --- when to publish -----------------------------------------------------------------
+
+    def settle(self, now: float) -> None:
+        """After a burst of writes: a lone write and a tightening limit go out at once, the rest
+        is gathered for the rest of the interval."""
+        if not self._pending:
+            return
+        since = max(0.0, now - self._published_at)
+        if since >= self._interval or (self._pending_limits and self._would_tighten(now)):
+            self.refresh(now)
+        elif not self._timer_set:
+            self._timer_set = True
+            self._timer.call_in(self._interval - since, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer_set = False
+        if self._pending:
+            self.refresh(self._monotonic())
+
+    def on_tick(self, now: float) -> None:
+        """Once a second: ages, ramps, the failsafe, and the state topic."""
+        self.refresh(now)
+
+    def _would_tighten(self, now: float) -> bool:
+        before = self._decision
+        after = self._decide(self._assess(now), now).decision
+        return (
+            before is None
+            or _is_tighter(after.cvl, before.cvl)
+            or _is_tighter(after.ccl, before.ccl)
+            or _is_tighter(after.dcl, before.dcl)
+        )
+
+    # --- deciding and publishing ---------------------------------------------------------
+
+    def refresh(self, now: float) -> None:
+        """Decide, and make known what has changed: at most one signal."""
+        freshness = self._assess(now)
+        outcome = self._decide(freshness, now)
+        self._limiter_state = outcome.state
+        self._log_transitions(freshness, outcome.decision, now)
+        self._decision, self._stage = outcome.decision, freshness.stage
+        values = self._values(freshness, outcome.decision, now)
+        changes = {
+            path: values.get(path)
+            for path in {**self._on_bus, **values}
+            if values.get(path) != self._on_bus.get(path)
+        }
+        if changes:
+            self._bus.publish(changes)
+        self._on_bus = values
+        self._pending = self._pending_limits = False
+        self._published_at = now
+        self._tell_state(values, freshness, now)
+
+    def values(self) -> dict[str, Value]:
+        """What stands on the bus now."""
+        return dict(self._on_bus)
+
+    def _assess(self, now: float) -> Freshness:
+        return self._watch.assess(self._telemetry, self._config.freshness, now)
+
+    def _decide(self, freshness: Freshness, now: float) -> Outcome:
+        stale = self._config.freshness.stale
+        measurements = self._telemetry.measurements(now, stale, freshness.silent)
+        return decide(
+            measurements, self.frame, self._requests, freshness.stage, self._limiter_state, now
+        )
+
+    def _values(self, freshness: Freshness, decision: Decision, now: float) -> dict[str, Value]:
+        settings = self._config.freshness
+        written = dict(self._constants)
+        written.update(self._telemetry.shown(now, settings.stale, settings.keep))
+        return publication(
+            self.paths,
+            written,
+            {_BMS_CABLE: freshness.alarm},
+            decision,
+            freshness,
+            self.frame,
+            settings,
+        )
+
+    # --- telling -------------------------------------------------------------------------
+
+    def _tell_state(self, values: Mapping[str, Value], freshness: Freshness, now: float) -> None:
+        if now - self._told_at < STATE_INTERVAL or self._decision is None:
+            return
+        content = report_.report(
+            values, self._decision, self._requests, freshness, self.frame, self.identity, now
+        )
+        news = report_.without_ages(content)
+        if news != self._told:
+            self._told, self._told_at = news, now
+            self._client.publish(f"{self._topic}/state", report_.as_json(content), retain=True)
+
+    def tell_again(self) -> None:
+        """A broker that has just come, or come back, knows nothing: tell the state at the next
+        tick although it has not changed."""
+        self._told, self._told_at = None, float("-inf")
+
+    def _log_transitions(self, freshness: Freshness, decision: Decision, now: float) -> None:
+        if freshness.stage is not self._stage:
+            culprit = f" ({freshness.culprit.value})" if freshness.culprit else ""
+            self._log(now, "measurements are %s%s", freshness.stage.word, culprit)
+        before = self._decision
+        for name, new, old in (
+            ("CVL", decision.cvl, before.cvl if before else None),
+            ("CCL", decision.ccl, before.ccl if before else None),
+            ("DCL", decision.dcl, before.dcl if before else None),
+        ):
+            if old is None or new.rule != old.rule:
+                shown = "withdrawn" if new.value is None else f"{new.value:.1f}"
+                self._log(now, "%s %s: %s", name, shown, new.reason)
+
+    def _log(self, now: float, words: str, *parts: object) -> None:
+        if self._transitions_logged.allows(now):
+            withheld = self._transitions_logged.take_withheld()
+            more = f" ({withheld} lines before this were left out)" if withheld else ""
+            log.info("%s: " + words + "%s", self._config.ident, *parts, more)
+
+
+def _is_tighter(new: Limit, old: Limit) -> bool:
+    if new.value is None or old.value is None:
+        return new.value is not old.value
+    return new.value < old.value
+
+
+def _printable(value: object) -> object:
+    """A refused value as it can stand in JSON, and not at length."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)) and abs(value) < 1e15:
+        return value
+    try:
+        return str(value)[:60]
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__} of great length"

@@ -1,0 +1,419 @@
+"""From the parsed configuration file to checked settings, or to all of its mistakes at once."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeVar
+
+from bridge.core import settings
+from bridge.core.model import Group
+from bridge.core.nearest import did_you_mean
+from bridge.core.settings import (
+    Ceiling,
+    FailsafeSettings,
+    FreshnessSettings,
+    LimiterSettings,
+    Spec,
+    Table,
+)
+
+MAX_CELLS = 256
+
+
+class BadConfiguration(Exception):
+    """Every mistake of a configuration, each with its place."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, kw_only=True)
+class MqttConfig:
+    """How to reach the broker, and which topics are ours."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    username: str = ""
+    password_file: str = ""
+    tls: bool = False
+    tls_ca: str = ""
+    tls_insecure: bool = False
+    portal_id: str = "auto"
+    base_topic: str = "virtual-battery"
+    notifications: str = "auto"
+    home_assistant: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatteryConfig:
+    """One virtual battery. Capacity in Ah."""
+
+    ident: str
+    name: str
+    instance: int
+    cells: int
+    chemistry: str
+    capacity: float
+    ceiling: Ceiling
+    limiter: LimiterSettings
+    freshness: FreshnessSettings
+    failsafe: FailsafeSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The whole file. publish_interval in seconds."""
+
+    mqtt: MqttConfig
+    batteries: tuple[BatteryConfig, ...]
+    publish_interval: float = 0.05
+    log_level: str = "info"
+
+
+def parse(raw: object) -> Config:
+    """Check a parsed configuration file as a whole.
+
+    Raises BadConfiguration with every mistake, each with its place.
+    """
+    problems: list[str] = []
+    config = _config(_Section(raw, "", problems))
+    if problems or config is None:
+        raise BadConfiguration(problems)
+    return config
+
+
+class _Section:
+    """One mapping of the file: hands out checked values and notes what is wrong.
+
+    Every getter answers the default where the key is absent or wrong, so that checking goes on.
+    `done` notes the keys that nobody asked for.
+    """
+
+    def __init__(self, raw: object, place: str, problems: list[str]) -> None:
+        self.place = place
+        self._problems = problems
+        self._asked: list[str] = []
+        self._raw: Mapping[str, Any] = {}
+        if raw is None:
+            return
+        if isinstance(raw, Mapping):
+            self._raw = {str(key): value for key, value in raw.items()}
+        else:
+            self.complain("", f"must be a mapping of keys to values, not {_kind(raw)}")
+
+    def complain(self, key: str, words: str) -> None:
+        place = ".".join(part for part in (self.place, key) if part) or "the file"
+        self._problems.append(f"{place}: {words}")
+
+    def __contains__(self, key: str) -> bool:
+        return self._raw.get(key) is not None
+
+    def raw(self, key: str) -> Any:
+        self._asked.append(key)
+        return self._raw.get(key)
+
+    def section(self, key: str) -> _Section:
+        return self.section_of(self.raw(key), f"{self.place}.{key}" if self.place else key)
+
+    def section_of(self, raw: object, place: str) -> _Section:
+        return _Section(raw, place, self._problems)
+
+    def peek_number(self, key: str, default: float) -> float:
+        """A number that another default depends on; whether it is right is checked elsewhere."""
+        value = self._raw.get(key)
+        is_number = isinstance(value, (int, float)) and math.isfinite(value)
+        return float(value) if is_number else default  # type: ignore[arg-type]
+
+    def _get(self, key: str, default: Any, check: Callable[[Any], Any]) -> Any:
+        value = self.raw(key)
+        if value is None:
+            if default is _REQUIRED:
+                self.complain(key, "is missing")
+                return None
+            return default
+        try:
+            return check(value)
+        except ValueError as problem:
+            self.complain(key, str(problem))
+            return None if default is _REQUIRED else default
+
+    def number(self, key: str, low: float, high: float, unit: str, default: Any) -> Any:
+        return self._get(key, default, lambda value: check_number(value, low, high, unit))
+
+    def integer(self, key: str, low: int, high: int, default: Any) -> Any:
+        return self._get(key, default, lambda value: _check_integer(value, low, high))
+
+    def text(self, key: str, default: Any, pattern: str = "", expected: str = "") -> Any:
+        return self._get(key, default, lambda value: _check_text(value, pattern, expected))
+
+    def choice(self, key: str, choices: tuple[str, ...], default: Any) -> Any:
+        return self._get(key, default, lambda value: check_choice(value, choices))
+
+    def switch(self, key: str, default: bool) -> bool:
+        return bool(self._get(key, default, _check_switch))
+
+    def setting(self, spec: Spec, default: Any) -> Any:
+        """One field of a settings dataclass, checked by its own declaration."""
+        return self._get(spec.name, default, lambda value: check_setting(spec, value))
+
+    def done(self) -> None:
+        for key in self._raw:
+            if key not in self._asked:
+                self.complain(key, "is not a known key" + did_you_mean(key, self._asked))
+
+
+_REQUIRED = object()
+
+
+# --- checks of single values; each answers the value or raises ValueError with the words ------
+
+
+def check_number(value: object, low: float, high: float, unit: str) -> float:
+    """A finite number in range. Raises ValueError."""
+    if isinstance(value, str):
+        raise ValueError(f"{value!r} is text, a number is needed here")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"must be a number, not {_kind(value)}")
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a number to work with")
+    if not low <= value <= high:
+        raise ValueError(f"{value:g} is outside {low:g} to {high:g} {unit}".rstrip())
+    return float(value)
+
+
+def check_choice(value: object, choices: tuple[str, ...]) -> str:
+    """One of a few words; YAML reads a bare on or off as true or false. Raises ValueError."""
+    word = {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+    if word not in choices:
+        hint = did_you_mean(str(word), choices)
+        raise ValueError(f"{word!r} is none of {', '.join(choices)}{hint}")
+    return str(word)
+
+
+def check_table(value: object, low: float, high: float, unit: str) -> Table:
+    """A taper: at least two points [x, share], x rising, shares 0 to 1. An empty list is off.
+
+    Raises ValueError.
+    """
+    if not isinstance(value, (list, tuple)):
+        raise ValueError("must be a list of points [x, share of the maximum]")
+    points = []
+    for number, point in enumerate(value, start=1):
+        if not isinstance(point, (list, tuple)) or len(point) != 2:
+            raise ValueError(f"point {number} must be [x, share of the maximum]")
+        try:
+            x = check_number(point[0], low, high, unit)
+            points.append((x, check_number(point[1], 0, 1, "")))
+        except ValueError as problem:
+            raise ValueError(f"point {number}: {problem}") from None
+    if len(points) == 1:
+        raise ValueError("one point is no curve: give at least two, or none")
+    for (x, _), (after, _) in pairwise(points):
+        if after <= x:
+            raise ValueError(f"x must rise from point to point, but {after:g} follows {x:g}")
+    return tuple(points)
+
+
+def check_groups(value: object) -> tuple[Group, ...]:
+    """A list of freshness groups. Raises ValueError."""
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"must be a list such as [cells, dc], not {_kind(value)}")
+    names = [group.value for group in Group]
+    for name in value:
+        if name not in names:
+            hint = did_you_mean(str(name), names)
+            raise ValueError(f"{name!r} is none of {', '.join(names)}{hint}")
+    return tuple(Group(name) for name in dict.fromkeys(value))
+
+
+def check_setting(spec: Spec, value: object) -> Any:
+    """Check one setting by its declaration. Raises ValueError."""
+    if spec.kind == settings.NUMBER:
+        return check_number(value, spec.low, spec.high, spec.unit)
+    if spec.kind == settings.CHOICE:
+        return check_choice(value, spec.choices)
+    if spec.kind == settings.TABLE:
+        return check_table(value, spec.low, spec.high, spec.unit)
+    return check_groups(value)
+
+
+def _check_integer(value: object, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"must be a whole number, not {_kind(value)}")
+    if not low <= value <= high:
+        raise ValueError(f"{value} is outside {low} to {high}")
+    return value
+
+
+def _check_text(value: object, pattern: str, expected: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be text, not {_kind(value)}; put it in quotes")
+    if pattern and not re.fullmatch(pattern, value):
+        raise ValueError(f"{value!r} will not do: {expected}")
+    return value
+
+
+def _check_switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be on or off, not {value!r}")
+    return value
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "on/off"
+    names = {int: "a number", float: "a number", str: "text", type(None): "nothing"}
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return names.get(type(value), "a list" if isinstance(value, Iterable) else type(value).__name__)
+
+
+# --- the sections of the file -----------------------------------------------------------------
+
+
+def _config(file: _Section) -> Config | None:
+    mqtt = _mqtt(file.section("mqtt"))
+    batteries = _batteries(file)
+    interval = file.number("publish_interval", 0.01, 1.0, "s", 0.05)
+    level = file.choice("log_level", ("debug", "info", "warning", "error"), "info")
+    file.done()
+    if None in batteries:
+        return None
+    return Config(
+        mqtt=mqtt,
+        batteries=tuple(b for b in batteries if b is not None),
+        publish_interval=interval,
+        log_level=level,
+    )
+
+
+def _mqtt(section: _Section) -> MqttConfig:
+    tls = section.section("tls")
+    base_topic = r"[^#+/\x00]+(/[^#+/\x00]+)*"
+    config = MqttConfig(
+        host=section.text("host", "127.0.0.1", r"\S+", "a host name or an address is needed"),
+        port=section.integer("port", 1, 65535, 1883),
+        username=section.text("username", ""),
+        password_file=section.text("password_file", ""),
+        tls="tls" in section,
+        tls_ca=tls.text("ca", ""),
+        tls_insecure=tls.switch("insecure", False),
+        portal_id=section.text("portal_id", "auto", r"[^#+/\s]+", "no spaces, no /, # or +"),
+        base_topic=section.text(
+            "base_topic", "virtual-battery", base_topic, "a topic without wildcards is needed"
+        ),
+        notifications=section.choice("notifications", ("auto", "on", "off"), "auto"),
+        home_assistant=section.switch("home_assistant", False),
+    )
+    if config.base_topic.split("/")[0] in ("N", "R", "W", "P", "I", "homeassistant"):
+        section.complain("base_topic", f"{config.base_topic!r} belongs to others on the broker")
+    tls.done()
+    section.done()
+    return config
+
+
+def _batteries(file: _Section) -> list[BatteryConfig | None]:
+    raw = file.raw("batteries")
+    if not isinstance(raw, list) or not raw:
+        file.complain("batteries", "must list at least one battery")
+        return []
+    sections = [file.section_of(one, f"batteries[{i}]") for i, one in enumerate(raw)]
+    batteries = [_battery(section) for section in sections]
+    for name in ("ident", "instance"):
+        _complain_about_twins(name, list(zip(sections, batteries, strict=True)))
+    return batteries
+
+
+def _complain_about_twins(name: str, pairs: list[tuple[_Section, BatteryConfig | None]]) -> None:
+    seen: dict[object, str] = {}
+    for section, battery in pairs:
+        if battery is None:
+            continue
+        value = getattr(battery, name)
+        if value in seen:
+            section.complain(name, f"{value!r} is taken by {seen[value]}")
+        seen.setdefault(value, section.place)
+
+
+def _battery(section: _Section) -> BatteryConfig | None:
+    ident = section.text(
+        "ident",
+        _REQUIRED,
+        r"[A-Za-z][A-Za-z0-9_]{0,39}",
+        "letters, digits and _ only, at most 40, a letter first",
+    )
+    name = section.text("name", "Virtual battery", r".{1,32}", "1 to 32 characters")
+    instance = section.integer("instance", 0, 10000, 1)
+    cells = section.integer("cells", 1, MAX_CELLS, _REQUIRED)
+    chemistry = section.choice("chemistry", tuple(settings.PRESETS), _REQUIRED)
+    capacity = section.number("capacity", 0.1, 100000, "Ah", _REQUIRED)
+    chemistry_known, capacity_known = chemistry or "lfp", capacity or 1.0
+    limiter = _limiter(section.section("limiter"), chemistry_known, capacity_known)
+    ceiling = _ceiling(section.section("ceiling"), chemistry_known, limiter)
+    freshness = _settings(section.section("freshness"), FreshnessSettings)
+    failsafe = _settings(section.section("failsafe"), FailsafeSettings)
+    for part, problems in (
+        ("limiter", settings.limiter_problems(limiter, ceiling)),
+        ("freshness", settings.freshness_problems(freshness)),
+        ("failsafe", settings.failsafe_problems(failsafe, ceiling)),
+    ):
+        for key, words in problems:
+            section.complain(f"{part}.{key}", words)
+    section.done()
+    if ident is None or cells is None or chemistry is None or capacity is None:
+        return None
+    return BatteryConfig(
+        ident=ident,
+        name=name,
+        instance=instance,
+        cells=cells,
+        chemistry=chemistry,
+        capacity=capacity,
+        ceiling=ceiling,
+        limiter=limiter,
+        freshness=freshness,
+        failsafe=failsafe,
+    )
+
+
+Kind = TypeVar("Kind")
+
+
+def _settings(
+    section: _Section, kind: type[Kind], defaults: Mapping[str, Any] | None = None
+) -> Kind:
+    """A settings dataclass: each field from the file, else its default."""
+    values = {}
+    for spec in settings.fields_of(kind):
+        default = (defaults or {}).get(spec.name, spec.default)
+        if spec.kind == settings.GROUPS:
+            default = tuple(Group(name) for name in default)
+        values[spec.name] = section.setting(spec, default)
+    section.done()
+    return kind(**values)
+
+
+def _limiter(section: _Section, chemistry: str, capacity: float) -> LimiterSettings:
+    charge_rate, discharge_rate = settings.C_RATES[chemistry]
+    defaults = dict(settings.PRESETS[chemistry])
+    defaults["max_charge_current"] = round(capacity * charge_rate, 1)
+    defaults["max_discharge_current"] = round(capacity * discharge_rate, 1)
+    maximum = section.peek_number("max_charge_current", defaults["max_charge_current"])
+    for name, share in settings.CURRENT_SHARES.items():
+        defaults[name] = round(maximum * share, 1)
+    return _settings(section, LimiterSettings, defaults)
+
+
+def _ceiling(section: _Section, chemistry: str, limiter: LimiterSettings) -> Ceiling:
+    """Without a ceiling in the file, what the file itself sets is the ceiling."""
+    defaults = {
+        "charge_current": limiter.max_charge_current,
+        "discharge_current": limiter.max_discharge_current,
+        "cell_voltage": settings.CEILING_CELL_VOLTAGE[chemistry],
+    }
+    return _settings(section, Ceiling, defaults)

@@ -1,0 +1,121 @@
+"""From payload bytes to values: what clients really send, and a clear refusal of the rest.
+
+Nothing here knows a path's type: that is the gate's business (`PathSpec.coerce`). Sources of the
+odd shapes: Home Assistant renders templates to `True`, `unknown` and `{'value': 53.2}`, Node-RED
+sends `NaN` and empty payloads, mosquitto_pub -s leaves a newline.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bridge.core.model import Refused
+
+MAX_WRITE = 4096  # bytes of a payload for one path; the longest text is 64 characters
+MAX_BATCH = 64 * 1024  # bytes of a batch
+
+_PYTHON_DICT = re.compile(r"\{\s*'value'\s*:\s*(.*?)\s*,?\s*\}", re.DOTALL)
+_PYTHON_WORDS = {"True": True, "False": False}
+
+
+class Nothing:
+    """What an empty payload says."""
+
+
+NOTHING = Nothing()
+
+
+def decode_write(payload: bytes) -> object:
+    """The value of one write: `{"value": X}`, a bare JSON value, or plain words.
+
+    Answers NOTHING for an empty payload and None for an explicit null.
+    Raises Refused for what cannot be understood.
+    """
+    text = _text(payload, MAX_WRITE)
+    if not text:
+        return NOTHING
+    value = _loads(text)
+    if isinstance(value, Mapping):
+        return _value_of(value)
+    return value
+
+
+def decode_batch(payload: bytes) -> object:
+    """All writes of a batch as [(path, value)], or NOTHING for an empty payload.
+
+    The object may be flat (`{"Dc/0/Voltage": 53.1}`), nested (`{"Dc": {"0": {"Voltage": 53.1}}}`)
+    or wrapped (`{"value": {…}}`, also with the object as text); `{"value": X}` stands for X at
+    every place. Raises Refused when it is no JSON object.
+    """
+    text = _text(payload, MAX_BATCH)
+    if not text:
+        return NOTHING
+    content = _unwrapped(_strict_json(text))
+    if not isinstance(content, Mapping):
+        raise Refused("a batch must be a JSON object of paths and values")
+    return list(_leaves(content, ""))
+
+
+def _unwrapped(content: Any) -> Any:
+    if isinstance(content, Mapping) and set(content) == {"value"}:
+        content = content["value"]
+        if isinstance(content, str):
+            content = _strict_json(content)
+    return content
+
+
+def _leaves(content: Mapping[str, Any], prefix: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        path = f"{prefix}/{key.strip('/')}"
+        if not isinstance(value, Mapping):
+            yield path, value
+        elif set(value) == {"value"} and not isinstance(value["value"], Mapping):
+            yield path, value["value"]
+        elif depth < 8:  # the deepest path has five parts
+            yield from _leaves(value, path, depth + 1)
+        else:
+            yield path, value  # too deep to be a path of ours: the gate will say so
+
+
+def _text(payload: bytes, most: int) -> str:
+    if len(payload) > most:
+        raise Refused(f"{len(payload)} bytes are too much, at most {most} are read")
+    try:
+        return payload.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise Refused("the payload is not UTF-8 text") from None
+
+
+def _loads(text: str) -> Any:
+    """JSON, else Python's idea of it, else the text itself where it cannot have been JSON."""
+    try:
+        return _strict_json(text)
+    except Refused:
+        python = _PYTHON_DICT.fullmatch(text)
+        if python:
+            return _loads(python[1].replace("'", '"'))
+        if text in _PYTHON_WORDS:
+            return _PYTHON_WORDS[text]
+        if text[0] in '{["':
+            raise
+        return text
+
+
+def _strict_json(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise Refused("the payload is not JSON that can be read") from None
+
+
+def _refuse_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _value_of(wrapper: Mapping[str, Any]) -> object:
+    if "value" not in wrapper:
+        raise Refused('an object needs a "value"')
+    return wrapper["value"]

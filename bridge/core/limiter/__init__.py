@@ -1,0 +1,189 @@
+"""How much the chargers and inverters may do: the smallest cap of all rules, loosened slowly.
+
+`decide` is pure: equal arguments, equal answers. What it must remember comes in and goes out as a
+`LimiterState`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bridge.core.limiter.recovery import Pace, Recovering, follow, seconds_to
+from bridge.core.limiter.rules import (
+    CCL_RULES,
+    CVL_RULES,
+    DCL_RULES,
+    Rule,
+    Situation,
+    is_discharge_stopped,
+)
+from bridge.core.model import Cap, Decision, Limit, Measurements, Request, Stage
+from bridge.core.settings import Ceiling, FailsafeSettings, LimiterSettings
+
+
+@dataclass(frozen=True)
+class LimiterState:
+    """What one decision leaves to the next."""
+
+    cvl: Recovering | None = None
+    ccl: Recovering | None = None
+    dcl: Recovering | None = None
+    discharge_stopped: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Everything about a battery that decides its limits besides the measurements."""
+
+    cells: int  # in series
+    limiter: LimiterSettings
+    failsafe: FailsafeSettings
+    ceiling: Ceiling
+    withdraw_when_lost: bool = False
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The clients' wishes; None: no wish."""
+
+    cvl: Request | None = None
+    ccl: Request | None = None
+    dcl: Request | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A decision, and the state for the next one."""
+
+    decision: Decision
+    state: LimiterState = field(default_factory=LimiterState)
+
+
+def decide(
+    measurements: Measurements,
+    frame: Frame,
+    requests: Requests,
+    stage: Stage,
+    state: LimiterState,
+    now: float,
+) -> Outcome:
+    """The limits for these measurements at this moment.
+
+    measurements: V, A, degrees C, percent; None is unknown. now: monotonic seconds.
+    Total: it never raises for any measurements, whatever they are.
+    """
+    settings = frame.limiter
+    stopped = is_discharge_stopped(measurements, settings, frame.cells, state.discharge_stopped)
+    situation = Situation(measurements, settings, frame.cells, stopped)
+    may_loosen = stage is Stage.FRESH
+
+    cvl_floor = settings.min_charge_voltage * frame.cells
+    cvl_caps = _caps(CVL_RULES, situation)
+    cvl, cvl_state = _settle(
+        _floored(cvl_caps, cvl_floor),
+        state.cvl,
+        Pace(settings.voltage_hold, settings.voltage_rise),
+        now,
+        may_loosen and not measurements.silent,
+    )
+
+    ccl_caps = {**_caps(CCL_RULES, situation), **_charge_failsafe(frame, stage)}
+    ccl_pace = _current_pace(settings, settings.max_charge_current)
+    ccl, ccl_after = _settle(ccl_caps, state.ccl, ccl_pace, now, may_loosen)
+    # While waiting, 0 A for want of data is no tightening that must be recovered from.
+    ccl_state = None if stage is Stage.WAITING and state.ccl is None else ccl_after
+
+    dcl_caps = {**_caps(DCL_RULES, situation), **_discharge_failsafe(frame, stage)}
+    dcl_pace = _current_pace(settings, settings.max_discharge_current)
+    dcl, dcl_state = _settle(dcl_caps, state.dcl, dcl_pace, now, may_loosen)
+
+    ceiling = frame.ceiling
+    cvl = _bounded(cvl, requests.cvl, ceiling.cell_voltage * frame.cells, cvl_floor)
+    ccl = _bounded(ccl, requests.ccl, ceiling.charge_current)
+    dcl = _bounded(dcl, requests.dcl, ceiling.discharge_current)
+    if stage is Stage.LOST and frame.withdraw_when_lost:
+        cvl, ccl, dcl = _withdrawn(cvl), _withdrawn(ccl), _withdrawn(dcl)
+    return Outcome(
+        Decision(cvl, ccl, dcl), LimiterState(cvl_state, ccl_state, dcl_state, stopped)
+    )
+
+
+def _caps(rules: Mapping[str, Rule], situation: Situation) -> dict[str, Cap]:
+    answers = ((name, rule(situation)) for name, rule in rules.items())
+    return {name: cap for name, cap in answers if cap is not None}
+
+
+def _floored(caps: dict[str, Cap], floor: float) -> dict[str, Cap]:
+    """A CVL of 0, or far below the battery, makes an inverter empty it: no rule goes below."""
+    return {
+        name: cap if cap.value >= floor else Cap(floor, f"{cap.reason}; the floor is {floor:.2f} V")
+        for name, cap in caps.items()
+    }
+
+
+def _charge_failsafe(frame: Frame, stage: Stage) -> dict[str, Cap]:
+    if stage is Stage.WAITING:
+        return {"waiting": Cap(0.0, "waiting for the first measurements")}
+    return _failsafe(frame.failsafe.charge_current, stage)
+
+
+def _discharge_failsafe(frame: Frame, stage: Stage) -> dict[str, Cap]:
+    """While waiting nothing is added: a restart must not drop an off-grid inverter."""
+    return _failsafe(frame.failsafe.discharge_current, stage)
+
+
+def _failsafe(current: float, stage: Stage) -> dict[str, Cap]:
+    if stage < Stage.STALE:
+        return {}
+    return {"failsafe": Cap(current, f"the measurements are {stage.word}")}
+
+
+def _current_pace(settings: LimiterSettings, maximum: float) -> Pace:
+    return Pace(
+        hold=settings.current_hold,
+        rise=settings.current_rise * maximum,
+        release=settings.current_release * maximum,
+    )
+
+
+def _settle(
+    caps: Mapping[str, Cap], before: Recovering | None, pace: Pace, now: float, may_loosen: bool
+) -> tuple[Limit, Recovering]:
+    """The smallest cap, or the limit on its way back up to it."""
+    rule = min(caps, key=lambda name: caps[name].value)
+    smallest = caps[rule]
+    after = follow(before, max(0.0, smallest.value), pace, now, may_loosen)
+    if after.value >= smallest.value:
+        return Limit(after.value, rule, smallest.reason, caps), after
+    if not may_loosen:
+        reason = "nothing may rise before the measurements are fresh"
+    elif after.rising_since is None:
+        reason = f"not worth leaving 0 for {smallest.value:.2f}"
+    else:
+        wait = seconds_to(after, smallest.value, pace)
+        reason = f"rises to {smallest.value:.1f} within {wait:.0f} s ({smallest.reason})"
+    return Limit(after.value, "recovery", reason, caps), after
+
+
+def _bounded(limit: Limit, request: Request | None, ceiling: float, floor: float = 0.0) -> Limit:
+    """Last of all: what a client asks for, then what only the file can change."""
+    caps, value = dict(limit.caps), limit.value
+    rule, reason = limit.rule, limit.reason
+    assert value is not None, "withdrawing comes after this"
+    if request is not None:
+        wish = max(request.value, floor)
+        words = "a client asks for it"
+        if wish > request.value:
+            words = f"a client asks for {request.value:g}, the floor is {floor:.2f}"
+        caps["request"] = Cap(wish, words)
+        if wish < value:
+            value, rule, reason = wish, "request", words
+    caps["ceiling"] = Cap(ceiling, "the ceiling of the configuration")
+    if ceiling < value:
+        value, rule, reason = ceiling, "ceiling", caps["ceiling"].reason
+    return Limit(max(0.0, value), rule, reason, caps)
+
+
+def _withdrawn(limit: Limit) -> Limit:
+    return Limit(None, "lost", "withdrawn: nothing was heard for too long", limit.caps)

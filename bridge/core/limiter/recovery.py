@@ -1,0 +1,58 @@
+"""Tighten in the same call, loosen slowly: hold, then rise.
+
+A limit that is allowed to rise first waits `hold` seconds, counted from the last moment at which
+it was not allowed to, so that an input that flutters around a threshold never lifts it. Then it
+rises at a constant rate. From zero it starts only when the rise is worth it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LONGEST_STEP = 2.0
+"""Seconds. A clock that jumped, or a process that was stopped, is not that much recovery."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How one kind of limit recovers: hold in s, rise in units per s, release in units."""
+
+    hold: float
+    rise: float
+    release: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recovering:
+    """A limit on its way: its value, since when a rise has been allowed (None: not allowed), and
+    when it was last looked at (monotonic seconds)."""
+
+    value: float
+    rising_since: float | None
+    at: float
+
+
+def follow(
+    before: Recovering | None, target: float, pace: Pace, now: float, may_loosen: bool
+) -> Recovering:
+    """The limit now. Never above target; never above the value before unless recovered to it."""
+    if before is None:
+        return Recovering(target, None, now)
+    now = max(now, before.at)
+    if target <= before.value:
+        return Recovering(target, None, now)
+    if before.value <= 0.0 and target < pace.release:
+        return Recovering(before.value, None, now)
+    since = now if before.rising_since is None else before.rising_since
+    if not may_loosen or now - since < pace.hold:
+        return Recovering(before.value, since, now)
+    rising_for = min(now - before.at, now - since - pace.hold, LONGEST_STEP)
+    return Recovering(min(target, before.value + pace.rise * rising_for), since, now)
+
+
+def seconds_to(state: Recovering, target: float, pace: Pace) -> float:
+    """How long until the limit reaches its target, if that stays and loosening is allowed."""
+    if state.value >= target:
+        return 0.0
+    waited = 0.0 if state.rising_since is None else state.at - state.rising_since
+    return max(0.0, pace.hold - waited) + (target - state.value) / pace.rise

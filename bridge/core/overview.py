@@ -1,0 +1,41 @@
+"""A checked configuration in plain lines: what will be in force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.core.configuration import BatteryConfig, Config
+from bridge.core.settings import fields_of
+
+
+def overview(config: Config) -> str:
+    """Every setting of every battery with its unit, as the service will use it."""
+    mqtt = config.mqtt
+    security = " with TLS" if mqtt.tls else ""
+    lines = [f"broker {mqtt.host}:{mqtt.port}{security}, own topics below {mqtt.base_topic}/"]
+    for battery in config.batteries:
+        lines += _battery(battery)
+    return "\n".join(lines)
+
+
+def _battery(battery: BatteryConfig) -> list[str]:
+    lines = [
+        f"battery {battery.ident}: {battery.name!r}, {battery.cells} {battery.chemistry} cells,"
+        f" {battery.capacity:g} Ah, instance {battery.instance} if free"
+    ]
+    for part in ("ceiling", "limiter", "freshness", "failsafe"):
+        settings = getattr(battery, part)
+        lines.append(f"  {part}")
+        for spec in fields_of(type(settings)):
+            lines.append(f"    {spec.name:34} {_shown(getattr(settings, spec.name), spec.unit)}")
+    return lines
+
+
+def _shown(value: Any, unit: str) -> str:
+    if value is None or value == ():
+        return "off"
+    if isinstance(value, tuple) and isinstance(value[0], tuple):
+        return "  ".join(f"{x:g}{unit}: {share:.0%}" for x, share in value)
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return f"{value:g} {unit}".rstrip() if isinstance(value, float) else str(value)

@@ -1,0 +1,439 @@
+"""Every D-Bus path of the battery, declared once.
+
+The D-Bus service, the gate in front of it, the freshness groups, the tests and the tables of the
+documentation are all made from this table. Paths and their meaning follow Victron's consumers
+(systemcalc, the GUI, Modbus TCP, VRM) and, for single cells, dbus-serialbattery's convention.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import re
+from dataclasses import dataclass, replace
+
+from bridge.core.model import Group, Refused, Value
+
+
+class Role(str, enum.Enum):
+    """Who decides what a path holds."""
+
+    IDENTITY = "identity"  # fixed at the start
+    NAME = "name"  # the one identity that clients may write
+    MEASUREMENT = "measurement"  # written by clients, or derived while nobody writes it
+    ALARM = "alarm"  # likewise; the worst of what clients say and what we see ourselves
+    REQUEST = "request"  # written by clients to tighten; shows the decision
+    DECISION = "decision"  # read-only: what was decided, and about the service itself
+    PAGE = "page"  # the GUI's choice of what it looks at
+
+
+WRITABLE = frozenset({Role.NAME, Role.MEASUREMENT, Role.ALARM, Role.REQUEST, Role.PAGE})
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A kind of number (or text) with its unit, how finely it is shown, and in what words.
+
+    decimals: values are rounded to it before they reach the bus, so that noise below it costs no
+    signal. `text` is the D-Bus text, with {} for the rounded value.
+    """
+
+    kind: type
+    unit: str = ""
+    decimals: int = 0
+    text: str = "{}"
+    low: float = 0.0
+    high: float = 0.0
+
+
+VOLT = Quantity(float, "V", 2, "{:.2f}V", 0, 1500)
+CELL_VOLT = Quantity(float, "V", 3, "{:.3f}V", 0, 5)
+AMP = Quantity(float, "A", 2, "{:.1f}A", -5000, 5000)
+LIMIT_AMP = Quantity(float, "A", 1, "{:.1f}A", 0, 5000)
+WATT = Quantity(float, "W", 0, "{:.0f}W", -1_000_000, 1_000_000)
+AMP_HOUR = Quantity(float, "Ah", 1, "{:.1f}Ah", -1_000_000, 1_000_000)
+KILOWATT_HOUR = Quantity(float, "kWh", 2, "{:.2f}kWh", 0, 10_000_000)
+PERCENT = Quantity(float, "%", 1, "{:.1f}%", 0, 100)
+DEVIATION = Quantity(float, "%", 1, "{:.1f}%", -100, 100)
+CELSIUS = Quantity(float, "°C", 1, "{:.1f}°C", -60, 150)
+SECONDS = Quantity(int, "s", 0, "{}s", 0, 2_000_000_000)
+COUNT = Quantity(int, "", 0, "{}", 0, 1_000_000)
+FLAG = Quantity(int, "", 0, "{}", 0, 1)
+LEVEL = Quantity(int, "", 0, "{}", 0, 2)
+CODE = Quantity(int, "", 0, "{}", 0, 65535)
+TEXT = Quantity(str, "", 0, "{}", 0, 64)
+
+LONGEST_NAME = 32  # characters, as in the GUI's editor
+
+
+@dataclass(frozen=True)
+class PathSpec:
+    """One path: what it holds, who decides it, and who looks at it.
+
+    consumers, one letter each: L limiter, D derived from it, S systemcalc, G GUI, M Modbus TCP,
+    P notifications, C community tools. Numbers are finite and within low…high, both included;
+    for text, high is the longest length.
+    """
+
+    path: str
+    quantity: Quantity
+    role: Role
+    group: Group | None = None
+    low: float = 0.0
+    high: float = 0.0
+    consumers: str = ""
+    doc: str = ""
+
+    @property
+    def writable(self) -> bool:
+        return self.role in WRITABLE
+
+    def coerce(self, value: object) -> Value:
+        """The one gate to the bus: the value in this path's own type, or Refused.
+
+        None passes, it means "no value". Whole floats pass as int, numeric text as a number,
+        true and false as 1 and 0 of a flag and as "alarm" and "OK" of an alarm.
+        """
+        if value is None:
+            return None
+        if self.quantity.kind is str:
+            return self._coerce_text(value)
+        number = self._number(value)
+        if not self.low <= number <= self.high:
+            raise Refused(f"{_short(number)} is outside {self._range()}{self._unit_hint(number)}")
+        return self._typed(number)
+
+    def show(self, value: Value) -> Value:
+        """The value as it goes to the bus, rounded to what the path shows."""
+        if isinstance(value, float):
+            return round(value, self.quantity.decimals) + 0.0  # + 0.0 makes -0.0 plain 0.0
+        return value
+
+    def show_limit(self, value: float) -> float:
+        """Likewise for a limit: rounded down, never up, so that it never permits more."""
+        scale = 10.0**self.quantity.decimals
+        return math.floor(value * scale + 1e-6) / scale
+
+    def text(self, value: Value) -> str:
+        """The D-Bus text of a value that has passed the gate."""
+        return self.quantity.text.format(value)
+
+    def _coerce_text(self, value: object) -> str:
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise Refused(f"{_short(value)} is not text")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Refused(f"{value} is not text")
+        text = str(value)
+        if len(text) > self.high:
+            raise Refused(f"{len(text)} characters are more than {self.high:g}")
+        if not text.isprintable():
+            raise Refused("the text holds characters that cannot be shown")
+        return text
+
+    def _number(self, value: object) -> int | float:
+        if isinstance(value, bool):
+            return self._switch(value)
+        if isinstance(value, str):
+            return self._number_in(value)
+        if not isinstance(value, (int, float)):
+            raise Refused(f"{_short(value)} is not a number")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Refused(f"{value} is not a number to work with")
+        return value
+
+    def _number_in(self, text: str) -> int | float:
+        word = text.strip()
+        if word.lower() in _SWITCHES:
+            return self._switch(_SWITCHES[word.lower()])
+        if word.lower() in _NO_VALUE:
+            raise Refused(f"{_short(word)} is no value, the last one stays")
+        if not _NUMERIC.fullmatch(word) or len(word) > 40:
+            raise Refused(f"{_short(text)} is not a number")
+        number = float(word)
+        if not math.isfinite(number):
+            raise Refused(f"{_short(text)} is not a number to work with")
+        return number
+
+    def _switch(self, on: bool) -> int:
+        if self.quantity is FLAG:
+            return int(on)
+        if self.quantity is LEVEL:
+            return 2 if on else 0
+        raise Refused(f"{'true' if on else 'false'} is not a number, and one is needed here")
+
+    def _typed(self, number: int | float) -> Value:
+        if self.quantity.kind is float:
+            return float(number)
+        if number != int(number):
+            raise Refused(f"{number:g} is not a whole number")
+        return int(number)
+
+    def _range(self) -> str:
+        return f"{self.low:g} to {self.high:g} {self.quantity.unit}".rstrip()
+
+    def _unit_hint(self, number: int | float) -> str:
+        """Publishers that count in millivolts are the usual reason for a voltage out of range."""
+        if self.quantity.unit == "V" and self.high < number <= self.high * 1000:
+            return f", is it in mV? Send {number / 1000:g}"
+        return ""
+
+
+_NUMERIC = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_SWITCHES = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+_NO_VALUE = frozenset({"unknown", "unavailable", "none", "null", "nan", "undefined", ""})
+
+
+def _short(value: object) -> str:
+    """A value for a message: never more than a glance of it."""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except (ValueError, RecursionError):  # an int of thousands of digits, a list of lists of …
+        return f"this {type(value).__name__}"
+    shown = text if len(text) <= 40 else text[:37] + "…"
+    return repr(shown) if isinstance(value, str) else shown
+
+
+# --- the table --------------------------------------------------------------------------------
+
+
+def _path(
+    path: str,
+    quantity: Quantity,
+    role: Role,
+    consumers: str,
+    doc: str,
+    group: Group | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> PathSpec:
+    return PathSpec(
+        path=path,
+        quantity=quantity,
+        role=role,
+        group=group,
+        low=quantity.low if low is None else low,
+        high=quantity.high if high is None else high,
+        consumers=consumers,
+        doc=doc,
+    )
+
+
+def _identity(path: str, quantity: Quantity, consumers: str, doc: str) -> PathSpec:
+    return _path(path, quantity, Role.IDENTITY, consumers, doc)
+
+
+def _decision(path: str, quantity: Quantity, consumers: str, doc: str) -> PathSpec:
+    return _path(path, quantity, Role.DECISION, consumers, doc)
+
+
+def _request(path: str, quantity: Quantity, doc: str) -> PathSpec:
+    return _path(path, quantity, Role.REQUEST, "SGM", doc)
+
+
+def _measured(
+    group: Group | None,
+    path: str,
+    quantity: Quantity,
+    consumers: str,
+    doc: str,
+    low: float | None = None,
+    high: float | None = None,
+) -> PathSpec:
+    return _path(path, quantity, Role.MEASUREMENT, consumers, doc, group, low, high)
+
+
+def _alarm(name: str, doc: str, consumers: str = "GPM") -> PathSpec:
+    return _path(f"/Alarms/{name}", LEVEL, Role.ALARM, consumers, doc)
+
+
+def _history(name: str, quantity: Quantity, doc: str, low: float | None = None) -> PathSpec:
+    """A counter of the publisher's. Silence does not make the past wrong: it never goes stale."""
+    return _measured(None, f"/History/{name}", quantity, "GM", doc, low=low)
+
+
+CELLS, DC, SOC, TEMPERATURE, FLAGS = Group
+
+CVL_PATH = "/Info/MaxChargeVoltage"
+CCL_PATH = "/Info/MaxChargeCurrent"
+DCL_PATH = "/Info/MaxDischargeCurrent"
+VOLTAGE = "/Dc/0/Voltage"
+CURRENT = "/Dc/0/Current"
+MIN_CELL = "/System/MinCellVoltage"
+MAX_CELL = "/System/MaxCellVoltage"
+
+_IDENTITY = (
+    _identity("/Mgmt/ProcessName", TEXT, "SG", "name of the program"),
+    _identity("/Mgmt/ProcessVersion", TEXT, "SG", "its version"),
+    _identity("/Mgmt/Connection", TEXT, "SG", "where the values come from"),
+    _identity("/Mgmt/InsecureConnection", FLAG, "S", "1: too slow to share its voltage sense"),
+    _identity("/DeviceInstance", COUNT, "SGMC", "the instance in the topics"),
+    _identity("/ProductId", CODE, "SG", "0xC065, virtual battery"),
+    _identity("/ProductName", TEXT, "SG", "name of the product"),
+    _path("/CustomName", TEXT, Role.NAME, "SGM", "the user's name for it", high=LONGEST_NAME),
+    _identity("/FirmwareVersion", TEXT, "G", "version of this program"),
+    _identity("/HardwareVersion", TEXT, "G", "always invalid: there is no hardware"),
+    _identity("/Serial", TEXT, "G", "the ident"),
+    _identity("/Connected", FLAG, "SG", "always 1 while the service runs"),
+)
+
+_DC = (
+    _measured(DC, VOLTAGE, VOLT, "LDSGM", "pack voltage"),
+    _measured(DC, CURRENT, AMP, "DSGM", "pack current, positive charges"),
+    _measured(DC, "/Dc/0/Power", WATT, "SGM", "derived: voltage times current"),
+    _measured(TEMPERATURE, "/Dc/0/Temperature", CELSIUS, "LSGMP", "battery temperature"),
+    _measured(DC, "/Dc/0/MidVoltage", VOLT, "GM", "voltage at the middle of the pack"),
+    _measured(DC, "/Dc/0/MidVoltageDeviation", DEVIATION, "GM", "its deviation"),
+    _measured(DC, "/Dc/1/Voltage", VOLT, "SGM", "starter or auxiliary battery"),
+    _measured(SOC, "/Soc", PERCENT, "LDSGM", "state of charge"),
+    _measured(SOC, "/Soh", PERCENT, "GM", "state of health"),
+    _measured(SOC, "/Capacity", AMP_HOUR, "SGM", "derived: Ah left, from SoC", low=0),
+    _measured(None, "/InstalledCapacity", AMP_HOUR, "DSG", "Ah when full, from the file", low=0),
+    _measured(SOC, "/ConsumedAmphours", AMP_HOUR, "SGM", "derived, never positive", high=0),
+    _measured(SOC, "/TimeToGo", SECONDS, "SGM", "derived while discharging, at most 10 days"),
+)
+
+_INFO = (
+    _request(CVL_PATH, VOLT, "CVL; written: a request"),
+    _request(CCL_PATH, LIMIT_AMP, "CCL; written: a request"),
+    _request(DCL_PATH, LIMIT_AMP, "DCL; written: a request"),
+    _decision("/Info/BatteryLowVoltage", VOLT, "SGM", "discharge_voltage times cells"),
+    _decision("/Info/ChargeLimitation", TEXT, "C", "the rule that holds CCL"),
+    _decision("/Info/DischargeLimitation", TEXT, "C", "the rule that holds DCL"),
+    _decision("/Info/ChargeVoltageLimitation", TEXT, "C", "the rule that holds CVL"),
+    _decision("/Info/ChargeMode", TEXT, "C", "the phase of charging"),
+    _measured(FLAGS, "/Info/ChargeRequest", FLAG, "SG", "1: the battery asks to be charged"),
+)
+
+_IO = (
+    _measured(FLAGS, "/Io/AllowToCharge", FLAG, "LGM", "0 blocks; else derived from CCL"),
+    _measured(FLAGS, "/Io/AllowToDischarge", FLAG, "LGM", "0 blocks; else derived from DCL"),
+    _measured(FLAGS, "/Io/AllowToBalance", FLAG, "C", "the BMS may balance"),
+    _measured(FLAGS, "/Io/AllowToHeat", FLAG, "C", "the BMS may heat"),
+    _measured(FLAGS, "/Io/ExternalRelay", FLAG, "GM", "state of an external relay"),
+    _measured(FLAGS, "/SystemSwitch", FLAG, "GM", "the battery's own switch"),
+    _measured(FLAGS, "/Balancing", FLAG, "GM", "derived: 1 while any cell is balanced"),
+    _measured(FLAGS, "/State", COUNT, "SGM", "derived: 0 starting, 9 running, 10 error", high=18),
+    _measured(FLAGS, "/ErrorCode", CODE, "GPM", "not 0 raises an alarm on the GX"),
+)
+
+_SYSTEM = (
+    _measured(CELLS, MIN_CELL, CELL_VOLT, "LSGMP", "derived: lowest cell"),
+    _measured(CELLS, MAX_CELL, CELL_VOLT, "LSGM", "derived: highest cell"),
+    _measured(CELLS, "/System/MinVoltageCellId", TEXT, "GM", "derived: its name", high=8),
+    _measured(CELLS, "/System/MaxVoltageCellId", TEXT, "GM", "derived: its name", high=8),
+    _measured(TEMPERATURE, "/System/MinCellTemperature", CELSIUS, "LGM", "coldest cell"),
+    _measured(TEMPERATURE, "/System/MaxCellTemperature", CELSIUS, "LGM", "hottest cell"),
+    _measured(TEMPERATURE, "/System/MinTemperatureCellId", TEXT, "GM", "its name", high=8),
+    _measured(TEMPERATURE, "/System/MaxTemperatureCellId", TEXT, "GM", "its name", high=8),
+    _measured(TEMPERATURE, "/System/MOSTemperature", CELSIUS, "LC", "the BMS's transistors"),
+    _measured(FLAGS, "/System/NrOfModulesOnline", COUNT, "G", "modules that report"),
+    _measured(FLAGS, "/System/NrOfModulesOffline", COUNT, "G", "modules that do not"),
+    _measured(FLAGS, "/System/NrOfModulesBlockingCharge", COUNT, "LGM", "above 0 blocks"),
+    _measured(FLAGS, "/System/NrOfModulesBlockingDischarge", COUNT, "LGM", "above 0 blocks"),
+    _measured(None, "/System/NrOfBatteries", COUNT, "GM", "batteries in this one"),
+    _measured(None, "/System/BatteriesParallel", COUNT, "GM", "of them in parallel"),
+    _measured(None, "/System/BatteriesSeries", COUNT, "GM", "of them in series"),
+    _measured(None, "/System/NrOfCellsPerBattery", COUNT, "GM", "cells, from the file"),
+    _path("/Battery/Request/Id", COUNT, Role.PAGE, "G", "the GUI's cell page", low=1, high=1),
+)
+
+_ALARMS = (
+    _alarm("Alarm", "summary of a battery monitor", "GM"),
+    _alarm("LowVoltage", "pack voltage low"),
+    _alarm("HighVoltage", "pack voltage high"),
+    _alarm("LowCellVoltage", "a cell is low"),
+    _alarm("HighCellVoltage", "a cell is high"),
+    _alarm("LowSoc", "SoC low"),
+    _alarm("StateOfHealth", "SoH low"),
+    _alarm("HighCurrent", "current high"),
+    _alarm("HighChargeCurrent", "charge current high"),
+    _alarm("HighDischargeCurrent", "discharge current high"),
+    _alarm("LowTemperature", "too cold to discharge"),
+    _alarm("HighTemperature", "too hot to discharge"),
+    _alarm("LowChargeTemperature", "too cold to charge"),
+    _alarm("HighChargeTemperature", "too hot to charge"),
+    _alarm("HighInternalTemperature", "the BMS is hot"),
+    _alarm("BatteryTemperatureSensor", "a sensor is broken"),
+    _alarm("CellImbalance", "the cells differ"),
+    _alarm("InternalFailure", "the battery is broken"),
+    _alarm("FuseBlown", "the fuse is blown"),
+    _alarm("BmsCable", "nothing is heard; ours rises by itself when data is stale"),
+    _alarm("Contactor", "the contactor is broken"),
+    _alarm("MidVoltage", "the halves differ"),
+    _alarm("LowStarterVoltage", "auxiliary battery low"),
+    _alarm("HighStarterVoltage", "auxiliary battery high"),
+    _alarm("LowFusedVoltage", "voltage behind the fuse low", "PM"),
+    _alarm("HighFusedVoltage", "voltage behind the fuse high", "PM"),
+)
+
+_HISTORY = (
+    _history("DeepestDischarge", AMP_HOUR, "Ah, negative"),
+    _history("LastDischarge", AMP_HOUR, "Ah, negative"),
+    _history("AverageDischarge", AMP_HOUR, "Ah, negative"),
+    _history("TotalAhDrawn", AMP_HOUR, "Ah, negative"),
+    _history("ChargeCycles", COUNT, "number of charge cycles"),
+    _history("FullDischarges", COUNT, "number of full discharges"),
+    _history("MinimumVoltage", VOLT, "lowest pack voltage"),
+    _history("MaximumVoltage", VOLT, "highest pack voltage"),
+    _history("MinimumCellVoltage", CELL_VOLT, "lowest cell"),
+    _history("MaximumCellVoltage", CELL_VOLT, "highest cell"),
+    _history("MinimumTemperature", CELSIUS, "coldest"),
+    _history("MaximumTemperature", CELSIUS, "hottest"),
+    _history("TimeSinceLastFullCharge", SECONDS, "since the battery was full"),
+    _history("AutomaticSyncs", COUNT, "times the SoC was set to 100 %"),
+    _history("LowVoltageAlarms", COUNT, "number of alarms"),
+    _history("HighVoltageAlarms", COUNT, "number of alarms"),
+    _history("LowStarterVoltageAlarms", COUNT, "number of alarms"),
+    _history("HighStarterVoltageAlarms", COUNT, "number of alarms"),
+    _history("MinimumStarterVoltage", VOLT, "lowest auxiliary voltage"),
+    _history("MaximumStarterVoltage", VOLT, "highest auxiliary voltage"),
+    _history("DischargedEnergy", KILOWATT_HOUR, "energy taken out"),
+    _history("ChargedEnergy", KILOWATT_HOUR, "energy put in"),
+)
+
+_VOLTAGES = (
+    _measured(CELLS, "/Voltages/Sum", VOLT, "C", "derived: sum of the cells"),
+    _measured(CELLS, "/Voltages/Diff", CELL_VOLT, "C", "derived: highest less lowest cell"),
+)
+
+_FRESHNESS = (
+    _decision("/Freshness/Stage", TEXT, "C", "fresh, aging, waiting, stale or lost"),
+    *(
+        _decision(f"/Freshness/{group.value.capitalize()}", SECONDS, "C", "age, 0 while fresh")
+        for group in Group
+    ),
+)
+
+CELL = "{cell}"  # stands for the number of a cell in the rows that exist once per cell
+
+_PER_CELL = (
+    _measured(CELLS, f"/Voltages/Cell{CELL}", CELL_VOLT, "LDC", "voltage of a cell"),
+    _measured(CELLS, f"/Balances/Cell{CELL}", FLAG, "DC", "1 while the cell is balanced"),
+    _decision(f"/Battery/1/Cell/{CELL}/Voltage", CELL_VOLT, "G", "the same, for the GUI's page"),
+)
+
+ROWS = (
+    *_IDENTITY, *_DC, *_INFO, *_IO, *_SYSTEM, *_VOLTAGES, *_PER_CELL, *_ALARMS, *_HISTORY,
+    *_FRESHNESS,
+)  # fmt: skip
+"""The whole table, with one row for all cells where a path exists once per cell."""
+
+Paths = dict[str, PathSpec]
+
+
+def path_table(cells: int) -> Paths:
+    """The paths of a battery of so many cells (1 to 256), by name."""
+    table = {}
+    for row in ROWS:
+        if CELL in row.path:
+            for cell in range(1, cells + 1):
+                path = row.path.replace(CELL, str(cell))
+                table[path] = replace(row, path=path)
+        else:
+            table[row.path] = row
+    return table
+
+
+def cell_path(cell: int) -> str:
+    """The path of a cell's voltage; cells count from 1."""
+    return f"/Voltages/Cell{cell}"

@@ -1,0 +1,294 @@
+"""Every number that can be set, declared once: its unit, its range, its default, its meaning.
+
+The configuration file, the runtime settings and the documentation are all made from these
+dataclasses. A `Spec` stands in the metadata of each field; `fields_of` gives them back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.core.model import Group
+
+Table = tuple[tuple[float, float], ...]
+"""A taper: points (x, share of the maximum), x rising, shares 0 to 1. Empty means off."""
+
+NUMBER, CHOICE, TABLE, GROUPS = "number", "choice", "table", "groups"
+
+FROM_PRESET = object()
+"""Default of a setting that the chemistry preset supplies."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What may be written into one setting."""
+
+    name: str
+    kind: str
+    doc: str
+    unit: str = ""
+    low: float = 0.0
+    high: float = 0.0
+    choices: tuple[str, ...] = ()
+    default: Any = FROM_PRESET
+
+
+def _field(kind: str, doc: str, **more: Any) -> Any:
+    return dataclasses.field(metadata={"kind": kind, "doc": doc, **more})
+
+
+def _number(unit: str, low: float, high: float, doc: str, default: Any = FROM_PRESET) -> Any:
+    return _field(NUMBER, doc, unit=unit, low=low, high=high, default=default)
+
+
+def _cell(doc: str, default: Any = FROM_PRESET) -> Any:
+    """A cell voltage. No lithium cell works below 1 V or above 4.5 V."""
+    return _number("V", 1.0, 4.5, doc, default)
+
+
+def _amps(doc: str, default: Any = FROM_PRESET) -> Any:
+    return _number("A", 0.0, 5000.0, doc, default)
+
+
+def _seconds(high: float, doc: str, default: float) -> Any:
+    return _number("s", 0.0, high, doc, default)
+
+
+def _table(unit: str, low: float, high: float, doc: str, default: Any = FROM_PRESET) -> Any:
+    return _field(TABLE, doc, unit=unit, low=low, high=high, default=default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimiterSettings:
+    """The rules of the limiter. Voltages are per cell."""
+
+    charge_voltage: float = _cell("CVL per cell")
+    min_charge_voltage: float = _cell("CVL never goes below this")
+    max_cell_voltage: float = _cell("the first cell at this voltage clamps CVL to the battery")
+    cell_overvoltage: float = _cell("CCL is 0 A from here, the last line of defence")
+    cv1: float = _cell("highest cell from which max_charge_current_above_cv1 holds")
+    cv2: float = _cell("highest cell from which max_charge_current_above_cv2 holds")
+    max_charge_current: float = _amps("CCL when nothing limits")
+    max_charge_current_above_cv1: float = _amps("CCL from cv1")
+    max_charge_current_above_cv2: float = _amps("CCL from cv2")
+    taper: str = _field(
+        CHOICE,
+        "CCL between cv1, cv2 and cell_overvoltage, DCL between dv1, dv2 and min_cell_voltage:"
+        " in steps, or along straight lines",
+        choices=("steps", "linear"),
+        default="steps",
+    )
+
+    discharge_voltage: float = _cell("DCL is 0 A while the pack is at or below this, per cell")
+    min_cell_voltage: float = _cell("DCL is 0 A from the first cell at or below this")
+    discharge_hysteresis: float = _number(
+        "V", 0.0, 1.0, "so far above its threshold a voltage must be to end a DCL of 0 A", 0.1
+    )
+    max_discharge_current: float = _amps("DCL when nothing limits")
+    dv1: float | None = _cell("lowest cell below which max_discharge_current_below_dv1 holds", None)
+    dv2: float | None = _cell("lowest cell below which max_discharge_current_below_dv2 holds", None)
+    max_discharge_current_below_dv1: float | None = _amps("DCL below dv1", None)
+    max_discharge_current_below_dv2: float | None = _amps("DCL below dv2", None)
+
+    charge_temperature: Table = _table("°C", -60, 120, "CCL over coldest and hottest temperature")
+    discharge_temperature: Table = _table("°C", -60, 120, "DCL over both, likewise")
+    mosfet_temperature: Table = _table("°C", -60, 200, "both over the MOSFETs' temperature", ())
+    charge_soc: Table = _table("%", 0, 100, "CCL over SoC", ())
+    discharge_soc: Table = _table("%", 0, 100, "DCL over SoC", ())
+    imbalance: Table = _table("V", 0, 2, "CCL over highest less lowest cell", ())
+
+    current_hold: float = _seconds(3600, "a current limit waits so long before it rises", 30.0)
+    current_rise: float = _number(
+        "1/s", 0.001, 1.0, "and then rises by this share of its maximum per second", 0.05
+    )
+    current_release: float = _number(
+        "", 0.0, 0.5, "from 0 A only when at least this share of its maximum is allowed", 0.015
+    )
+    voltage_hold: float = _seconds(3600, "CVL waits so long before it rises", 60.0)
+    voltage_rise: float = _number("V/s", 0.001, 1.0, "and then rises so fast, whole pack", 0.01)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreshnessSettings:
+    """When silence counts. Seconds since the last valid write, on the monotonic clock."""
+
+    required: tuple[Group, ...] = _field(
+        GROUPS, "groups without which there is no permission", default=("cells", "dc")
+    )
+    grace: float = _seconds(3600, "so long after the start the battery may wait for data", 60.0)
+    aging: float = _seconds(86400, "older than this, nothing may loosen", 15.0)
+    stale: float = _seconds(86400, "older than this, the failsafe limits hold", 60.0)
+    lost: float = _seconds(86400, "older than this, on_lost decides", 600.0)
+    on_lost: str = _field(
+        CHOICE,
+        "hold the failsafe limits, or withdraw all limits so that the GX reports a lost BMS",
+        choices=("hold", "withdraw"),
+        default="hold",
+    )
+    clear: float = _seconds(3600, "so long everything must be fresh to end the alarm", 60.0)
+    keep: tuple[Group, ...] = _field(
+        GROUPS, "groups whose last value stays on show when they are stale", default=()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailsafeSettings:
+    """The limits while required measurements are stale."""
+
+    charge_current: float = _amps("CCL while stale", 0.0)
+    discharge_current: float = _amps("DCL while stale", 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ceiling:
+    """What no write, setting or request can lift a limit past. Only the file sets it."""
+
+    charge_current: float = _amps("highest CCL ever")
+    discharge_current: float = _amps("highest DCL ever")
+    cell_voltage: float = _cell("highest CVL ever, per cell")
+
+
+def fields_of(kind: type) -> tuple[Spec, ...]:
+    """The specs of a settings dataclass, in order."""
+    return tuple(Spec(name=f.name, **f.metadata) for f in dataclasses.fields(kind))
+
+
+_LITHIUM_CHARGE: Table = (
+    (0, 0), (2, 0.25), (5, 0.5), (10, 1), (40, 1), (45, 0.5), (50, 0.25), (55, 0),
+)  # fmt: skip
+_LITHIUM_DISCHARGE: Table = (
+    (-10, 0), (0, 0.25), (5, 0.5), (10, 1), (40, 1), (45, 0.5), (50, 0.25), (55, 0),
+)  # fmt: skip
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    # LFP: 3.45 V charges a cell full and stays below the knee's steep end (3.5 V).
+    "lfp": {
+        "charge_voltage": 3.45,
+        "min_charge_voltage": 3.30,
+        "cv1": 3.40,
+        "cv2": 3.45,
+        "max_cell_voltage": 3.50,
+        "cell_overvoltage": 3.55,
+        "min_cell_voltage": 2.80,
+        "discharge_voltage": 2.90,
+        "charge_temperature": _LITHIUM_CHARGE,
+        "discharge_temperature": _LITHIUM_DISCHARGE,
+    },
+    # LTO: full at 2.5 V, unharmed by cold; the numbers of LTO banks at sea and at home.
+    "lto": {
+        "charge_voltage": 2.50,
+        "min_charge_voltage": 2.20,
+        "cv1": 2.45,
+        "cv2": 2.50,
+        "max_cell_voltage": 2.53,
+        "cell_overvoltage": 2.60,
+        "min_cell_voltage": 1.90,
+        "discharge_voltage": 2.00,
+        "charge_temperature": ((-20, 0), (-10, 0.25), (0, 1), (45, 1), (50, 0.5), (55, 0)),
+        "discharge_temperature": ((-30, 0), (-20, 0.25), (-10, 1), (45, 1), (50, 0.5), (55, 0)),
+    },
+    # NMC: 4.1 V instead of 4.2 V doubles the life for a tenth of the capacity.
+    "nmc": {
+        "charge_voltage": 4.10,
+        "min_charge_voltage": 3.50,
+        "cv1": 4.05,
+        "cv2": 4.10,
+        "max_cell_voltage": 4.13,
+        "cell_overvoltage": 4.18,
+        "min_cell_voltage": 3.00,
+        "discharge_voltage": 3.20,
+        "charge_temperature": _LITHIUM_CHARGE,
+        "discharge_temperature": _LITHIUM_DISCHARGE,
+    },
+}
+"""What each chemistry supplies where the configuration is silent. Volts per cell."""
+
+CEILING_CELL_VOLTAGE: Mapping[str, float] = {"lfp": 3.65, "lto": 2.70, "nmc": 4.20}
+"""The manufacturers' usual absolute maximum, V per cell."""
+
+CURRENT_SHARES: Mapping[str, float] = {
+    "max_charge_current_above_cv1": 0.5,
+    "max_charge_current_above_cv2": 0.1,
+}
+"""Share of max_charge_current where the configuration is silent."""
+
+C_RATES: Mapping[str, tuple[float, float]] = {
+    "lfp": (0.3, 0.5),
+    "lto": (1.0, 1.0),
+    "nmc": (0.3, 0.5),
+}
+"""Charge and discharge current per Ah of capacity (1/h) where the configuration is silent."""
+
+_LIMITER_ORDER = (
+    ("min_charge_voltage", "charge_voltage"),
+    ("charge_voltage", "max_cell_voltage"),
+    ("cv1", "cv2"),
+    ("cv2", "max_cell_voltage"),
+    ("max_cell_voltage", "cell_overvoltage"),
+    ("max_charge_current_above_cv2", "max_charge_current_above_cv1"),
+    ("max_charge_current_above_cv1", "max_charge_current"),
+    ("discharge_voltage", "min_charge_voltage"),
+    ("min_cell_voltage", "min_charge_voltage"),
+    ("min_cell_voltage", "dv2"),
+    ("dv2", "dv1"),
+    ("max_discharge_current_below_dv2", "max_discharge_current_below_dv1"),
+    ("max_discharge_current_below_dv1", "max_discharge_current"),
+)
+"""Pairs of which the first may not be above the second."""
+
+_CEILINGS = (
+    ("max_charge_current", "charge_current"),
+    ("max_discharge_current", "discharge_current"),
+    ("cell_overvoltage", "cell_voltage"),
+)
+
+_TOGETHER = (
+    ("dv1", "max_discharge_current_below_dv1"),
+    ("dv2", "max_discharge_current_below_dv2"),
+)
+"""Pairs that are set together or not at all."""
+
+
+def limiter_problems(settings: LimiterSettings, ceiling: Ceiling) -> list[tuple[str, str]]:
+    """What is wrong with the settings as a set: (name, words), empty when nothing is."""
+    problems = _out_of_order(settings, _LIMITER_ORDER)
+    for name, limit in _CEILINGS:
+        value, highest = getattr(settings, name), getattr(ceiling, limit)
+        if value > highest:
+            problems.append((name, f"{value:g} is above ceiling.{limit} ({highest:g})"))
+    for one, other in _TOGETHER:
+        if (getattr(settings, one) is None) != (getattr(settings, other) is None):
+            missing = one if getattr(settings, one) is None else other
+            problems.append((missing, f"is missing: {one} and {other} belong together"))
+    if settings.dv2 is not None and settings.dv1 is None:
+        problems.append(("dv1", "is missing: dv2 needs dv1 above it"))
+    return problems
+
+
+def freshness_problems(settings: FreshnessSettings) -> list[tuple[str, str]]:
+    """What is wrong with the times as a set."""
+    problems = _out_of_order(settings, (("aging", "stale"), ("stale", "lost")))
+    if not settings.required:
+        problems.append(("required", "must name at least one group"))
+    return problems
+
+
+def failsafe_problems(settings: FailsafeSettings, ceiling: Ceiling) -> list[tuple[str, str]]:
+    """The failsafe must stay within the ceilings."""
+    return [
+        (name, f"{getattr(settings, name):g} is above ceiling.{name} ({getattr(ceiling, name):g})")
+        for name in ("charge_current", "discharge_current")
+        if getattr(settings, name) > getattr(ceiling, name)
+    ]
+
+
+def _out_of_order(settings: object, pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    problems = []
+    for lower, upper in pairs:
+        low, high = getattr(settings, lower), getattr(settings, upper)
+        if low is not None and high is not None and low > high:
+            problems.append((lower, f"{low:g} is above {upper} ({high:g})"))
+    return problems

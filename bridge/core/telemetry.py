@@ -1,0 +1,158 @@
+"""The last valid value of every measurement, and how old it is.
+
+Ages count from the last valid write, on the monotonic clock; a repeated equal value is a write.
+A null takes the value off the display but is otherwise silence said aloud: the age runs on from
+the last valid write, and nothing may loosen meanwhile.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from bridge.core.model import Cells, Group, Input, Measurements, Value
+from bridge.core.paths import MAX_CELL, MIN_CELL, VOLTAGE, Paths, PathSpec, cell_path
+
+NEVER = math.inf
+
+_EXTREMES = (MIN_CELL, MAX_CELL)
+_TEMPERATURES = ("/Dc/0/Temperature", "/System/MinCellTemperature", "/System/MaxCellTemperature")
+_MOSFET = "/System/MOSTemperature"
+_SOC = "/Soc"
+
+Flag = tuple[str, Callable[[float], bool], str]
+
+_CHARGE_FLAGS: tuple[Flag, ...] = (
+    ("/Io/AllowToCharge", lambda value: value == 0, "the BMS does not allow charging"),
+    ("/System/NrOfModulesBlockingCharge", lambda value: value > 0, "modules blocking charge: {}"),
+)
+_DISCHARGE_FLAGS: tuple[Flag, ...] = (
+    ("/Io/AllowToDischarge", lambda value: value == 0, "the BMS does not allow discharging"),
+    (
+        "/System/NrOfModulesBlockingDischarge",
+        lambda value: value > 0,
+        "modules blocking discharge: {}",
+    ),
+)
+
+_SOURCES: dict[Input, tuple[str, ...]] = {
+    Input.VOLTAGE: (VOLTAGE,),
+    Input.SOC: (_SOC,),
+    Input.TEMPERATURE: _TEMPERATURES,
+    Input.MOSFET: (_MOSFET,),
+    Input.CHARGE_FLAGS: tuple(flag[0] for flag in _CHARGE_FLAGS),
+    Input.DISCHARGE_FLAGS: tuple(flag[0] for flag in _DISCHARGE_FLAGS),
+}
+"""Where the limiter's inputs come from (the cells apart). Of several paths every one that was
+ever written counts: a second sensor that died is not made good by the first."""
+
+INPUTS: dict[Group, tuple[Input, ...]] = {
+    Group.CELLS: (Input.CELLS,),
+    Group.DC: (Input.VOLTAGE,),
+    Group.SOC: (Input.SOC,),
+    Group.TEMPERATURE: (Input.TEMPERATURE, Input.MOSFET),
+    Group.FLAGS: (Input.CHARGE_FLAGS, Input.DISCHARGE_FLAGS),
+}
+"""The limiter's inputs by freshness group."""
+
+
+class Telemetry:
+    """Values in and values out. Every method takes the time; there is no clock here."""
+
+    def __init__(self, paths: Paths, cells: int) -> None:
+        self._values: dict[str, Value] = {}
+        self._shown: dict[str, Value] = {}
+        self._at: dict[str, float] = {}
+        self._cell_paths = tuple(cell_path(cell) for cell in range(1, cells + 1))
+        self._groups = {path: spec.group for path, spec in paths.items()}
+
+    def write(self, spec: PathSpec, value: Value, now: float) -> None:
+        """Store a value that has passed the gate. None withdraws it from the display."""
+        if value is None:
+            self._shown.pop(spec.path, None)
+            return
+        self._values[spec.path] = value
+        self._shown[spec.path] = spec.show(value)
+        self._at[spec.path] = now
+
+    def age(self, path: str, now: float) -> float:
+        """Seconds since the last valid write; infinite if there was none. Never negative."""
+        at = self._at.get(path)
+        return NEVER if at is None else max(0.0, now - at)
+
+    def seen(self, source: Input) -> bool:
+        """Whether anything of the input was ever written."""
+        return any(path in self._at for path in self._all_paths(source))
+
+    def withdrawn(self, source: Input) -> bool:
+        """Whether a value that the input rests on was taken back by a null."""
+        return any(path in self._at and path not in self._shown for path in self._resting(source))
+
+    def input_age(self, source: Input, now: float) -> float:
+        """The age of the oldest value that the limiter needs of the input; infinite while one is
+        missing. So one dead BMS of two is noticed although the other one speaks."""
+        if source is Input.CELLS:
+            return min(self._oldest(self._cell_paths, now), self._oldest(_EXTREMES, now))
+        return self._oldest(self._resting(source), now)
+
+    def shown(
+        self, now: float, stale: float, keep: tuple[Group, ...]
+    ) -> Iterator[tuple[str, Value]]:
+        """What goes on display: values not older than stale, or of a group to keep, or of none."""
+        for path, value in self._shown.items():
+            group = self._groups[path]
+            if group is None or now - self._at[path] <= stale or group in keep:
+                yield path, value
+
+    def fresh_value(self, path: str, now: float, stale: float) -> Value:
+        """The value, or None where it is unknown or older than stale."""
+        return self._values[path] if self.age(path, now) <= stale else None
+
+    def measurements(self, now: float, stale: float, silent: frozenset[Input]) -> Measurements:
+        """What the limiter may know now. Nothing older than stale is in it."""
+
+        def known(path: str) -> float | None:
+            value = self.fresh_value(path, now, stale)
+            return float(value) if isinstance(value, (int, float)) else None
+
+        voltages = tuple(known(path) for path in self._cell_paths)
+        cells = Cells(voltages, known(MIN_CELL), known(MAX_CELL))
+        whole = None not in voltages or (cells.lowest is not None and cells.highest is not None)
+        temperatures = [t for t in map(known, _TEMPERATURES) if t is not None]
+        return Measurements(
+            known=cells,
+            cells=cells if whole else None,
+            voltage=known(VOLTAGE),
+            current=known("/Dc/0/Current"),
+            soc=known(_SOC),
+            coldest=min(temperatures, default=None),
+            hottest=max(temperatures, default=None),
+            mosfet=known(_MOSFET),
+            charge_blocked_by=_blocked_by(_CHARGE_FLAGS, known),
+            discharge_blocked_by=_blocked_by(_DISCHARGE_FLAGS, known),
+            silent=silent,
+        )
+
+    def _oldest(self, paths: tuple[str, ...], now: float) -> float:
+        return max((self.age(path, now) for path in paths), default=NEVER)
+
+    def _resting(self, source: Input) -> tuple[str, ...]:
+        """The paths whose ages make the input's age."""
+        if source is not Input.CELLS:
+            return tuple(path for path in _SOURCES[source] if path in self._at)
+        by_extremes = all(path in self._at for path in _EXTREMES)
+        by_cells = all(path in self._at for path in self._cell_paths)
+        return self._cell_paths if by_cells or not by_extremes else _EXTREMES
+
+    def _all_paths(self, source: Input) -> tuple[str, ...]:
+        return (*self._cell_paths, *_EXTREMES) if source is Input.CELLS else _SOURCES[source]
+
+
+def _blocked_by(flags: tuple[Flag, ...], known: Callable[[str], float | None]) -> str:
+    """What blocks, in words; several flags are combined by "or", each is named."""
+    reasons = []
+    for path, blocks, words in flags:
+        value = known(path)
+        if value is not None and blocks(value):
+            reasons.append(words.format(int(value)))
+    return ", ".join(reasons)
