@@ -136,9 +136,12 @@ class Client:
         client.subscribe([(self._names.state, 0), (self._names.status, 0)])
         self._say("connected to the broker")
 
-    def _on_disconnect(self, *_: object) -> None:
+    def _on_disconnect(
+        self, _client: mqtt.Client, _data: object, _flags: object, reason: Any, _properties: object
+    ) -> None:
         self.limits = Limits()
-        self._say("no connection to the broker")
+        if reason.is_failure:
+            self._say(f"lost the broker: {reason}")
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         if message.topic == self._names.state and message.payload:
