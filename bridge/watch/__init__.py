@@ -5,6 +5,6 @@ another machine. `view` collects, `render` and `journal` turn that into text (bo
 is the terminal and `loop` drives the rest.
 """
 
-from bridge.watch.loop import watch
+from bridge.watch.loop import main, watch
 
-__all__ = ["watch"]
+__all__ = ["main", "watch"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -11,10 +12,26 @@ from collections.abc import Callable
 from typing import TextIO
 
 from bridge.adapters.mqtt_link import Broker, MqttLink
+from bridge.core.configuration import BadConfiguration, Config
 from bridge.watch.screen import screen_for
 from bridge.watch.view import View
 
 REDRAW_S = 0.25
+
+
+def main(config: Config, broker: Broker, ident: str | None = None) -> int:
+    """Watch one battery of a configuration, the first by default, until a signal ends it.
+
+    Answers the exit status. Raises BadConfiguration for an ident that is not in the configuration.
+    """
+    idents = [battery.ident for battery in config.batteries]
+    if ident is not None and ident not in idents:
+        known = ', '.join(idents)
+        raise BadConfiguration([f"--ident: there is no battery {ident!r}, only {known}"])
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    return watch(broker, config.mqtt.base_topic, ident or idents[0], stop)
 
 
 def watch(
@@ -26,10 +43,10 @@ def watch(
     out: TextIO = sys.stdout,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Show the battery `ident` until `stop` is set, Ctrl-C comes or nobody reads any more.
+    """Show the battery `ident` until `stop` is set or nobody reads any more.
 
-    `base` is the bridge's base topic. Returns the exit status, 0. On the way out the terminal
-    gets back what it showed before, so whoever wants to end this sets `stop`, from a signal too.
+    `base` is the bridge's base topic. Answers the exit status, 0. On the way out the terminal
+    gets back what it showed before.
     """
     view = View(base, ident)
     try:
@@ -41,8 +58,6 @@ def watch(
                 if clock() - drawn >= REDRAW_S:
                     drawn = clock()
                     screen.show(view, drawn)
-    except KeyboardInterrupt:
-        return 0
     except BrokenPipeError:
         # The reader left. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())

@@ -86,7 +86,7 @@ def _share_out(view: View, state: State, width: int, height: int) -> tuple[Count
     grant("head", 4 if state.alarms else 3)
     grant("limits", 3)
     grant(cells, 1)
-    grant("refused", 2, least=2)
+    grant("refused", 2 if view.refusals else 1)
     grant("arriving", 2, least=2)
     grant("limits", 3, least=3)
     grant(cells, _cell_rows(len(state.cells), width, height - rows.total()))

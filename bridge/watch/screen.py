@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import TextIO
@@ -31,7 +32,8 @@ class Terminal:
         return self
 
     def __exit__(self, *problem: object) -> None:
-        self._write(LEAVE)
+        with contextlib.suppress(OSError):  # the terminal itself may have been closed
+            self._write(LEAVE)
 
     def show(self, view: View, now: float) -> None:
         """Draw, if there is anything new. A resize is seen here, at the next drawing."""
