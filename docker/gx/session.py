@@ -15,7 +15,7 @@ import dbus.bus
 import dbus.mainloop
 import foreground
 import private_broker
-from part import PartFailed, PartMissing
+from part import PartFailedError, PartMissingError
 from pocket import REPOSITORY, PocketGx
 from welcome import Place, welcome
 
@@ -35,12 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = load(arguments.config)
         with _pocket(STATE / ("demo" if arguments.demo else "run"), arguments.port) as gx:
-            options = ["--config", str(arguments.config), "--broker", f"127.0.0.1:{gx.port}"]
+            options = ["--config", arguments.config, "--broker", f"127.0.0.1:{gx.port}"]
             return (_demo if arguments.demo else _live)(gx, config, options)
-    except BadConfiguration as mistakes:
-        print(f"{arguments.config}:\n{mistakes}", file=sys.stderr)
-        return 2
-    except (PartMissing, PartFailed, OSError) as failure:
+    except BadConfiguration:
+        return subprocess.call(_python("bridge", "check", arguments.config))  # it names them all
+    except (PartMissingError, PartFailedError, OSError) as failure:
         print(f"run: {failure}", file=sys.stderr)
         return 1
 
@@ -51,7 +50,7 @@ def _pocket(directory: Path, port: int | None) -> PocketGx:
         return PocketGx(directory, port=port)
     try:
         return PocketGx(directory, port=USUAL_PORT)
-    except PartFailed as failure:
+    except PartFailedError as failure:
         if private_broker.PORT_TAKEN not in str(failure):
             raise
         return PocketGx(directory)
@@ -131,7 +130,7 @@ def _instance(
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run", description=__doc__)
     parser.add_argument("--demo", action="store_true", help="with a simulated pack and a live view")
-    parser.add_argument("--config", default="config.yaml", type=Path, help="default: config.yaml")
+    parser.add_argument("--config", default="config.yaml", help="default: config.yaml")
     parser.add_argument("--port", type=int, help=f"of the broker; else {USUAL_PORT}, or a free one")
     return parser.parse_args(argv)
 

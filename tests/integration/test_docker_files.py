@@ -1,0 +1,146 @@
+"""The files for Docker, checked without one: a folder laid out as the image would be, and its
+entry point run there for real."""
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import private_broker
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKER = ROOT / "docker"
+INSTRUCTIONS = [line.split() for line in (DOCKER / "Dockerfile").read_text().splitlines() if line]
+COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+ANSWERS_WITHIN = 20.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the Dockerfile copies and nothing else, with the libraries of ./run setup."""
+    folder = tmp_path_factory.mktemp("image")
+    for copy in (words[1:] for words in INSTRUCTIONS if words[0] == "COPY"):
+        *sources, target = copy
+        for source in sources:
+            _copy(ROOT / source, folder / target)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(
+            source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    else:
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+
+@contextlib.contextmanager
+def _service(image: Path, word: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    entrypoint = next(json.loads(" ".join(w[1:])) for w in INSTRUCTIONS if w[0] == "ENTRYPOINT")
+    process = subprocess.Popen([*entrypoint, word], cwd=image, env={**os.environ, **env})
+    try:
+        yield process
+        process.terminate()
+        process.wait(10)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def services(image: Path, tmp_path: Path) -> Iterator[int]:
+    """Both services of compose.yaml, the broker on a free port of this machine; its number."""
+    port = private_broker.free_port("127.0.0.1")
+    configuration = (image / "docker/mosquitto.conf").read_text()
+    assert "listener 1883\n" in configuration
+    here = tmp_path / "mosquitto.conf"
+    here.write_text(configuration.replace("listener 1883\n", f"listener {port} 127.0.0.1\n"))
+    with (
+        _service(image, "broker", MOSQUITTO_CONFIG=str(here)),
+        _service(image, "bridge", BROKER=f"127.0.0.1:{port}", DATA=str(tmp_path / "data")),
+    ):
+        yield port
+
+
+def test_a_publish_to_the_broker_is_answered_by_the_bridge(services: int) -> None:
+    states: queue.Queue[dict[str, Any]] = queue.Queue()
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client.reconnect_delay_set(0.1, 0.1)
+    client.on_connect = lambda *_: client.subscribe("virtual-battery/virtual/state")
+    client.on_message = lambda _client, _, message: states.put(json.loads(message.payload))
+    client.connect_async("127.0.0.1", services)
+    client.loop_start()
+    try:
+        assert _soc_of_a_state(client, states) == 61
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def _soc_of_a_state(client: mqtt.Client, states: queue.Queue[dict[str, Any]]) -> float | None:
+    """Write a state of charge until a state shows one: the bridge may not listen yet."""
+    end = time.monotonic() + ANSWERS_WITHIN
+    soc = None
+    while soc is None and time.monotonic() < end:
+        client.publish("virtual-battery/virtual/set", json.dumps({"Soc": 61}))
+        with contextlib.suppress(queue.Empty):
+            soc = states.get(timeout=0.5)["values"].get("Soc")
+    return soc
+
+
+def test_an_ended_bridge_service_leaves_nothing_behind(image: Path, tmp_path: Path) -> None:
+    with _service(image, "bridge", BROKER="127.0.0.1:1", DATA=str(tmp_path)) as bridge:
+        bus = tmp_path / "bus"
+        end = time.monotonic() + ANSWERS_WITHIN
+        while not bus.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert bus.exists()
+
+    assert bridge.returncode in (0, 128 + signal.SIGTERM)
+    with socket.socket(socket.AF_UNIX) as client, pytest.raises(OSError):
+        client.connect(str(bus))
+
+
+def test_compose_starts_what_the_entry_point_knows() -> None:
+    words = [service["command"] for service in COMPOSE["services"].values()]
+
+    assert words == [["broker"], ["bridge"]]
+    known = (DOCKER / "entrypoint.sh").read_text()
+    assert all(f"\n    {word})\n" in known for (word,) in words)
+
+
+def test_compose_publishes_ports_on_this_machine_only() -> None:
+    ports = [port for s in COMPOSE["services"].values() for port in s.get("ports", [])]
+
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_compose_builds_and_mounts_what_is_there() -> None:
+    for service in COMPOSE["services"].values():
+        context = DOCKER / service["build"]["context"]
+        assert (context / service["build"]["dockerfile"]).is_file()
+        for source, *_ in (volume.split(":") for volume in service.get("volumes", [])):
+            assert source in COMPOSE["volumes"] or (DOCKER / source).exists()
+
+
+def test_compose_points_the_bridge_at_its_own_broker() -> None:
+    host, port = COMPOSE["services"]["bridge"]["environment"]["BROKER"].split(":")
+
+    assert host in COMPOSE["services"]
+    assert f"listener {port}\n" in (DOCKER / "mosquitto.conf").read_text()
