@@ -111,7 +111,7 @@ class SettingsService(dbus.service.FallbackObject):
     @dbus.service.method(BUS_ITEM, out_signature="a{sa{sv}}", path_keyword="path")
     def GetItems(self, path: str) -> dict[str, dict[str, Any]]:
         if path != "/":
-            raise _unknown(path)
+            raise _error("UnknownMethod", "only / has all items")
         return {at: _properties(setting) for at, setting in self._store.settings.items()}
 
     @dbus.service.method(SETTINGS, "ssvsvv", "i", path_keyword="path")
@@ -183,12 +183,16 @@ class SettingsService(dbus.service.FallbackObject):
 
     def _setting(self, path: str) -> Setting:
         if path not in self._store.settings:
-            raise _unknown(path)
+            self._group(path)
+            raise _error("UnknownMethod", f"{path} is a group of settings")
         return self._store.settings[path]
 
     def _group(self, path: str) -> str:
+        """The path itself, where it is one of a group."""
+        if path in self._store.settings:
+            raise _error("UnknownMethod", f"{path} is a setting, and no group")
         if not self._store.is_group(path):
-            raise _unknown(path)
+            raise _error("UnknownObject", f"there is no {path}")
         return path
 
 
@@ -288,10 +292,8 @@ def _limit_on_the_bus(limit: settings_store.Value | None) -> Any:
     return dbus.Int32(0, variant_level=1) if limit is None else _on_the_bus(limit)
 
 
-def _unknown(path: str) -> dbus.DBusException:
-    return dbus.DBusException(
-        f"no such setting or group: {path}", name="org.freedesktop.DBus.Error.UnknownMethod"
-    )
+def _error(name: str, text: str) -> dbus.DBusException:
+    return dbus.DBusException(text, name=f"org.freedesktop.DBus.Error.{name}")
 
 
 if __name__ == "__main__":

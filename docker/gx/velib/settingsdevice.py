@@ -1,6 +1,12 @@
 """Stand-in for velib_python's settingsdevice: settings kept by com.victronenergy.settings.
 
-A development tool: on a GX device the real module takes this one's place.
+A development tool: on a GX device the real module takes this one's place. Versions of the real one
+differ in what they forgive. The stand-in forgives nothing that one of them does not:
+
+- As in those of 2024, a SettingsDevice speaks to the process that was the settings service when it
+  was made. When that one is gone, make a new one.
+- As in those since 2025, all hear changes on the connection of the first, and a path is followed
+  by the latest only. Whoever closes that first connection makes all of them deaf.
 """
 
 import logging
@@ -40,11 +46,10 @@ class SettingsDevice:
     ) -> None:
         """Wait at most `timeout` seconds for the settings service, then add the settings."""
         self._bus = bus
-        self._service = name
         self._callback = eventCallback
         self._paths: dict[str, str] = {}
         self._values: dict[str, Any] = {}
-        self._wait_for_service(timeout)
+        self._service = _owner_of(name, bus, timeout)
         self.addSettings(supportedSettings)
 
     def addSettings(self, settings: Supported) -> None:  # noqa: N802
@@ -74,14 +79,6 @@ class SettingsDevice:
         if result != OK:
             raise AssertionError(f"setting {self._paths[name]} refuses {newvalue!r}")
 
-    def _wait_for_service(self, timeout: int) -> None:
-        waited = 0
-        while not self._bus.name_has_owner(self._service):
-            if waited >= timeout:
-                raise Exception(f"no {self._service} on the bus")
-            time.sleep(1)
-            waited += 1
-
     def _follow(self, name: str, path: str, value: Any) -> None:
         self._paths[name] = path
         self._values[name] = unwrap_dbus_value(value)
@@ -94,32 +91,45 @@ class SettingsDevice:
 
 
 class _Listener:
-    """Hears the settings change: one for the whole process, as in newer velib_python.
+    """Hears the settings change; one for the whole process, on the first connection."""
 
-    It listens on the connection of the first SettingsDevice. Whoever closes that connection makes
-    all the others deaf. A path has one follower, the latest, and keeps it for ever.
-    """
-
-    _followers: ClassVar[dict[str, Callable[[Any], None]]] = {}
+    _followers: ClassVar[dict[str, tuple[str, Callable[[Any], None]]]] = {}
 
     @classmethod
     def follow(
         cls,
         bus: dbus.connection.Connection,
-        service: str,
+        owner: str,
         path: str,
         follower: Callable[[Any], None],
     ) -> None:
         if not cls._followers:
             bus.add_signal_receiver(
-                cls._heard, "PropertiesChanged", BUS_ITEM, service, path_keyword="path"
+                cls._heard,
+                "PropertiesChanged",
+                BUS_ITEM,
+                SETTINGS,
+                path_keyword="path",
+                sender_keyword="sender",
             )
-        cls._followers[path] = follower
+        cls._followers[path] = owner, follower
 
     @classmethod
-    def _heard(cls, changes: Mapping[str, Any], path: str) -> None:
-        if path in cls._followers:
-            cls._followers[path](unwrap_dbus_value(changes["Value"]))
+    def _heard(cls, changes: Mapping[str, Any], path: str, sender: str) -> None:
+        owner, follower = cls._followers.get(path, (None, None))
+        if follower is not None and owner == sender:
+            follower(unwrap_dbus_value(changes["Value"]))
+
+
+def _owner_of(service: str, bus: dbus.connection.Connection, timeout: int) -> str:
+    """The process behind a name, waited for at most `timeout` seconds."""
+    for _ in range(timeout):
+        if bus.name_has_owner(service):
+            break
+        time.sleep(1)
+    if not bus.name_has_owner(service):
+        raise Exception(f"no {service} on the bus")
+    return str(bus.get_name_owner(service))
 
 
 def _definition(
