@@ -26,7 +26,7 @@ def main(config: Config, broker: Broker, ident: str | None = None) -> int:
     """
     idents = [battery.ident for battery in config.batteries]
     if ident is not None and ident not in idents:
-        known = ', '.join(idents)
+        known = ", ".join(idents)
         raise BadConfiguration([f"--ident: there is no battery {ident!r}, only {known}"])
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

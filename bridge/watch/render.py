@@ -177,12 +177,15 @@ def _alarms(state: State) -> Line:
 
 
 def _limits(state: State, rows: int, width: int, since: float, look: Look) -> list[Line]:
+    """Each limit with its reason: on a line of its own if there is room, for it can be long."""
     bar_width = max(min(width // 4, 40), 4)
     lines = []
     for limit in state.limits:
-        lines.append(_limit(state, limit, bar_width, look))
+        amount = _limit(state, limit, bar_width, look)
         if rows >= 2 * len(state.limits):
-            lines.append(_caps(limit, since, look))
+            lines += [[*amount, *_caps(limit, look)], _reason(limit, since)]
+        else:
+            lines.append([*amount, Span(limit.reason)])
     return lines
 
 
@@ -193,12 +196,33 @@ def _limit(state: State, limit: Limit, bar_width: int, look: Look) -> Line:
         value, style = _amount(limit.value, limit.unit), "bad" if limit.value == 0 else "strong"
     ceiling = "" if limit.ceiling is None else f"{limit.ceiling:g} {limit.unit}"
     return [
-        Span(f" {limit.name} "),
+        Span(f" {limit.name} ", "title"),
         Span(f"{value:>9} ", style),
         *_limit_bar(state, limit, bar_width, look),
-        Span(f" {ceiling:<7} ", "dim"),
-        Span(limit.reason),
+        Span(f" {ceiling:<9}", "dim"),
     ]
+
+
+def _reason(limit: Limit, since: float) -> Line:
+    line = [Span(f"     {limit.reason}")]
+    if limit.asked is not None:
+        asked = f"   asked for {_amount(limit.asked, limit.unit)}"
+        when = "" if limit.asked_age is None else f" {age(limit.asked_age + since)} ago"
+        line.append(Span(asked + when, "warn"))
+    return line
+
+
+def _caps(limit: Limit, look: Look) -> Line:
+    """Each rule's cap, the tightest first; those that hold the limit stand out."""
+    line: Line = []
+    for rule, cap in sorted(limit.caps, key=lambda pair: pair[1]):
+        if rule == "ceiling":  # it stands beside the bar already
+            continue
+        holds = limit.value is not None and cap <= limit.value + 0.005
+        text = f"{rule.replace('_', ' ')} {cap:.{DECIMALS[limit.unit]}f}"
+        separator = f" {look.glyphs.dot} " if line else ""
+        line += [Span(separator, "dim"), Span(text, "" if holds else "dim")]
+    return line
 
 
 def _limit_bar(state: State, limit: Limit, width: int, look: Look) -> Line:
@@ -228,22 +252,6 @@ def _used(state: State, name: str) -> float | None:
     if current is None:
         return None
     return max(current if name == "CCL" else -current, 0.0)
-
-
-def _caps(limit: Limit, since: float, look: Look) -> Line:
-    """Each rule's cap, the tightest first; those that hold the limit stand out."""
-    line = [Span(" " * 5)]
-    for rule, cap in sorted(limit.caps, key=lambda pair: pair[1]):
-        holds = limit.value is not None and cap <= limit.value + 0.005
-        text = f"{rule.replace('_', ' ')} {cap:.{DECIMALS[limit.unit]}f}"
-        line += [Span(text, "" if holds else "dim"), Span(f" {look.glyphs.dot} ", "dim")]
-    if limit.asked is not None:
-        asked = f"asked for {_amount(limit.asked, limit.unit)}"
-        when = "" if limit.asked_age is None else f" {age(limit.asked_age + since)} ago"
-        line.append(Span(asked + when, "warn"))
-    elif len(line) > 1:
-        line.pop()
-    return line
 
 
 def _amount(value: float, unit: str) -> str:

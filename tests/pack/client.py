@@ -55,7 +55,7 @@ def readings(pack: Pack) -> dict[str, float]:
     temperatures = pack.temperatures
     measured = {
         "Dc/0/Voltage": round(pack.voltage, 2),
-        "Dc/0/Current": round(pack.current, 1),
+        "Dc/0/Current": round(pack.current, 1) + 0.0,  # a meter knows no minus zero
         "Dc/0/Temperature": round(sum(temperatures) / len(temperatures), 1),
         "Soc": round(pack.soc * 100, 1),
         "System/MinCellTemperature": round(min(temperatures), 1),

@@ -261,6 +261,11 @@ class TestClient:
         ]
         assert (measured["Io/AllowToCharge"], measured["Io/AllowToDischarge"]) == (1, 1)
 
+    def test_a_current_near_zero_has_no_sign(self):
+        pack = build()
+        pack.step(1.0, -0.04, 20.0)
+        assert json.dumps(readings(pack)["Dc/0/Current"]) == "0.0"
+
     def test_its_bms_blocks_at_the_ends(self):
         assert readings(build(soc=1.03))["Io/AllowToCharge"] == 0
         assert readings(build(soc=-0.02))["Io/AllowToDischarge"] == 0

@@ -244,15 +244,28 @@ class TestRender:
         waiting = state(stage="waiting", next={"stage": "stale", "in": 58.0})
         assert "waiting, stale in 58 s" in screen(a_view(waiting))
 
-    def test_each_limit_with_its_ceiling_and_its_reason(self):
-        drawn = screen(a_view())
-        line = line_with(" CCL ", drawn)
-        assert "10.0 A" in line and "200 A" in line
+    def test_each_limit_with_its_ceiling_its_caps_and_its_reason(self):
+        lines = screen(a_view()).splitlines()
+        at = lines.index(line_with(" CCL ", screen(a_view())))
+        assert re.fullmatch(
+            r" CCL    10\.0 A \S{20} 200 A    cell voltage 10\.0 · maximum 100\.0", lines[at]
+        )
+        assert lines[at + 1].startswith("     cell 7 at 3.460 V, cv2 is 3.450 V")
+
+    def test_where_rows_are_few_the_reason_stands_on_the_line_of_its_limit(self):
+        line = line_with(" CCL ", screen(a_view(), height=8))
         assert line.endswith("cell 7 at 3.460 V, cv2 is 3.450 V")
 
-    def test_each_cap_the_tightest_first_and_the_wish_of_a_client(self):
-        line = line_with("asked for", screen(a_view(), now=NOW + 3))
-        assert line.strip() == "cell voltage 10.0 · maximum 100.0 · asked for 40.0 A 15 s ago"
+    def test_the_wish_of_a_client_and_its_age(self):
+        assert screen(a_view(), now=NOW + 3).count("asked for 40.0 A 15 s ago") == 1
+
+    def test_the_ceiling_is_not_told_twice(self):
+        view = a_view(state(caps={"CCL": {"ceiling": 200.0, "maximum": 100.0}}))
+        assert line_with(" CCL ", screen(view)).endswith(" maximum 100.0")
+
+    def test_a_long_reason_is_read_to_its_end(self):
+        reason = "rises to 55.2 V within 123 s (charge voltage 3.45 V times 16 cells)"
+        assert reason in screen(a_view(state(reasons={"CVL": reason})))
 
     def test_a_withdrawn_limit_says_so(self):
         view = a_view(state(limits={"CVL": 55.2, "CCL": None, "DCL": 0.0}))
