@@ -1,0 +1,111 @@
+"""From bytes to values: everything that clients were seen to send."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.core.decode import NOTHING, decode_batch, decode_write
+from bridge.core.model import Refused
+
+
+@pytest.mark.parametrize(
+    ("payload", "value"),
+    [
+        (b"53.2", 53.2),
+        (b"53.2\n", 53.2),
+        (b" 53 ", 53),
+        (b'{"value": 53.2}', 53.2),
+        (b'{"value":"53.2"}', "53.2"),
+        (b"{'value': 53.2}", 53.2),
+        (b"{'value': True}", True),
+        (b"{'value': 'C3'}", "C3"),
+        (b"true", True),
+        (b"True", True),
+        (b"False", False),
+        (b"ON", "ON"),
+        (b"C3", "C3"),
+        (b'"C3"', "C3"),
+        (b"1e-7", 1e-7),
+        (b"unknown", "unknown"),
+        (b"null", None),
+        (b'{"value": null}', None),
+        (b'{"value": {"a": 1}}', {"a": 1}),
+        (b"[1, 2]", [1, 2]),
+    ],
+)
+def test_a_write_is_understood(payload: bytes, value: object) -> None:
+    assert decode_write(payload) == value
+
+
+@pytest.mark.parametrize("payload", [b"", b"\n", b"   "])
+def test_an_empty_payload_is_nothing(payload: bytes) -> None:
+    assert decode_write(payload) is NOTHING
+    assert decode_batch(payload) is NOTHING
+
+
+@pytest.mark.parametrize("payload", [b"NaN", b"None", b"Infinity", b"-Infinity"])
+def test_words_for_no_number_stay_words_which_the_gate_refuses(payload: bytes) -> None:
+    assert decode_write(payload) == payload.decode()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"{}",
+        b'{"Value": 3}',
+        b'{"value": unknown }',
+        b'{"value": NaN}',
+        b'{"value": 53.2',
+        b"{'value': ",
+        b"[" * 4000,
+        b'{"a":' * 600,
+        b"\xff\xfe",
+        b"1" * 4097,
+        b"x" * 1_000_000,
+    ],
+)
+def test_what_cannot_be_understood_is_refused(payload: bytes) -> None:
+    with pytest.raises(Refused):
+        decode_write(payload)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_else(payload: bytes) -> None:
+    for decode in (decode_write, decode_batch):
+        try:
+            decode(payload)
+        except Refused as refusal:
+            assert str(refusal)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"Dc/0/Voltage": 53.1, "Soc": 55},
+        {"/Dc/0/Voltage": 53.1, "/Soc": 55},
+        {"Dc": {"0": {"Voltage": 53.1}}, "Soc": 55},
+        {"Dc/0": {"Voltage": {"value": 53.1}}, "Soc": {"value": 55}},
+        {"value": {"Dc/0/Voltage": 53.1, "Soc": 55}},
+        {"value": '{"Dc/0/Voltage": 53.1, "Soc": 55}'},
+    ],
+)
+def test_the_shapes_of_a_batch_say_the_same(content: object) -> None:
+    assert decode_batch(json.dumps(content).encode()) == [("/Dc/0/Voltage", 53.1), ("/Soc", 55)]
+
+
+def test_a_batch_may_be_long_but_not_endless() -> None:
+    cells = {f"Voltages/Cell{cell}": 3.3 for cell in range(1, 257)}
+    writes = decode_batch(json.dumps(cells).encode())
+    assert isinstance(writes, list) and len(writes) == 256
+    with pytest.raises(Refused, match="too much"):
+        decode_batch(b'{"a": "' + b"x" * 70_000 + b'"}')
+
+
+@pytest.mark.parametrize("payload", [b"53.2", b"[1]", b'"a"', b"ON", b'{"value": 3}', b"{'a': 1}"])
+def test_a_batch_must_be_an_object(payload: bytes) -> None:
+    with pytest.raises(Refused):
+        decode_batch(payload)
