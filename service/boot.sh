@@ -1,0 +1,8 @@
+#!/bin/sh
+# Called by /data/rc.local: the service's folder was on a RAM disk, so it is made at each start.
+set -eu
+script=$(readlink -f "$0")
+release=${script%/service/boot.sh}
+# shellcheck source=service/common.sh
+. "$release/service/common.sh"
+place_service "$release"

@@ -1,0 +1,234 @@
+#!/bin/sh
+# install.sh: installs the version that it lies in, or replaces the installed one by it.
+#
+# Run it on the GX, as root, from the unpacked archive, wherever that lies. It may be run again at
+# any time. A power cut at any moment leaves a GX that starts the old version or the new one:
+#
+# - A version is copied under a name that nothing starts, and renamed when it is on the disk whole.
+# - It is tried by links on the RAM disk. What starts with the GX is still the old version.
+# - One that proved itself becomes what starts with the GX by the renaming of one link.
+set -eu
+script=$(readlink -f "$0")
+unpacked=${script%/service/install.sh}
+# shellcheck source=service/common.sh
+. "$unpacked/service/common.sh"
+
+steady=${STEADY:-10}    # seconds that a new version must stay on D-Bus to count as good
+patience=60             # seconds that it may take to get there
+
+main() {
+    check_device
+    check_archive
+    version=$(version_of "$unpacked")
+    release=$releases/$version-$(sha256sum <"$unpacked/SHA256SUMS" | cut -c1-8)
+    old=$(readlink "$current" || true)
+    [ -d "$old" ] || old=
+    fresh_config=
+
+    echo "Installing $name $version"
+    keep_copy
+    keep_config
+    check_version
+    if runs_already; then
+        echo "It runs already."
+    else
+        try_version
+    fi
+    make_current
+    start_with_the_gx
+    tidy
+    closing_words
+}
+
+check_device() {
+    if [ ! -d /data ] || [ ! -d /service ] || ! command -v svc >/dev/null; then
+        fail "This installs a service of a GX, and here is no /data, no /service or no svc."
+    fi
+}
+
+check_archive() {
+    if ! [ -s "$unpacked/SHA256SUMS" ]; then
+        fail "$unpacked is not an unpacked archive: ./run package builds one."
+    elif ! intact "$unpacked"; then
+        fail "The unpacked archive is damaged: unpack it again."
+    fi
+}
+
+intact() {
+    cmp -s "$1/SHA256SUMS" "$unpacked/SHA256SUMS" &&
+        (cd "$1" && sha256sum -c SHA256SUMS) >/dev/null 2>&1
+}
+
+# The name of a version says what is in it, so the same archive is copied once. A copy that was
+# damaged later is not mended where it lies, because it may be the one that runs.
+keep_copy() {
+    while [ -e "$release" ] && ! intact "$release"; do
+        release=${release}x
+    done
+    [ ! -e "$release" ] || return 0
+    mkdir -p "$releases"
+    rm -rf "$releases/.incoming"
+    if ! cp -R "$unpacked" "$releases/.incoming" || ! intact "$releases/.incoming"; then
+        rm -rf "$releases/.incoming"
+        fail "The copy to $releases failed. Is there space left on /data? Nothing was changed."
+    fi
+    sync
+    mv "$releases/.incoming" "$release"
+}
+
+keep_config() {
+    [ ! -e "$config" ] || return 0
+    cp "$unpacked/config.yaml" "$config.new"
+    sync
+    mv "$config.new" "$config"
+    fresh_config=yes
+}
+
+# Before anything is stopped: does it load on this firmware, and does it accept the configuration?
+# As a side effect, Python leaves what it compiled: that makes each start quicker.
+check_version() {
+    use_release "$release" || refuse 1
+    if ! problem=$(python3 -c 'import bridge.app' 2>&1); then
+        echo "This version does not load on this GX:" >&2
+        echo "$problem" >&2
+        refuse 1
+    elif ! problem=$(python3 -m bridge check "$config" 2>&1); then
+        echo "The configuration is not good for this version:" >&2
+        echo "$problem" >&2
+        refuse 2
+    fi
+}
+
+refuse() {
+    forget_version
+    if [ -n "$old" ]; then
+        echo "Nothing was changed: version $(version_of "$old") goes on." >&2
+    else
+        echo "Nothing was started. The configuration is $config." >&2
+    fi
+    exit "$1"
+}
+
+forget_version() {
+    [ "$release" = "$old" ] || rm -rf "$release"
+}
+
+runs_already() {
+    [ "$release" = "$old" ] &&
+        [ "$(readlink "$service/run")" = "$release/service/run" ] &&
+        python3 "$unpacked/service/well.py" >/dev/null
+}
+
+try_version() {
+    trap 'give_up "Interrupted."' HUP INT TERM
+    echo "Starting it, and watching it for a while"
+    place_service "$release"
+    start_again
+    well || give_up "It did not stay on D-Bus for $steady s. The last it said:"
+    trap - HUP INT TERM
+}
+
+well() {
+    python3 "$unpacked/service/well.py" --wait "$patience" --steady "$steady"
+}
+
+give_up() {
+    set +e              # nobody may be listening any more; go on all the same
+    trap '' HUP INT TERM
+    echo "$1" >&2
+    tail -n 12 "$log/current" >&2 || true
+    if [ -z "$old" ]; then
+        remove_service
+        forget_version
+        fail "The service was taken away again. The whole log: $log/current"
+    elif [ "$old" = "$release" ]; then
+        fail "It goes on trying. The whole log: $log/current"
+    fi
+    echo "Going back to version $(version_of "$old")" >&2
+    place_service "$old"
+    start_again
+    forget_version
+    well || fail "It does not run either. The whole log: $log/current"
+    fail "Version $(version_of "$old") runs as before. The whole log: $log/current"
+}
+
+make_current() {
+    [ "$release" != "$old" ] || return 0
+    sync
+    relink "$release" "$current"
+    sync
+}
+
+start_with_the_gx() {
+    if ! grep -qxF "$boot_line" "$rc_local" 2>/dev/null; then
+        edit_rc_local with_boot_line
+    elif [ ! -x "$rc_local" ]; then
+        edit_rc_local cat "$rc_local"
+    fi
+}
+
+# In front of everything else: other people's lines may exit, or wait for the network.
+with_boot_line() {
+    first=
+    [ ! -s "$rc_local" ] || IFS= read -r first <"$rc_local" || true
+    case $first in
+        '#!'*)
+            echo "$first"
+            echo "$boot_line"
+            tail -n +2 "$rc_local"
+            ;;
+        *)
+            echo '#!/bin/sh'
+            echo "$boot_line"
+            [ ! -s "$rc_local" ] || cat "$rc_local"
+            ;;
+    esac
+}
+
+# The version before this one is kept: its own install.sh leads back to it.
+tidy() {
+    rm -rf "$releases/.incoming"
+    [ "$release" != "$old" ] || return 0
+    for each in "$releases"/*; do
+        if [ "$each" != "$release" ] && [ "$each" != "$old" ]; then
+            rm -rf "$each"
+        fi
+    done
+}
+
+closing_words() {
+    cat <<END
+
+$name $version runs, and starts with the GX from now on, after a firmware update too.
+
+  configuration   $config
+  restart         sh $current/service/restart.sh   (when you have changed it)
+  status          sh $current/service/status.sh
+  log             tail -F $log/current | tai64nlocal
+END
+    [ -z "$old" ] || [ "$old" = "$release" ] ||
+        echo "  way back        sh $old/service/install.sh   (version $(version_of "$old"))"
+    cat <<'END'
+
+In the menus of the GX, choose it in three places (Settings, System setup):
+
+  Batteries, Battery monitor            the virtual battery
+  Charge Control, DVCC                  on
+  Charge Control, Controlling BMS       the virtual battery
+
+Before Venus OS 3.70 the first is right under System setup, and DVCC right under Settings.
+Until a client writes cell voltages, voltage and current, the battery allows no charging.
+END
+    if [ -n "$fresh_config" ]; then
+        echo
+        echo "The configuration is the example: 16 cells and so on. Make it yours before you"
+        echo "choose the battery in the menus."
+    fi
+    if [ -e "$rc_local.disabled" ]; then
+        echo
+        echo "Note: $rc_local.disabled exists. Modifications were switched off on this GX, and"
+        echo "what stood in that file does not run."
+    fi
+}
+
+main

@@ -1,0 +1,23 @@
+#!/bin/sh
+# restart.sh: starts the service afresh, for a changed configuration. A configuration that is not
+# good stops it here, and the service goes on as it is.
+set -eu
+script=$(readlink -f "$0")
+release=${script%/service/restart.sh}
+# shellcheck source=service/common.sh
+. "$release/service/common.sh"
+
+[ -d "$service" ] || fail "The service is not there: run $release/service/install.sh first."
+use_release "$release"
+if ! problem=$(python3 -m bridge check "$config" 2>&1); then
+    echo "$problem" >&2
+    echo "Not restarted: the service goes on with the configuration that it has." >&2
+    exit 2
+fi
+start_again
+if ! python3 "$release/service/well.py" --wait 60 --steady "${STEADY:-3}"; then
+    tail -n 12 "$log/current" >&2 || true
+    fail "It is not on D-Bus. The whole log: $log/current"
+fi
+echo "Restarted:"
+python3 "$release/service/well.py"

@@ -1,0 +1,53 @@
+#!/bin/sh
+# status.sh: how the service is. Exit status 0 when it is on D-Bus, else 1.
+set -eu
+script=$(readlink -f "$0")
+release=${script%/service/status.sh}
+# shellcheck source=service/common.sh
+. "$release/service/common.sh"
+
+main() {
+    well=0
+    on_bus=$(python3 "$release/service/well.py" 2>&1) || well=1
+    fact version "$(version_of "$release")"
+    fact service "$(svstat "$service" 2>&1 | sed 's/^[^:]*: //')"
+    [ -z "$(pause)" ] || fact '' "$(pause)"
+    fact 'on D-Bus' "${on_bus:-no}"
+    fact memory "$(memory)"
+    fact 'starts with GX' "$(starts_with_the_gx)"
+    fact configuration "$(configuration)"
+    fact 'last log lines' "$(tail -n 8 "$log/current" 2>/dev/null | tai64nlocal)"
+    return "$well"
+}
+
+# fact WHAT TEXT: the further lines of a text stand below its first.
+fact() {
+    printf '%-16s%s\n' "$1" "$2" | sed '2,$s/^/                /'
+}
+
+pause() {
+    read -r _ quick paused 2>/dev/null <"$service/starts" || return 0
+    [ -z "$paused" ] || echo "it ended soon after each of the last $quick starts, and waits"
+}
+
+memory() {
+    process=$(svstat "$service" 2>/dev/null | sed -n 's/.*(pid \([0-9]*\)).*/\1/p')
+    sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1 kB/p' "/proc/${process:-none}/status" 2>/dev/null ||
+        echo -
+}
+
+starts_with_the_gx() {
+    if [ -x "$rc_local" ] && grep -qxF "$boot_line" "$rc_local" && [ -e "$current" ]; then
+        echo yes
+    else
+        echo "no: run $release/service/install.sh again"
+    fi
+}
+
+configuration() {
+    if use_release "$release" && python3 -B -m bridge check "$config" >/dev/null; then
+        echo "$config, good"
+    fi 2>&1
+}
+
+main

@@ -1,0 +1,128 @@
+"""A GX to install on, start, cut the power of and start again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent.parent
+VELIB = REPOSITORY / "docker" / "gx" / "velib"
+# The distribution's own: a virtual environment would lend the GX libraries that it does not have.
+PYTHON = sys._base_executable
+PATIENCE = 20.0  # s, for anything that should happen at once; a busy machine takes its time
+
+Result = subprocess.CompletedProcess[str]
+
+
+class Machine:
+    """A GX in namespaces of its own: kill its first process, and nothing of it is left but files.
+
+    directory: a scratch folder; its `data` and `opt` are what a power cut leaves
+    parts: "all" for D-Bus, settings and broker; "bus" for D-Bus alone
+    """
+
+    def __init__(self, directory: Path, parts: str = "all") -> None:
+        self.directory = directory
+        self.data = directory / "data"
+        self.home = self.data / "virtual-battery"
+        self.rc_local = self.data / "rc.local"
+        self.log = self.data / "log" / "virtual-battery" / "current"
+        self._parts = parts
+        self._process: subprocess.Popen[bytes] | None = None
+        for name in ("data/log", "opt", "shims"):
+            (directory / name).mkdir(parents=True, exist_ok=True)
+        if not (directory / "opt" / "service").exists():
+            self.update_firmware("dbus-systemcalc-py")
+
+    def update_firmware(self, carrier: str) -> None:
+        """Replace everything but /data. `carrier` is the service that brings velib_python."""
+        assert self._process is None, "a GX restarts for a firmware update"
+        shutil.rmtree(self.directory / "opt")
+        velib = self.directory / "opt" / carrier / "ext" / "velib_python"
+        shutil.copytree(VELIB, velib, ignore=shutil.ignore_patterns("__pycache__"))
+        other = self.directory / "opt" / "service" / "other"
+        other.mkdir(parents=True)
+        (other / "run").write_text("#!/bin/sh\nexec sleep 1000\n")
+        (other / "run").chmod(0o755)
+
+    def boot(self, slow: bool = False) -> None:
+        """Start. slow: in the GX's order, which makes svscan find new services only after 5 s."""
+        argv = ["unshare", *_user_namespace(), "--mount", "--pid", "--net", "--fork", PYTHON]
+        argv += [str(HERE / "init.py"), str(self.directory), "--parts", self._parts]
+        argv += ["--slow"] if slow else []
+        with (self.directory / "console").open("ab") as console:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=console,
+                env=_environment(),
+            )
+        assert self._process.stdout is not None
+        assert self._process.stdout.read(7) == b"started", self.console()
+
+    def power_cut(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            _kill(_child_of(process))
+            process.wait()
+
+    def run(self, command: str, **environment: str) -> Result:
+        """Run a shell command on the GX, as somebody who is logged in."""
+        return subprocess.run(
+            self.argv(command),
+            env={**_environment(), **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def start(self, command: str, **popen_kwargs: Any) -> subprocess.Popen[bytes]:
+        """Start a shell command on the GX, and do not wait for it."""
+        return subprocess.Popen(self.argv(command), env=_environment(), **popen_kwargs)
+
+    def argv(self, command: str) -> list[str]:
+        assert self._process is not None, "the GX is off"
+        target = _child_of(self._process)
+        enter = ["--user", "--preserve-credentials"] if _user_namespace() else []
+        enter += ["--mount", "--pid", "--net", "--root", "--wd"]
+        path = "export PATH=/shims:/applets:/usr/bin:/usr/sbin:/bin:/sbin"
+        return ["nsenter", "--target", str(target), *enter, "sh", "-c", f"{path}; {command}"]
+
+    def wait_until(self, condition: Any, what: str, patience: float = PATIENCE) -> None:
+        give_up_at = time.monotonic() + patience
+        while not condition():
+            assert self._process is not None and self._process.poll() is None, self.console()
+            assert time.monotonic() < give_up_at, f"not within {patience} s: {what}"
+            time.sleep(0.05)
+
+    def console(self) -> str:
+        return (self.directory / "console").read_text()
+
+
+def _user_namespace() -> list[str]:
+    """Who is not root can still be root of a namespace, where the kernel allows it."""
+    return [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+
+
+def _environment() -> dict[str, str]:
+    """As bare as a GX's own: nothing of the shell that runs the tests."""
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C"}
+
+
+def _child_of(process: subprocess.Popen[bytes]) -> int:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return int(children.read_text().split()[0])
+
+
+def _kill(process_id: int) -> None:
+    os.kill(process_id, signal.SIGKILL)
