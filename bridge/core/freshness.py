@@ -27,7 +27,8 @@ class Freshness:
     ages: seconds per group that was ever written or is required; infinite where incomplete.
     culprit: the group that makes the stage what it is, None while fresh.
     next_stage, next_in: what silence leads to, and in how many seconds; None when nothing more.
-    silent: inputs of groups that are not required, seen once and silent now.
+    silent: inputs of groups that are not required, seen once and silent now while the required
+    ones speak. When those are silent too it is one outage, and the failsafe's business.
     alarm: 0, 1 or 2 for /Alarms/BmsCable.
     """
 
@@ -67,13 +68,9 @@ class FreshnessWatch:
             culprit=None if stage is Stage.FRESH else culprit,
             next_stage=next_stage,
             next_in=next_in,
-            silent=frozenset(
-                source
-                for group, sources in INPUTS.items()
-                if group not in settings.required
-                for source in sources
-                if telemetry.seen(source) and stages[source] >= Stage.STALE
-            ),
+            silent=_silent(stages, telemetry, settings)
+            if stage in (Stage.FRESH, Stage.WAITING)
+            else frozenset(),
             alarm=self._follow_alarm(stage, settings, now),
         )
 
@@ -151,6 +148,18 @@ class FreshnessWatch:
         elif now - self._fresh_since >= settings.clear:
             self._alarm = 0
         return self._alarm
+
+
+def _silent(
+    stages: Mapping[Input, Stage], telemetry: Telemetry, settings: FreshnessSettings
+) -> frozenset[Input]:
+    return frozenset(
+        source
+        for group, sources in INPUTS.items()
+        if group not in settings.required
+        for source in sources
+        if telemetry.seen(source) and stages[source] >= Stage.STALE
+    )
 
 
 def _worst(stages: Mapping[Input, Stage], group: Group, telemetry: Telemetry) -> Stage:

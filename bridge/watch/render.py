@@ -83,17 +83,18 @@ def _share_out(view: View, state: State, width: int, height: int) -> tuple[Count
         if name and granted >= least:
             rows[name] += granted
 
-    grant("head", 4 if state.alarms else 3)
+    grant("head", 3 + bool(state.alarms) + (not view.connected))
     grant("limits", 3)
     grant(cells, 1)
     grant("refused", 2 if view.refusals else 1)
     grant("arriving", 2, least=2)
     grant("limits", 3, least=3)
     grant(cells, _cell_rows(len(state.cells), width, height - rows.total()))
+    grant("refused", min(len(view.refusals) - 1, 1))
     grant("arriving", min(sources - 1, 2))
     grant("gaps", 4)
     grant("arriving", sources - 3)
-    grant("refused", len(view.refusals) - 1)
+    grant("refused", len(view.refusals) - 2)
     return rows, rows["gaps"]
 
 
@@ -122,6 +123,8 @@ def _head(view: View, state: State | None, width: int, now: float) -> list[Line]
         where.append(f"instance {state.instance}")
     title = [Span(" "), Span(name, "title"), Span("  " + ", ".join(where), "dim")]
     lines = [both_ends(title, _link(view), width)]
+    if not view.connected:
+        lines.append([Span(f" {view.connection}", "bad")])
     if state is not None:
         lines += [_readings(state, width), _trust(state, view.since_heard(now))]
     if state is not None and state.alarms:
@@ -131,7 +134,7 @@ def _head(view: View, state: State | None, width: int, now: float) -> list[Line]
 
 def _link(view: View) -> Line:
     if not view.connected:
-        return [Span(view.connection + " ", "bad")]
+        return []
     if view.service == "offline":
         return [Span("the bridge is offline, this was its last word ", "bad")]
     return [Span(view.connection + " ", "dim")]

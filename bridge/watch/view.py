@@ -138,11 +138,11 @@ class View:
             return
         if not isinstance(raw, dict):
             return
-        where = raw.get("path") or raw.get("topic") or "?"
+        where = str(raw.get("path") or raw.get("topic") or "?").removeprefix("/")
         self.refused += 1
         self.refusals.appendleft(
             Refusal(
-                where=_short(str(where)),
+                where=_short(where),
                 value=_short(json.dumps(raw.get("value"), ensure_ascii=False)),
                 reason=_short(str(raw.get("reason") or "no reason given")),
                 at=now,

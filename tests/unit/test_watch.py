@@ -371,8 +371,12 @@ class TestRender:
         view = a_view()
         view.on_message(f"{BASE}/status", b"offline", True, NOW)
         assert "the bridge is offline" in screen(view)
-        view.on_connection(False, "lost broker")
-        assert "lost broker" in screen(view)
+
+    def test_a_lost_broker_is_said_at_length_and_the_limits_stay(self):
+        view, words = a_view(), "lost broker 127.0.0.1:1883 (Unspecified error), will keep trying"
+        view.on_connection(False, words)
+        assert words in screen(view)
+        assert "CVL   55.20 V" in screen(view)
 
     def test_foreign_text_cannot_steer_the_terminal(self):
         evil = "\x1b[2J\x07"

@@ -1,0 +1,215 @@
+"""The configuration file: all mistakes at once, each with its place, and presets that fit."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.adapters.config import load
+from bridge.core.configuration import BadConfiguration, Config, parse
+from bridge.core.overview import overview
+from bridge.core.settings import (
+    PRESETS,
+    FailsafeSettings,
+    FreshnessSettings,
+    LimiterSettings,
+    fields_of,
+)
+
+EXAMPLE = Path(__file__).parents[2] / "config.yaml"
+
+MINIMAL: dict[str, Any] = {
+    "batteries": [{"ident": "virtual", "cells": 16, "chemistry": "lfp", "capacity": 280}]
+}
+
+
+def with_battery(**changes: Any) -> dict[str, Any]:
+    raw = copy.deepcopy(MINIMAL)
+    raw["batteries"][0].update(changes)
+    return raw
+
+
+def problems_of(raw: object) -> list[str]:
+    with pytest.raises(BadConfiguration) as bad:
+        parse(raw)
+    return bad.value.problems
+
+
+def test_the_example_is_sound_and_says_what_its_comments_say() -> None:
+    config = load(str(EXAMPLE))
+    assert config.batteries[0].ident == "virtual"
+    assert config.batteries[0].limiter.max_charge_current == 100
+    assert parse(uncommented()) is not None
+
+
+def uncommented() -> object:
+    """The example with every commented setting switched on: its comments must be true YAML."""
+    import yaml
+
+    lines = []
+    for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
+        body = line.lstrip()
+        setting = body[2:] if body.startswith("# ") else ""
+        is_setting = line[:1] == " " and re.match(r"[a-z_0-9]+:", setting) is not None
+        lines.append(line.replace("# ", "", 1) if is_setting else line)
+    return yaml.safe_load("\n".join(lines))
+
+
+def test_the_commented_numbers_are_the_defaults() -> None:
+    raw = uncommented()
+    assert isinstance(raw, dict)
+    limiter = raw["batteries"][0]["limiter"]
+    plain = load(str(EXAMPLE)).batteries[0].limiter
+    optional = {spec.name for spec in fields_of(LimiterSettings) if spec.default in (None, ())}
+    for name, value in limiter.items():
+        if name not in optional:
+            shown = getattr(plain, name)
+            expected = [list(point) for point in shown] if isinstance(shown, tuple) else shown
+            assert value == expected, name
+
+
+@pytest.mark.parametrize("chemistry", PRESETS)
+@pytest.mark.parametrize("cells", [1, 4, 16, 256])
+def test_each_chemistry_supplies_every_number(chemistry: str, cells: int) -> None:
+    config = parse(with_battery(chemistry=chemistry, cells=cells))
+    limiter = config.batteries[0].limiter
+    for field in dataclasses.fields(limiter):
+        value = getattr(limiter, field.name)
+        assert value is None or isinstance(value, (float, str, tuple)), field.name
+    assert "battery virtual" in overview(config)
+
+
+def test_without_a_ceiling_the_file_itself_is_the_ceiling() -> None:
+    battery = parse(with_battery(limiter={"max_charge_current": 70})).batteries[0]
+    assert battery.ceiling.charge_current == 70
+    assert battery.ceiling.discharge_current == battery.limiter.max_discharge_current
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"cells": 0}, "batteries[0].cells: 0 is outside 1 to 256"),
+        ({"cells": "16"}, "batteries[0].cells: must be a whole number, not text"),
+        ({"cells": True}, "batteries[0].cells: must be a whole number, not on/off"),
+        ({"cells": None}, "batteries[0].cells: is missing"),
+        ({"ident": "my battery"}, "batteries[0].ident: 'my battery' will not do"),
+        ({"ident": "1st"}, "batteries[0].ident: '1st' will not do"),
+        ({"chemistry": "lifepo4"}, "batteries[0].chemistry: 'lifepo4' is none of lfp, lto, nmc"),
+        ({"capacity": float("nan")}, "batteries[0].capacity: nan is not a number to work with"),
+        ({"capacity": float("inf")}, "batteries[0].capacity: inf is not a number to work with"),
+        ({"limiter": {"cv1": 3.6}}, "batteries[0].limiter.cv1: 3.6 is above cv2 (3.45)"),
+        ({"limiter": {"cv1": 3400}}, "batteries[0].limiter.cv1: 3400 is outside 1 to 4.5 V"),
+        ({"limiter": {"cv1": "3.4"}}, "batteries[0].limiter.cv1: '3.4' is text, a number is"),
+        ({"limiter": {"cV1": 3.4}}, 'limiter.cV1: is not a known key; did you mean "cv1"?'),
+        ({"limiter": 5}, "batteries[0].limiter: must be a mapping of keys to values, not a num"),
+        ({"limiter": {"dv1": 3.1}}, "limiter.max_discharge_current_below_dv1: is missing"),
+        (
+            {"limiter": {"charge_soc": [[90, 1], [80, 0]]}},
+            "limiter.charge_soc: x must rise from point to point, but 80 follows 90",
+        ),
+        ({"limiter": {"charge_soc": [[90, 1.5], [95, 0]]}}, "charge_soc: point 1: 1.5 is outside"),
+        ({"limiter": {"charge_soc": [[90, 1]]}}, "charge_soc: one point is no curve"),
+        ({"limiter": {"taper": "smooth"}}, "limiter.taper: 'smooth' is none of steps, linear"),
+        (
+            {"ceiling": {"charge_current": 50}, "limiter": {"max_charge_current": 60}},
+            "limiter.max_charge_current: 60 is above ceiling.charge_current (50)",
+        ),
+        (
+            {"ceiling": {"discharge_current": 5000}, "failsafe": {"charge_current": 900}},
+            "failsafe.charge_current: 900 is above ceiling.charge_current (84)",
+        ),
+        ({"freshness": {"required": []}}, "freshness.required: must name at least one group"),
+        ({"freshness": {"required": ["cell"]}}, 'freshness.required: \'cell\' is none of cells'),
+        ({"freshness": {"aging": 90}}, "freshness.aging: 90 is above stale (60)"),
+        ({"freshness": {"on_lost": "panic"}}, "on_lost: 'panic' is none of hold, withdraw"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_place(changes: dict[str, Any], problem: str) -> None:
+    assert any(problem in words for words in problems_of(with_battery(**changes)))
+
+
+def test_all_mistakes_are_reported_at_once() -> None:
+    raw = with_battery(cells=0, chemistry="x", limiter={"cv1": 99, "nonsense": 1})
+    raw["mqtt"] = {"port": 0, "tls": {"insecure": "maybe"}, "notifications": "loud"}
+    raw["matt"] = 1
+    assert len(problems_of(raw)) == 8
+
+
+@pytest.mark.parametrize("raw", [None, [], "text", 3, {}, {"batteries": []}, {"batteries": {}}])
+def test_a_file_without_batteries_is_refused(raw: object) -> None:
+    assert problems_of(raw)
+
+
+@pytest.mark.parametrize("name", ["ident", "instance"])
+def test_two_batteries_do_not_share_an(name: str) -> None:
+    one = {**MINIMAL["batteries"][0], "ident": "one", "instance": 1}
+    two = {**one, "ident": "two", "instance": 2, name: one[name]}
+    assert problems_of({"batteries": [one, two]}) == [
+        f"batteries[1].{name}: {one[name]!r} is taken by batteries[0]"
+    ]
+
+
+@pytest.mark.parametrize("topic", ["N", "W/x", "a/#", "a//b", "/a", "homeassistant"])
+def test_topics_of_others_are_refused(topic: str) -> None:
+    assert problems_of({**MINIMAL, "mqtt": {"base_topic": topic}})
+
+
+def test_a_bare_off_in_yaml_is_the_word_off() -> None:
+    config = parse({**MINIMAL, "mqtt": {"notifications": False}})
+    assert config.mqtt.notifications == "off"
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+known_keys = st.sampled_from(
+    [spec.name for kind in (LimiterSettings, FreshnessSettings, FailsafeSettings)
+     for spec in fields_of(kind)]
+)  # fmt: skip
+
+
+@given(st.dictionaries(known_keys, junk), junk)
+def test_no_junk_raises_anything_but_bad_configuration(limiter: object, other: object) -> None:
+    for raw in (with_battery(limiter=limiter, freshness=limiter, failsafe=other), other):
+        try:
+            assert isinstance(parse(raw), Config)
+        except BadConfiguration as bad:
+            assert bad.problems
+
+
+# --- the file itself --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("batteries: [", "line 1, column 13"),
+        ("mqtt: {port: 1, port: 2}", "'port' is there twice"),
+        ("{[1]: 2}", "a key must be a word"),
+        ("!!python/object:os.system {}", "could not determine a constructor"),
+        ("\t- x", "line 1"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_refused_with_its_line(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(BadConfiguration, match=words):
+        load(str(file))
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for file in (tmp_path / "absent", tmp_path, tmp_path / "binary"):
+        with pytest.raises(BadConfiguration):
+            load(str(file))

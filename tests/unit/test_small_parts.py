@@ -1,0 +1,97 @@
+"""The mailbox, the throttle, the nearest word, the watchdog: small parts with one promise each."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.adapters import mqtt_link
+from bridge.adapters.health import Watchdog
+from bridge.adapters.mqtt_link import MAX_WAITING, Mailbox, Message
+from bridge.core.nearest import did_you_mean, distance
+from bridge.core.throttle import Throttle
+
+
+def message(topic: str, payload: bytes = b"1") -> Message:
+    return Message(topic, payload, len(payload), False)
+
+
+def test_the_mailbox_keeps_the_newest_of_a_topic_in_order_of_arrival() -> None:
+    box = Mailbox()
+    for topic, payload in (("a", b"1"), ("b", b"2"), ("a", b"3")):
+        box.put(message(topic, payload))
+    assert [(m.topic, m.payload) for m in box.drain()] == [("b", b"2"), ("a", b"3")]
+    assert box.drain() == []
+
+
+def test_the_mailbox_keeps_every_message_of_a_queue() -> None:
+    box = Mailbox(is_queue=lambda topic: topic == "set")
+    for payload in (b"1", b"2"):
+        box.put(message("set", payload))
+    assert [m.payload for m in box.drain()] == [b"1", b"2"]
+
+
+def test_the_mailbox_rings_once_per_filling() -> None:
+    box = Mailbox()
+    assert [box.put(message(t)) for t in "abc"] == [True, False, False]
+    box.drain()
+    assert box.put(message("a")) is True
+
+
+def test_a_full_mailbox_loses_the_oldest() -> None:
+    box = Mailbox()
+    for n in range(MAX_WAITING + 10):
+        box.put(message(str(n)))
+    waiting = box.drain()
+    assert len(waiting) == MAX_WAITING
+    assert waiting[-1].topic == str(MAX_WAITING + 9)
+    assert box.dropped == 10
+
+
+def test_the_throttle_allows_a_burst_and_then_its_rate() -> None:
+    throttle = Throttle(per_second=2, burst=5)
+    assert sum(throttle.allows(0.0) for _ in range(100)) == 5
+    assert sum(throttle.allows(1.0) for _ in range(100)) == 2
+    assert throttle.take_withheld() == 193
+    assert throttle.take_withheld() == 0
+    assert not throttle.allows(-1e9)
+
+
+words = st.text(alphabet="abcdef", max_size=8)
+
+
+@given(words, words)
+def test_the_distance_of_words_is_a_distance(a: str, b: str) -> None:
+    assert distance(a, b) == distance(b, a)
+    assert (distance(a, b) == 0) == (a == b)
+    assert distance(a, b) <= max(len(a), len(b))
+
+
+@given(words, words, words)
+def test_no_detour_is_shorter(a: str, b: str, c: str) -> None:
+    assert distance(a, c) <= distance(a, b) + distance(b, c)
+
+
+def test_only_a_near_word_is_suggested() -> None:
+    assert did_you_mean("cv3", ["cv1", "voltage"]) == '; did you mean "cv1"?'
+    assert did_you_mean("banana", ["cv1", "voltage"]) == ""
+    assert did_you_mean("x" * 1_000_000, ["cv1"]) == ""
+    assert did_you_mean("x", []) == ""
+
+
+@pytest.mark.parametrize(("silence", "ends"), [(19.0, False), (21.0, True)])
+def test_the_watchdog_ends_a_process_whose_loop_stopped(silence: float, ends: bool) -> None:
+    now = [100.0]
+    ended = []
+    dog = Watchdog(patience=20.0, monotonic=lambda: now[0], end=lambda: ended.append(True))
+    now[0] += 1000.0
+    dog.beat()
+    now[0] += silence
+    dog.look()
+    assert bool(ended) is ends
+
+
+def test_a_password_is_never_shown() -> None:
+    broker = mqtt_link.Broker(username="me", password="secret")
+    assert "secret" not in f"{broker} {broker!r}"
