@@ -14,10 +14,11 @@ from bridge.core import report as report_
 from bridge.core.configuration import BatteryConfig
 from bridge.core.decode import NOTHING, decode_batch, decode_write
 from bridge.core.freshness import Freshness, FreshnessWatch
+from bridge.core.gate import PathSpec, Role
 from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
 from bridge.core.model import Decision, Limit, Refused, Request, Stage, Value
 from bridge.core.nearest import did_you_mean
-from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, PathSpec, Role, path_table
+from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, path_table
 from bridge.core.publication import publication
 from bridge.core.telemetry import Telemetry
 from bridge.core.throttle import Throttle

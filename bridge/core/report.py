@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.core.freshness import Freshness
+from bridge.core.gate import LIMIT_AMP, VOLT
 from bridge.core.limiter import Frame, Requests
 from bridge.core.model import Decision, Group, Limit, Request, Value
-from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, LIMIT_AMP, VOLT
+from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH
 
 _LIMIT_PATHS = {CVL_PATH, CCL_PATH, DCL_PATH}
 _DECIMALS = {"CVL": VOLT.decimals, "CCL": LIMIT_AMP.decimals, "DCL": LIMIT_AMP.decimals}

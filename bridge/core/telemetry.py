@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
+from bridge.core.gate import PathSpec
 from bridge.core.model import Cells, Group, Input, Measurements, Value
-from bridge.core.paths import MAX_CELL, MIN_CELL, VOLTAGE, Paths, PathSpec, cell_path
+from bridge.core.paths import MAX_CELL, MIN_CELL, VOLTAGE, Paths, cell_path
 
 NEVER = math.inf
 
