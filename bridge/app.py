@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from pathlib import Path
 
 from bridge.adapters import dbus_service, health, log, mqtt_link, settings
 from bridge.adapters.loop import Loop, guarded, monotonic
 from bridge.core.configuration import Config
+from bridge.notifications import Notifications
 from bridge.wired import WiredBattery
 
 logger = logging.getLogger(__name__)
@@ -17,6 +19,9 @@ UNIQUE_ID = Path("/data/venus/unique-id")
 SYSTEM = "com.victronenergy.system"
 
 RAN, NAME_TAKEN = 0, 3
+
+_QUEUES = ("/set", "/keepalive", "/Serial")
+"""Ends of topics on which each message counts, not only the newest."""
 
 
 def run(config: Config, broker: mqtt_link.Broker) -> int:
@@ -49,14 +54,28 @@ class App:
             broker,
             ring=lambda: self._loop.ring(self._on_mail),
             will=(f"{self._base}/status", "offline"),
-            is_queue=lambda topic: topic.endswith("/set"),
+            is_queue=lambda topic: topic.endswith(_QUEUES),
             on_state=self._on_link_state,
+        )
+        self._notifications = Notifications(
+            config.mqtt.notifications, self._link, resubscribe=self._subscribe, epoch=time.time
         )
         self._settings_bus = dbus_service.private_bus()
         self._batteries = [
-            WiredBattery(battery, config, str(broker), self._loop, self._link, self._settings_bus)
+            WiredBattery(
+                battery,
+                config,
+                str(broker),
+                self._loop,
+                self._link,
+                self._notifications,
+                self._settings_bus,
+            )
             for battery in config.batteries
         ]
+        for battery in self._batteries:
+            self._notifications.add(battery)
+        self._notifications.set_portal(self._portal, monotonic())
 
     def run(self) -> int:
         """Serve until a signal ends it."""
@@ -75,6 +94,7 @@ class App:
     def _leave(self) -> None:
         for battery in self._batteries:
             battery.close()
+        self._notifications.close()
         self._link.publish(f"{self._base}/status", "offline", retain=True)
         self._link.stop()
 
@@ -87,17 +107,22 @@ class App:
         now = monotonic()
         for battery in self._batteries:
             battery.on_tick(now)
+        self._notifications.on_tick(now)
 
     def _on_mail(self) -> None:
         now = monotonic()
         for message in self._link.drain():
-            if message.retained:
+            topic, payload, _size, retained = message
+            if self._notifications.on_message(topic, payload, retained, now):
+                continue
+            if retained:
                 self._ignore_retained(message.topic)
             else:
                 for battery in self._batteries:
                     battery.on_message(message, now)
         for battery in self._batteries:
             battery.settle()
+        self._notifications.settle(now)
 
     def _ignore_retained(self, topic: str) -> None:
         """A retained message carries no age: it may be a year old."""
@@ -121,6 +146,7 @@ class App:
         self._link.publish(f"{self._base}/status", "online", retain=True)
         for battery in self._batteries:
             battery.tell_again()
+        self._notifications.on_connected(monotonic())
 
     # --- who and where we are --------------------------------------------------------------
 
@@ -140,6 +166,7 @@ class App:
         if not self._portal and isinstance(portal, str) and portal:
             self._portal = str(portal)
             self._subscribe()
+            self._notifications.set_portal(self._portal, monotonic())
 
     def _on_settings(self) -> None:
         """The settings service has come, or come back: instances may have changed."""
@@ -150,6 +177,7 @@ class App:
     def _subscribe(self) -> None:
         """To the topics of all batteries as they are called now, and to no others."""
         topics = [topic for battery in self._batteries for topic in battery.topics(self._portal)]
+        topics += self._notifications.topics()
         self._link.unsubscribe(topic for topic in self._topics if topic not in topics)
         self._link.subscribe(topics)
         self._topics = topics

@@ -13,6 +13,7 @@ from bridge.adapters.loop import Loop, guarded, monotonic
 from bridge.battery import Battery
 from bridge.core.configuration import BatteryConfig, Config
 from bridge.core.model import Value
+from bridge.notifications import Notifications
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +37,13 @@ class WiredBattery:
         broker: str,
         loop: Loop,
         link: mqtt_link.MqttLink,
+        notifications: Notifications,
         settings_bus: dbus.bus.BusConnection,
     ) -> None:
         self._config = config
         self._broker = broker
         self._loop = loop
+        self._notifications = notifications
         self._settings_bus = settings_bus
         self._settings: settings.BatterySettings | None = None
         self._service: dbus_service.BatteryService | None = None
@@ -68,6 +71,7 @@ class WiredBattery:
         """To D-Bus, in one signal. Before the service is there, its start values will do."""
         if self._service:
             self._service.publish(changes)
+            self._notifications.on_changes(self, changes)
 
     def save(self, key: str, value: Value) -> None:
         """Keep a value over a restart, where there is a settings service."""
@@ -75,6 +79,18 @@ class WiredBattery:
             self._settings.save(key, value)
         else:
             log.warning("%s: %s is not kept, there is no settings service", self._config.ident, key)
+
+    @property
+    def instance(self) -> int:
+        return self._instance
+
+    def all_values(self) -> dict[str, Value]:
+        """Every path with its value, None where it has none."""
+        return {
+            **dict.fromkeys(self.battery.paths),
+            **self.battery.values(),
+            **self._identity(),
+        }
 
     # --- what comes in -----------------------------------------------------------------------
 
@@ -145,19 +161,19 @@ class WiredBattery:
         if instance is None or instance == self._instance:
             return
         log.info("%s: instance %d", self._config.ident, instance)
+        was_there = self._service is not None
+        self.close()
         self._instance = instance
-        if self._service:
-            self._service.close()
-            self._service = None
+        if was_there:
             self._enter_bus()
 
     def _enter_bus(self) -> None:
         ident = self._config.ident
-        values = {**self.battery.values(), **self._identity()}
         self._service = dbus_service.BatteryService(
-            ident, self.battery.paths, values, guarded(self._on_write)
+            ident, self.battery.paths, self.all_values(), guarded(self._on_write)
         )
         self._service.register()
+        self._notifications.on_entered(self)
         log.info("%s: on D-Bus as %s%s", ident, dbus_service.PREFIX, ident)
 
     def _identity(self) -> dict[str, Value]:
@@ -178,5 +194,6 @@ class WiredBattery:
     def close(self) -> None:
         """Leave the bus."""
         if self._service:
+            self._notifications.on_left(self)
             self._service.close()
             self._service = None
