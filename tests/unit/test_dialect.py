@@ -17,6 +17,9 @@ from bridge.core.dialect import (
 )
 
 
+TOO_LONG_AN_ECHO = b'{"keepalive-options":[{"full-publish-completed-echo":"%s"}]}' % (b"x" * 999)
+
+
 @pytest.mark.parametrize(
     ("payload", "expected"),
     [
@@ -33,9 +36,9 @@ from bridge.core.dialect import (
         (b"{", Keepalive()),
         (b"\xff\xfe", Keepalive()),
         (b"[" * 100_000, Keepalive()),
-        (b'{"keepalive-options":[{"full-publish-completed-echo":"' + b"x" * 999 + b'"}]}', Keepalive()),
+        (TOO_LONG_AN_ECHO, Keepalive()),
     ],
-)  # fmt: skip
+)
 def test_a_keepalive_and_its_options(payload: bytes, expected: Keepalive) -> None:
     assert parse_keepalive(payload) == expected
 
