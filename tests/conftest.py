@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "docker" / "gx"), str(ROOT / "docker" / "gx" / "velib")]
+GX = ROOT / "docker" / "gx"
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(GX), str(GX / "velib")]
 
 from pocket import PocketGx  # noqa: E402  it lives in the folder of the line above
 

@@ -37,10 +37,11 @@ def decode_write(payload: bytes) -> object:
     text = _text(payload, MAX_WRITE)
     if not text:
         return NOTHING
+    python = _PYTHON_DICT.fullmatch(text)
+    if python:
+        return _loads(python[1].replace("'", '"'))
     value = _loads(text)
-    if isinstance(value, Mapping):
-        return _value_of(value)
-    return value
+    return _value_of(value) if isinstance(value, Mapping) else value
 
 
 def decode_batch(payload: bytes) -> object:
@@ -90,16 +91,13 @@ def _text(payload: bytes, most: int) -> str:
 
 
 def _loads(text: str) -> Any:
-    """JSON, else Python's idea of it, else the text itself where it cannot have been JSON."""
+    """JSON, else the words for true and false, else the text itself where it was meant as text."""
     try:
         return _strict_json(text)
     except Refused:
-        python = _PYTHON_DICT.fullmatch(text)
-        if python:
-            return _loads(python[1].replace("'", '"'))
         if text in _PYTHON_WORDS:
             return _PYTHON_WORDS[text]
-        if text[0] in '{["':
+        if text[:1] in ("", "{", "[", '"'):
             raise
         return text
 

@@ -23,7 +23,7 @@ def wait_until(true: Callable[[], Any], what: str) -> Any:
 
 
 class Ear:
-    """Hears everything on some topics, as (topic, parsed JSON) in the order it came."""
+    """Hears everything on some topics, as (topic, content) in the order it came."""
 
     def __init__(self, port: int, *topics: str) -> None:
         self.heard: list[tuple[str, Any]] = []
@@ -63,4 +63,12 @@ class Ear:
         self._ready = True
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        self.heard.append((message.topic, json.loads(message.payload)))
+        self.heard.append((message.topic, _content(message.payload)))
+
+
+def _content(payload: bytes) -> Any:
+    """Parsed JSON, or the text of what is none."""
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload.decode("utf-8", "replace")

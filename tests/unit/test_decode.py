@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.core.decode import NOTHING, decode_batch, decode_write
@@ -34,6 +34,7 @@ from bridge.core.model import Refused
         (b"null", None),
         (b'{"value": null}', None),
         (b'{"value": {"a": 1}}', {"a": 1}),
+        (b"{'value': {'value': 3}}", {"value": 3}),
         (b"[1, 2]", [1, 2]),
     ],
 )
@@ -61,6 +62,7 @@ def test_words_for_no_number_stay_words_which_the_gate_refuses(payload: bytes) -
         b'{"value": NaN}',
         b'{"value": 53.2',
         b"{'value': ",
+        b"{'value': }",
         b"[" * 4000,
         b'{"a":' * 600,
         b"\xff\xfe",
@@ -73,7 +75,12 @@ def test_what_cannot_be_understood_is_refused(payload: bytes) -> None:
         decode_write(payload)
 
 
-@given(st.binary(max_size=200))
+tokens = st.sampled_from([*"{}[]'\":,. \n-+0123456789eExX", "value", "'value'", '"value"', "True",
+                          "NaN", "null", "None", "Infinity", "Dc/0/Voltage", "\\u0000", "ä"])  # fmt: skip
+
+
+@given(st.binary(max_size=200) | st.lists(tokens, max_size=20).map(lambda t: "".join(t).encode()))
+@settings(max_examples=2000)
 def test_no_bytes_raise_anything_else(payload: bytes) -> None:
     for decode in (decode_write, decode_batch):
         try:
