@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import dbus
@@ -34,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     foreground.hold_signals()
     try:
         config = load(arguments.config)
-        with _pocket(STATE / ("demo" if arguments.demo else "run"), arguments.port) as gx:
+        with _pocket(arguments) as gx:
             options = ["--config", arguments.config, "--broker", f"127.0.0.1:{gx.port}"]
             return (_demo if arguments.demo else _live)(gx, config, options)
     except BadConfiguration:
@@ -44,10 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _pocket(directory: Path, port: int | None) -> PocketGx:
+def _pocket(arguments: argparse.Namespace) -> PocketGx:
     """The pocket GX with its broker on the port asked for; else the usual one, else a free one."""
-    if port is not None:
-        return PocketGx(directory, port=port)
+    directory = arguments.directory or STATE / ("demo" if arguments.demo else "run")
+    if arguments.port is not None:
+        return PocketGx(directory, port=arguments.port)
     try:
         return PocketGx(directory, port=USUAL_PORT)
     except PartFailedError as failure:
@@ -132,6 +132,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--demo", action="store_true", help="with a simulated pack and a live view")
     parser.add_argument("--config", default="config.yaml", help="default: config.yaml")
     parser.add_argument("--port", type=int, help=f"of the broker; else {USUAL_PORT}, or a free one")
+    parser.add_argument("--directory", help="for settings and logs; default: a place in .pocket/")
     return parser.parse_args(argv)
 
 

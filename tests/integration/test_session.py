@@ -1,0 +1,129 @@
+"""./run as a person meets it: what it prints is pasted, and Ctrl-C ends all of it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import private_broker
+import pytest
+from integration.ear import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Session:
+    """docker/gx/session.py on a free port, as the leader of a process group, as in a terminal."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self.directory = directory
+        self._output = directory / "output"
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "docker/gx/session.py", "--directory", str(directory), *options],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def output(self) -> str:
+        return self._output.read_text()
+
+    def says(self, words: str) -> None:
+        wait_until(lambda: words in self.output(), words)
+
+    def commands(self, program: str) -> list[str]:
+        lines = [line.strip() for line in self.output().splitlines()]
+        return [line for line in lines if line.startswith(program)]
+
+    def has_a_bus(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.directory / "bus")) == 0
+
+    def interrupt(self) -> int:
+        """What Ctrl-C does: SIGINT to every process of the group. Answers the exit status."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(20)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    port = private_broker.free_port("127.0.0.1")
+    running = Session(tmp_path, "--port", str(port))
+    yield running
+    running.process.kill()
+    running.process.wait()
+
+
+def test_the_pasted_lines_feed_a_battery_and_show_that_a_high_cell_holds_ccl(
+    session: Session,
+) -> None:
+    session.says("Ctrl-C here ends everything.")
+    session.says("connected to broker")
+    for line in session.commands("mosquitto_pub"):
+        _paste(line)
+
+    ccl, rule = session.commands("dbus-send")
+    wait_until(lambda: _paste(ccl).split() == ["variant", "double", "10"], "CCL 10 A on D-Bus")
+    assert "cell voltage" in _paste(rule)
+    session.says("cell 1 at 3.460 V, cv2 is 3.45 V")
+
+
+def test_ctrl_c_ends_everything(session: Session) -> None:
+    session.says("Ctrl-C here ends everything.")
+    assert session.has_a_bus()
+
+    assert session.interrupt() == 0
+    assert not session.has_a_bus()
+
+
+def test_settings_outlive_the_session(session: Session) -> None:
+    session.says("Ctrl-C here ends everything.")
+    ask = session.commands("dbus-send")[0].replace("/Info/MaxChargeCurrent", "/CustomName")
+    _paste(ask.replace("GetValue", "SetValue variant:string:Kept"))
+    wait_until(lambda: "Kept" in _paste(ask), "the new name")
+    session.interrupt()
+
+    again = Session(session.directory)
+    try:
+        again.says("Ctrl-C here ends everything.")
+        assert "Kept" in _paste(ask)
+    finally:
+        again.interrupt()
+
+
+def test_a_second_session_in_the_same_place_says_why_it_ends(session: Session) -> None:
+    session.says("Ctrl-C here ends everything.")
+    second = subprocess.run(
+        [sys.executable, "docker/gx/session.py", "--directory", str(session.directory)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+    assert second.returncode == 1
+    assert str(session.directory) in second.stderr
+    assert session.process.poll() is None
+
+
+def test_a_bad_configuration_is_named_before_anything_starts(tmp_path: Path) -> None:
+    bad = tmp_path / "config.yaml"
+    bad.write_text("batteries: []\nnonsense: 1\n")
+    session = Session(tmp_path, "--config", str(bad))
+
+    assert session.process.wait(20) == 2
+    assert "nonsense" in session.output()
+    assert not session.has_a_bus()
+
+
+def _paste(line: str) -> str:
+    return subprocess.run(
+        ["/bin/sh", "-c", line], check=True, capture_output=True, text=True, timeout=10
+    ).stdout
