@@ -107,6 +107,11 @@ def both_ends(start: Line, end: Line, width: int) -> Line:
     return [*start, Span(" " * max(width - used, 1)), *end]
 
 
+def per_row(width: int, needed: int) -> int:
+    """How many things that need so many columns stand side by side, at least one."""
+    return max(width // needed, 1)
+
+
 def age(seconds: float) -> str:
     """An age in whole units, so that it changes no more often than it must."""
     seconds = max(seconds, 0.0)

@@ -97,6 +97,11 @@ class View:
             return None
         return f"W/{self.state.portal}/battery/{self.state.instance}"
 
+    @property
+    def hears_the_bridge(self) -> bool:
+        """Whether the bridge would tell us if something changed."""
+        return self.connected and self.service != "offline"
+
     def since_heard(self, now: float) -> float:
         """How long the ages of the state must be counted on.
 

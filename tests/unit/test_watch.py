@@ -378,6 +378,16 @@ class TestRender:
         assert words in screen(view)
         assert "CVL   55.20 V" in screen(view)
 
+    @pytest.mark.parametrize("connected", [True, False])
+    def test_a_stage_of_the_past_does_not_look_like_news(self, connected):
+        view = a_view()
+        assert line_with("cells", screen(view)).startswith(" fresh ")
+        if connected:
+            view.on_message(f"{BASE}/status", b"offline", True, NOW)
+        else:
+            view.on_connection(False, "lost broker")
+        assert line_with("cells", screen(view)).startswith(" was fresh ")
+
     def test_foreign_text_cannot_steer_the_terminal(self):
         evil = "\x1b[2J\x07"
         message = state(
