@@ -1,5 +1,6 @@
 # Sourced by the scripts beside it: where things are on a GX, and what more than one of them does.
-# shellcheck shell=sh disable=SC2034
+# They set `release`, the folder of the version that they work on.
+# shellcheck shell=sh disable=SC2034,SC2154
 
 name=virtual-battery
 home=/data/$name             # all that is ours: /data outlives a firmware update
@@ -67,12 +68,23 @@ relink() {
     mv -T "$2.new" "$2"
 }
 
-# Started afresh, or at last: where svscan has not yet seen the service, it will start it.
+# start_again: what supervise runs is started afresh, or at last. Where svscan has not yet seen the
+# service, it will start it soon.
 start_again() {
+    ending=$(process_id)
     rm -f "$service/starts"      # a person asks for it: no pause for what went wrong before
     if svok "$service"; then
         svc -tu "$service"
     fi
+}
+
+# well PATIENCE STEADY: whether what start_again started gets to D-Bus, and stays there.
+well() {
+    python3 "$release/service/well.py" --wait "$1" --steady "$2" --after "${ending:-0}"
+}
+
+process_id() {
+    svstat "$service" 2>/dev/null | sed -n 's/.*: up (pid \([0-9]*\)).*/\1/p'
 }
 
 remove_service() {

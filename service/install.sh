@@ -13,8 +13,8 @@ unpacked=${script%/service/install.sh}
 # shellcheck source=service/common.sh
 . "$unpacked/service/common.sh"
 
-steady=${STEADY:-10}    # seconds that a new version must stay on D-Bus to count as good
-patience=60             # seconds that it may take to get there
+steady=${STEADY:-10}        # seconds that a new version must stay on D-Bus to count as good
+patience=${PATIENCE:-60}    # seconds that it may take to get there
 
 main() {
     check_device
@@ -116,7 +116,7 @@ forget_version() {
 runs_already() {
     [ "$release" = "$old" ] &&
         [ "$(readlink "$service/run")" = "$release/service/run" ] &&
-        python3 "$unpacked/service/well.py" >/dev/null
+        python3 "$release/service/well.py" >/dev/null
 }
 
 try_version() {
@@ -124,12 +124,8 @@ try_version() {
     echo "Starting it, and watching it for a while"
     place_service "$release"
     start_again
-    well || give_up "It did not stay on D-Bus for $steady s. The last it said:"
+    well "$patience" "$steady" || give_up "It did not get to D-Bus and stay there. Its last words:"
     trap - HUP INT TERM
-}
-
-well() {
-    python3 "$unpacked/service/well.py" --wait "$patience" --steady "$steady"
 }
 
 give_up() {
@@ -147,9 +143,13 @@ give_up() {
     echo "Going back to version $(version_of "$old")" >&2
     place_service "$old"
     start_again
+    if well "$patience" "$steady"; then
+        outcome="runs as before"
+    else
+        outcome="does not get to D-Bus either"
+    fi
     forget_version
-    well || fail "It does not run either. The whole log: $log/current"
-    fail "Version $(version_of "$old") runs as before. The whole log: $log/current"
+    fail "Version $(version_of "$old") $outcome. The whole log: $log/current"
 }
 
 make_current() {

@@ -15,7 +15,7 @@ if ! problem=$(python3 -m bridge check "$config" 2>&1); then
     exit 2
 fi
 start_again
-if ! python3 "$release/service/well.py" --wait 60 --steady "${STEADY:-3}"; then
+if ! well 60 "${STEADY:-3}"; then
     tail -n 12 "$log/current" >&2 || true
     fail "It is not on D-Bus. The whole log: $log/current"
 fi

@@ -7,8 +7,8 @@ release=${script%/service/status.sh}
 . "$release/service/common.sh"
 
 main() {
-    well=0
-    on_bus=$(python3 "$release/service/well.py" 2>&1) || well=1
+    status=0
+    on_bus=$(python3 "$release/service/well.py" 2>&1) || status=1
     fact version "$(version_of "$release")"
     fact service "$(svstat "$service" 2>&1 | sed 's/^[^:]*: //')"
     [ -z "$(pause)" ] || fact '' "$(pause)"
@@ -17,7 +17,7 @@ main() {
     fact 'starts with GX' "$(starts_with_the_gx)"
     fact configuration "$(configuration)"
     fact 'last log lines' "$(tail -n 8 "$log/current" 2>/dev/null | tai64nlocal)"
-    return "$well"
+    return "$status"
 }
 
 # fact WHAT TEXT: the further lines of a text stand below its first.
@@ -31,7 +31,7 @@ pause() {
 }
 
 memory() {
-    process=$(svstat "$service" 2>/dev/null | sed -n 's/.*(pid \([0-9]*\)).*/\1/p')
+    process=$(process_id)
     sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1 kB/p' "/proc/${process:-none}/status" 2>/dev/null ||
         echo -
 }

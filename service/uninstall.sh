@@ -35,6 +35,7 @@ not_with_the_gx() {
     grep -qv '^#!\|^[[:space:]]*$' "$rc_local" || rm "$rc_local"
 }
 
+# shellcheck disable=SC2317  # called by name
 without_boot_line() {
     grep -vxF "$boot_line" "$rc_local" || true
 }

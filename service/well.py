@@ -1,8 +1,10 @@
 """Is the service well? That is: its process has a battery on D-Bus.
 
-    python3 well.py                          says what is on the bus; exit status 1 if nothing is
-    python3 well.py --wait 60 --steady 10    waits until one process has been so for 10 s; exit
-                                             status 1 if that has not come true within 60 s
+    python3 well.py                 says what is on the bus; exit status 1 if nothing is
+    python3 well.py --wait 60 --steady 10 --after PROCESS
+                                    waits until a process has been so for 10 s, other than the one
+                                    that is just being ended; exit status 1 if none was within 60 s,
+                                    or if three came and went
 
 Depends on nothing of the version that it judges.
 """
@@ -20,29 +22,34 @@ import dbus
 
 PREFIX = "com.victronenergy.battery."
 LOOK_EVERY = 0.25  # s
+CAME_AND_WENT_TOO_OFTEN = 3
 
 
 def main() -> int:
     arguments = _arguments()
     bus = dbus.SessionBus() if "DBUS_SESSION_BUS_ADDRESS" in os.environ else dbus.SystemBus()
     if arguments.wait:
-        return 0 if wait(bus, arguments.service, arguments.wait, arguments.steady) else 1
+        return 0 if wait(bus, arguments) else 1
     names = batteries(bus, process_id(arguments.service))
     for name in names:
         print(f"{name}, device instance {instance(bus, name)}")
     return 0 if names else 1
 
 
-def wait(bus: dbus.Bus, service: str, patience: float, steady: float) -> bool:
-    """Whether, within `patience` seconds, one process kept its batteries for `steady` seconds."""
+def wait(bus: dbus.Bus, arguments: argparse.Namespace) -> bool:
+    """Whether one process kept its batteries for long enough, and soon enough."""
     now = time.monotonic()
-    give_up_at = now + patience
-    seen, since = None, now
-    while now < give_up_at:
-        process = process_id(service)
+    give_up_at = now + arguments.wait
+    seen, since, gone = None, now, 0
+    while now < give_up_at and gone < CAME_AND_WENT_TOO_OFTEN:
+        process = process_id(arguments.service)
+        if process == arguments.after:
+            process = None
+        if seen is not None and process != seen:
+            gone += 1
         if process is None or process != seen or not batteries(bus, process):
             seen, since = process, now
-        elif now - since >= steady:
+        elif now - since >= arguments.steady:
             return True
         time.sleep(LOOK_EVERY)
         now = time.monotonic()
@@ -82,6 +89,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--service", default="/service/virtual-battery")
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS")
     parser.add_argument("--steady", type=float, default=0, metavar="SECONDS")
+    parser.add_argument("--after", type=int, metavar="PROCESS")
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
 """The first process of a test GX: builds its file system, starts it, and then only waits.
 
-    unshare --mount --pid --net --fork python3 init.py SCRATCH [--parts bus|all] [--slow]
+    unshare --mount --pid --net --fork python3 init.py SCRATCH [--parts …] [--svscan …]
 
 It says "started" on its standard output when it is. It sees the programs and libraries of this machine, read-only, and as its own what a GX has:
 /data, which is SCRATCH/data; /opt/victronenergy, which is SCRATCH/opt; /service, /run and /tmp on RAM
@@ -30,9 +30,8 @@ def main() -> None:
     shutil.copytree("/opt/victronenergy/service", "/service", dirs_exist_ok=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     pocket = start_parts(everything=arguments.parts == "all")
-    late = [start_svscan, run_rc_local]
-    for step in late if arguments.slow else reversed(late):
-        step(pocket)
+    for step in ORDERS[arguments.svscan]:
+        step()
     os.write(told, b"started")
     os.close(told)
     while True:
@@ -68,7 +67,7 @@ def build_root(scratch: Path) -> None:
     mount("-o", "remount,bind,ro", root)
     os.chroot(root)
     os.chdir("/")
-    os.environ["PATH"] = "/shims:/applets:/usr/bin:/usr/sbin:/bin:/sbin"
+    os.environ["PATH"] = "/applets:/usr/bin:/usr/sbin:/bin:/sbin"
 
 
 def use_busybox(root: Path) -> None:
@@ -107,20 +106,33 @@ def start_parts(everything: bool):
     return pocket
 
 
-def start_svscan(pocket) -> None:
+def start_svscan() -> None:
     subprocess.Popen(["svscan", "/service"])
 
 
-def run_rc_local(pocket) -> None:
+def start_svscan_when_needed() -> None:
+    wait = "until [ -d /service/virtual-battery ]; do sleep 0.1; done"
+    subprocess.Popen(["sh", "-c", f"{wait}; exec svscan /service"])
+
+
+def run_rc_local() -> None:
     if os.access("/data/rc.local", os.X_OK):
         subprocess.run(["/data/rc.local"], check=False)
+
+
+# svscan looks once, and then every 5 s. Where that is not what matters, nobody needs to wait for it.
+ORDERS = {
+    "first": (start_svscan, run_rc_local),  # as on a GX
+    "last": (run_rc_local, start_svscan),
+    "needed": (run_rc_local, start_svscan_when_needed),
+}
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("scratch")
     parser.add_argument("--parts", choices=("bus", "all"), default="all")
-    parser.add_argument("--slow", action="store_true", help="svscan before rc.local, as on a GX")
+    parser.add_argument("--svscan", choices=ORDERS, default="last")
     return parser.parse_args()
 
 

@@ -52,11 +52,14 @@ class Machine:
         (other / "run").write_text("#!/bin/sh\nexec sleep 1000\n")
         (other / "run").chmod(0o755)
 
-    def boot(self, slow: bool = False) -> None:
-        """Start. slow: in the GX's order, which makes svscan find new services only after 5 s."""
+    def boot(self, svscan: str = "last") -> None:
+        """Start. svscan: when it starts, which looks for services every 5 s.
+
+        "first": before rc.local, as on a GX; "last": after it; "needed": when the service is there.
+        """
         argv = ["unshare", *_user_namespace(), "--mount", "--pid", "--net", "--fork", PYTHON]
-        argv += [str(HERE / "init.py"), str(self.directory), "--parts", self._parts]
-        argv += ["--slow"] if slow else []
+        argv += [str(HERE / "init.py"), str(self.directory)]
+        argv += ["--parts", self._parts, "--svscan", svscan]
         with (self.directory / "console").open("ab") as console:
             self._process = subprocess.Popen(
                 argv,
@@ -86,6 +89,27 @@ class Machine:
             timeout=120,
         )
 
+    def install(self, unpacked: Path, steady: float = 0.5, patience: float = 8) -> Result:
+        """Bring an unpacked archive onto the GX, as a copy over the network would, and install it."""
+        folder = self.data / "unpacked"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(unpacked, folder)
+        return self.run(
+            "sh /data/unpacked/service/install.sh", STEADY=str(steady), PATIENCE=str(patience)
+        )
+
+    def is_well(self) -> bool:
+        return self.run("python3 /data/virtual-battery/current/service/well.py").returncode == 0
+
+    def process_id(self) -> int | None:
+        """What supervise runs as the service."""
+        return _number_after("(pid ", self.run("svstat /service/virtual-battery").stdout)
+
+    def version(self) -> str:
+        """The version that supervise starts; empty for none."""
+        run = self.run("readlink /service/virtual-battery/run").stdout
+        return run.removeprefix("/data/virtual-battery/releases/").partition("-")[0]
+
     def start(self, command: str, **popen_kwargs: Any) -> subprocess.Popen[bytes]:
         """Start a shell command on the GX, and do not wait for it."""
         return subprocess.Popen(self.argv(command), env=_environment(), **popen_kwargs)
@@ -95,8 +119,8 @@ class Machine:
         target = _child_of(self._process)
         enter = ["--user", "--preserve-credentials"] if _user_namespace() else []
         enter += ["--mount", "--pid", "--net", "--root", "--wd"]
-        path = "export PATH=/shims:/applets:/usr/bin:/usr/sbin:/bin:/sbin"
-        return ["nsenter", "--target", str(target), *enter, "sh", "-c", f"{path}; {command}"]
+        path = "PATH=/applets:/usr/bin:/usr/sbin:/bin:/sbin"
+        return ["nsenter", "--target", str(target), *enter, "env", path, "sh", "-c", command]
 
     def wait_until(self, condition: Any, what: str, patience: float = PATIENCE) -> None:
         give_up_at = time.monotonic() + patience
@@ -117,6 +141,11 @@ def _user_namespace() -> list[str]:
 def _environment() -> dict[str, str]:
     """As bare as a GX's own: nothing of the shell that runs the tests."""
     return {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C"}
+
+
+def _number_after(mark: str, text: str) -> int | None:
+    _, found, rest = text.partition(mark)
+    return int(rest.partition(")")[0]) if found else None
 
 
 def _child_of(process: subprocess.Popen[bytes]) -> int:
