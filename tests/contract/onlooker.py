@@ -31,7 +31,14 @@ class Subject:
         )
 
     def __call__(self, source: str) -> Any:
+        self.begin(source)
+        return self.finish()
+
+    def begin(self, source: str) -> None:
+        """Start something that takes its time; finish() gives the result."""
         print(json.dumps(textwrap.dedent(source)), file=self._process.stdin, flush=True)
+
+    def finish(self) -> Any:
         answer = json.loads(self._process.stdout.readline())
         if "error" in answer:
             raise SubjectError(answer["error"])

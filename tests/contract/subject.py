@@ -44,7 +44,9 @@ def main() -> None:
 
 
 def own_connection() -> dbus.bus.BusConnection:
-    return dbus.bus.BusConnection(dbus.bus.BusConnection.TYPE_SESSION)
+    bus = dbus.bus.BusConnection(dbus.bus.BusConnection.TYPE_SESSION)
+    bus.set_exit_on_disconnect(False)  # closing it is not the end of the process
+    return bus
 
 
 def answer(source: str, names: dict[str, Any]) -> dict[str, Any]:

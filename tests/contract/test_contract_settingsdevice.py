@@ -125,6 +125,12 @@ def test_settings_can_be_added_later(program: Subject, settings: Onlooker) -> No
     until(lambda: ["limit", 5.5, 8.5] in program("heard"))
 
 
+def test_a_refused_setting_does_not_hinder_the_others(program: Subject) -> None:
+    refused = OFFER.replace("'/Settings/Devices/virtual/Count', 5, 0, 0", "'/Settings/X', 5, 6, 7")
+    program(f"device = SettingsDevice(bus, {refused}, None)")
+    assert program("device['limit']") == 5.5
+
+
 def test_two_connections_in_one_process(program: Subject, settings: Onlooker) -> None:
     """Several batteries: each with its own connection and settings."""
     program(f"one = SettingsDevice(own_connection(), {OFFER}, {HEAR})")
@@ -144,6 +150,14 @@ def test_no_settings_service_in_time_is_an_error(program: Subject, device_gx: Po
         program(f"SettingsDevice(bus, {OFFER}, None, timeout=1)")
     device_gx.start_settings()
     assert program(f"SettingsDevice(bus, {OFFER}, None, timeout=1)['limit']") == 5.5
+
+
+def test_a_late_settings_service_is_waited_for(program: Subject, device_gx: PocketGx) -> None:
+    device_gx.stop_settings()
+    program.begin(f"device = SettingsDevice(bus, {OFFER}, None, timeout=30)")
+    device_gx.start_settings()
+    program.finish()
+    assert program("device['limit']") == 5.5
 
 
 def test_after_a_restart_of_the_settings_service_a_new_device_serves(

@@ -195,9 +195,7 @@ class VeDbusService:
 
     def __del__(self) -> None:
         """Leave the bus: the name and every path. May be called twice."""
-        busname, self._busname = getattr(self, "_busname", None), None
-        if busname is not None:
-            busname.__del__()  # releases the name now, not when the last reference goes
+        self._busname = None  # its last reference: the name is free
         for item in list(getattr(self, "_items", {}).values()):
             item.__del__()
         if getattr(self, "_root", None) is not None:
