@@ -113,6 +113,19 @@ def test_a_second_session_in_the_same_place_says_why_it_ends(session: Session) -
     assert session.process.poll() is None
 
 
+def test_the_demo_feeds_its_battery_and_shows_what_is_decided(tmp_path: Path) -> None:
+    demo = Session(tmp_path, "--demo", "--port", str(private_broker.free_port("127.0.0.1")))
+    try:
+        demo.says("fresh")
+    finally:
+        status = demo.interrupt()
+
+    assert status == 0
+    assert "connected to the broker" in (tmp_path / "pack.log").read_text()
+    assert "measurements are fresh" in (tmp_path / "bridge.log").read_text()
+    assert not demo.has_a_bus()
+
+
 def test_a_bad_configuration_is_named_before_anything_starts(tmp_path: Path) -> None:
     bad = tmp_path / "config.yaml"
     bad.write_text("batteries: []\nnonsense: 1\n")
