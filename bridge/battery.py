@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Protocol
 
 from bridge.core import report as report_
+from bridge.core.access import ALL_OPEN, Door, Doors
 from bridge.core.configuration import BatteryConfig
 from bridge.core.decode import NOTHING, decode_batch, decode_write
 from bridge.core.freshness import Freshness, FreshnessWatch
 from bridge.core.gate import PathSpec, Role
 from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
+from bridge.core.live_settings import LiveSettings, RefusedSettings
 from bridge.core.model import Decision, Limit, Refused, Request, Stage, Value
 from bridge.core.nearest import did_you_mean
 from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, path_table
@@ -30,6 +32,7 @@ TAKEN, READ_ONLY, REFUSED = 0, 1, 2
 
 STATE_INTERVAL = 0.9  # s between two messages on the state topic; ticks come a little early or late
 _REQUESTS = {CVL_PATH: "cvl", CCL_PATH: "ccl", DCL_PATH: "dcl"}
+NAME_KEY, SETTINGS_KEY = "CustomName", "RemoteSettings"  # what the store is asked to keep
 _BMS_CABLE = "/Alarms/BmsCable"
 
 
@@ -79,8 +82,10 @@ class Battery:
         timer: Timer,
         store: Store,
         monotonic: Callable[[], float],
+        doors: Doors = ALL_OPEN,
     ) -> None:
-        self._config = config
+        self._settings = LiveSettings(config)
+        self._doors = doors
         self._topic = topic
         self._interval = publish_interval
         self._bus, self._client, self._timer, self._store = bus, client, timer, store
@@ -88,13 +93,7 @@ class Battery:
         started = monotonic()
 
         self.paths = path_table(config.cells)
-        self.frame = Frame(
-            cells=config.cells,
-            limiter=config.limiter,
-            failsafe=config.failsafe,
-            ceiling=config.ceiling,
-            withdraw_when_lost=config.freshness.on_lost == "withdraw",
-        )
+        self.frame = _frame(config)
         self._telemetry = Telemetry(self.paths, config.cells)
         self._watch = FreshnessWatch(started)
         self._requests = Requests()
@@ -120,6 +119,7 @@ class Battery:
         self._published_at = float("-inf")
         self._told: dict[str, object] | None = None
         self._told_at = float("-inf")
+        self._settings_told = False
         self._refusals = Throttle(per_second=2, burst=20)
         self._refusals_logged = Throttle(per_second=0.1, burst=10)
         self._transitions_logged = Throttle(per_second=0.1, burst=20)
@@ -133,23 +133,34 @@ class Battery:
             value = decode_write(payload)
             if value is not NOTHING:
                 shown = value
-                self._take(path, value, now)
+                self._take(path, value, self._doors.mqtt, now)
         except Refused as refusal:
             self._refuse(topic, path, shown, str(refusal), now)
 
     def on_batch(self, payload: bytes, topic: str, now: float) -> None:
-        """Many writes in one JSON object. What is wrong in it is refused, the rest is taken."""
+        """Many writes in one JSON object. What is wrong in it is refused, the rest is taken; but
+        its settings are taken or refused together."""
         try:
             writes = decode_batch(payload)
         except Refused as refusal:
             shown = payload[:60].decode("utf-8", "replace")
             self._refuse(topic, "", shown, str(refusal), now)
             return
+        settings: dict[str, object] = {}
         for path, value in writes if isinstance(writes, list) else []:
             try:
-                self._take(path, value, now)
+                spec = self._checked(path, self._doors.mqtt)
+                if spec.role is Role.SETTING:
+                    settings[path] = value
+                else:
+                    self._store_value(spec, spec.coerce(value), now)
             except Refused as refusal:
                 self._refuse(topic, path, value, str(refusal), now)
+        try:
+            self._change_settings(settings)
+        except RefusedSettings as refused:
+            for path, reason in refused.refusals:
+                self._refuse(topic, path, settings[path], reason, now)
 
     def on_oversize(self, path: str, topic: str, size: int, now: float) -> None:
         """A message so large that it was not even kept."""
@@ -161,24 +172,33 @@ class Battery:
         if spec is None or not spec.writable:
             return READ_ONLY
         try:
-            self._take(path, value, now)
+            self._take(path, value, self._doors.dbus, now)
         except Refused as refusal:
             self._refuse("D-Bus", path, value, str(refusal), now)
             return REFUSED
         return TAKEN
 
-    def _take(self, path: str, value: object, now: float) -> None:
-        """The gate: check one write and store it. Raises Refused."""
+    def _take(self, path: str, value: object, door: Door, now: float) -> None:
+        """Check one write and store it. Raises Refused."""
+        spec = self._checked(path, door)
+        if spec.role is Role.SETTING:
+            self._change_settings({path: value})
+        else:
+            self._store_value(spec, spec.coerce(value), now)
+
+    def _checked(self, path: str, door: Door) -> PathSpec:
+        """Whether this path may be written, and by this door. Raises Refused."""
         spec = self.paths.get(path)
         if spec is None:
             raise Refused("there is no such path" + did_you_mean(path, self.paths))
         if not spec.writable:
             raise Refused("this path cannot be written")
-        self._store_value(spec, spec.coerce(value), now)
-        self._pending = True
-        self._pending_limits = self._pending_limits or "L" in spec.consumers
+        door.check(spec.role)
+        return spec
 
     def _store_value(self, spec: PathSpec, value: Value, now: float) -> None:
+        self._pending = True
+        self._pending_limits = self._pending_limits or "L" in spec.consumers
         if spec.role is Role.REQUEST:
             self._request(spec.path, value, now)
         elif spec.role is Role.NAME:
@@ -195,13 +215,44 @@ class Battery:
 
     def _rename(self, name: str) -> None:
         if name != self._constants["/CustomName"]:
-            self._constants["/CustomName"] = name
-            self._store.save("CustomName", name)
+            self.set_name(name)
+            self._store.save(NAME_KEY, name)
 
     def set_name(self, name: str) -> None:
         """The name as it was kept, or as it was changed in the settings."""
-        self._constants["/CustomName"] = name
+        self._constants["/CustomName"] = self.identity["name"] = name
         self._pending = True
+
+    # --- settings ------------------------------------------------------------------------
+
+    @property
+    def _config(self) -> BatteryConfig:
+        """The configuration with the settings in force."""
+        return self._settings.in_force
+
+    def _change_settings(self, writes: Mapping[str, object]) -> None:
+        """Change settings together. Raises RefusedSettings, and then nothing has changed."""
+        news = self._settings.change(writes)
+        for line in news:
+            log.info("%s: %s", self._config.ident, line)
+        if news:
+            self._apply_settings()
+            self._store.save(SETTINGS_KEY, self._settings.record())
+
+    def load_settings(self, kept: str, *, newest: bool = False) -> None:
+        """Take over the settings that were kept. `newest`: nothing decided here is newer."""
+        unusable = self._settings.load(kept, newest=newest)
+        if unusable:
+            words = "; ".join(unusable)
+            log.warning("%s: not all kept settings are used: %s", self._config.ident, words)
+        self._apply_settings()
+        if self._settings.record() != (kept or "{}"):
+            self._store.save(SETTINGS_KEY, self._settings.record())
+
+    def _apply_settings(self) -> None:
+        self.frame = _frame(self._config)
+        self._settings_told = False
+        self._pending = self._pending_limits = True
 
     def _refuse(self, topic: str, path: str, value: object, reason: str, now: float) -> None:
         if self._refusals.allows(now):
@@ -255,6 +306,7 @@ class Battery:
         self._log_transitions(freshness, outcome.decision, now)
         self._decision, self._stage = outcome.decision, freshness.stage
         values = self._values(freshness, outcome.decision, now)
+        values.update(self._settings.on_bus)
         changes = {
             path: values.get(path)
             for path in {**self._on_bus, **values}
@@ -266,6 +318,7 @@ class Battery:
         self._pending = self._pending_limits = False
         self._published_at = now
         self._tell_state(values, freshness, now)
+        self._tell_settings()
 
     def values(self) -> dict[str, Value]:
         """What stands on the bus now."""
@@ -308,10 +361,18 @@ class Battery:
             self._told, self._told_at = news, now
             self._client.publish(f"{self._topic}/state", report_.as_json(content), retain=True)
 
+    def _tell_settings(self) -> None:
+        """All settings, when one has changed: a batch that brings them back when it is sent."""
+        if not self._settings_told:
+            self._settings_told = True
+            tree = report_.as_json(self._settings.tree())
+            self._client.publish(f"{self._topic}/settings", tree, retain=True)
+
     def tell_again(self) -> None:
         """A broker that has just come, or come back, knows nothing: tell the state at the next
         tick although it has not changed."""
         self._told, self._told_at = None, float("-inf")
+        self._settings_told = False
 
     def _log_transitions(self, freshness: Freshness, decision: Decision, now: float) -> None:
         if freshness.stage is not self._stage:
@@ -332,6 +393,16 @@ class Battery:
             withheld = self._transitions_logged.take_withheld()
             more = f" ({withheld} lines before this were left out)" if withheld else ""
             log.info("%s: " + words + "%s", self._config.ident, *parts, more)
+
+
+def _frame(config: BatteryConfig) -> Frame:
+    return Frame(
+        cells=config.cells,
+        limiter=config.limiter,
+        failsafe=config.failsafe,
+        ceiling=config.ceiling,
+        withdraw_when_lost=config.freshness.on_lost == "withdraw",
+    )
 
 
 def _is_tighter(new: Limit, old: Limit) -> bool:

@@ -60,6 +60,7 @@ class WiredBattery:
             timer=loop,
             store=self,
             monotonic=monotonic,
+            doors=whole.doors,
         )
         self.read_settings()
         self.battery.refresh(monotonic())

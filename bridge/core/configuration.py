@@ -6,10 +6,12 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
 from typing import Any, TypeVar
 
 from bridge.core import settings
+from bridge.core.access import EVERYTHING, Door, Doors, Kind
 from bridge.core.model import Group
 from bridge.core.nearest import did_you_mean
 from bridge.core.settings import (
@@ -22,6 +24,8 @@ from bridge.core.settings import (
 )
 
 MAX_CELLS = 256
+
+Member = TypeVar("Member", bound=Enum)
 
 
 class BadConfiguration(Exception):
@@ -47,6 +51,14 @@ class MqttConfig:
     base_topic: str = "virtual-battery"
     notifications: str = "auto"
     home_assistant: bool = False
+    accept: tuple[Kind, ...] = EVERYTHING
+
+
+@dataclass(frozen=True, kw_only=True)
+class DbusConfig:
+    """What may be written over D-Bus."""
+
+    accept: tuple[Kind, ...] = EVERYTHING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +83,16 @@ class Config:
 
     mqtt: MqttConfig
     batteries: tuple[BatteryConfig, ...]
+    dbus: DbusConfig = DbusConfig()
     publish_interval: float = 0.05
     log_level: str = "info"
+
+    @property
+    def doors(self) -> Doors:
+        return Doors(
+            mqtt=Door("MQTT", "mqtt.accept", self.mqtt.accept),
+            dbus=Door("D-Bus", "dbus.accept", self.dbus.accept),
+        )
 
 
 def parse(raw: object) -> Config:
@@ -126,8 +146,10 @@ class _Section:
     def peek_number(self, key: str, default: float) -> float:
         """A number that another default depends on; whether it is right is checked elsewhere."""
         value = self._raw.get(key)
-        is_number = isinstance(value, (int, float)) and math.isfinite(value)
-        return float(value) if is_number else default  # type: ignore[arg-type]
+        try:
+            return check_number(value, -math.inf, math.inf, "")
+        except ValueError:
+            return default
 
     def _get(self, key: str, default: Any, check: Callable[[Any], Any]) -> Any:
         value = self.raw(key)
@@ -154,6 +176,11 @@ class _Section:
     def choice(self, key: str, choices: tuple[str, ...], default: Any) -> Any:
         return self._get(key, default, lambda value: check_choice(value, choices))
 
+    def kinds(self, key: str) -> tuple[Kind, ...]:
+        """Which kinds of writes; all of them where nothing is said."""
+        kinds = self._get(key, EVERYTHING, lambda value: _check_members(value, Kind))
+        return tuple(kinds)
+
     def switch(self, key: str, default: bool) -> bool:
         return bool(self._get(key, default, _check_switch))
 
@@ -179,11 +206,15 @@ def check_number(value: object, low: float, high: float, unit: str) -> float:
         raise ValueError(f"{value!r} is text, a number is needed here")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"must be a number, not {_kind(value)}")
-    if not math.isfinite(value):
-        raise ValueError(f"{value} is not a number to work with")
-    if not low <= value <= high:
-        raise ValueError(f"{value:g} is outside {low:g} to {high:g} {unit}".rstrip())
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError("the number is too large to work with") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is not a number to work with")
+    if not low <= number <= high:
+        raise ValueError(f"{number:g} is outside {low:g} to {high:g} {unit}".rstrip())
+    return number
 
 
 def check_choice(value: object, choices: tuple[str, ...]) -> str:
@@ -221,14 +252,19 @@ def check_table(value: object, low: float, high: float, unit: str) -> Table:
 
 def check_groups(value: object) -> tuple[Group, ...]:
     """A list of freshness groups. Raises ValueError."""
+    return _check_members(value, Group)
+
+
+def _check_members(value: object, kind: type[Member]) -> tuple[Member, ...]:
+    """A list of some of a few words, each once. Raises ValueError."""
+    names = [member.value for member in kind]
     if not isinstance(value, (list, tuple)):
-        raise ValueError(f"must be a list such as [cells, dc], not {_kind(value)}")
-    names = [group.value for group in Group]
+        raise ValueError(f"must be a list such as [{', '.join(names[:2])}], not {_kind(value)}")
     for name in value:
         if name not in names:
             hint = did_you_mean(str(name), names)
             raise ValueError(f"{name!r} is none of {', '.join(names)}{hint}")
-    return tuple(Group(name) for name in dict.fromkeys(value))
+    return tuple(kind(name) for name in dict.fromkeys(value))
 
 
 def check_setting(spec: Spec, value: object) -> Any:
@@ -278,6 +314,7 @@ def _kind(value: object) -> str:
 
 def _config(file: _Section) -> Config | None:
     mqtt = _mqtt(file.section("mqtt"))
+    dbus = _dbus(file.section("dbus"))
     batteries = _batteries(file)
     interval = file.number("publish_interval", 0.01, 1.0, "s", 0.05)
     level = file.choice("log_level", ("debug", "info", "warning", "error"), "info")
@@ -286,6 +323,7 @@ def _config(file: _Section) -> Config | None:
         return None
     return Config(
         mqtt=mqtt,
+        dbus=dbus,
         batteries=tuple(b for b in batteries if b is not None),
         publish_interval=interval,
         log_level=level,
@@ -309,10 +347,17 @@ def _mqtt(section: _Section) -> MqttConfig:
         ),
         notifications=section.choice("notifications", ("auto", "on", "off"), "auto"),
         home_assistant=section.switch("home_assistant", False),
+        accept=section.kinds("accept"),
     )
     if config.base_topic.split("/")[0] in ("N", "R", "W", "P", "I", "homeassistant"):
         section.complain("base_topic", f"{config.base_topic!r} belongs to others on the broker")
     tls.done()
+    section.done()
+    return config
+
+
+def _dbus(section: _Section) -> DbusConfig:
+    config = DbusConfig(accept=section.kinds("accept"))
     section.done()
     return config
 
@@ -347,7 +392,7 @@ def _battery(section: _Section) -> BatteryConfig | None:
         r"[A-Za-z][A-Za-z0-9_]{0,39}",
         "letters, digits and _ only, at most 40, a letter first",
     )
-    name = section.text("name", "Virtual battery", r".{1,32}", "1 to 32 characters")
+    name = section.text("name", "Virtual battery", r".{0,32}", "at most 32 characters")
     instance = section.integer("instance", 0, 10000, 1)
     cells = section.integer("cells", 1, MAX_CELLS, _REQUIRED)
     chemistry = section.choice("chemistry", tuple(settings.PRESETS), _REQUIRED)
@@ -357,12 +402,9 @@ def _battery(section: _Section) -> BatteryConfig | None:
     ceiling = _ceiling(section.section("ceiling"), chemistry_known, limiter)
     freshness = _settings(section.section("freshness"), FreshnessSettings)
     failsafe = _settings(section.section("failsafe"), FailsafeSettings)
-    for part, problems in (
-        ("limiter", settings.limiter_problems(limiter, ceiling)),
-        ("freshness", settings.freshness_problems(freshness)),
-        ("failsafe", settings.failsafe_problems(failsafe, ceiling)),
-    ):
-        for key, words in problems:
+    parts = {"limiter": limiter, "freshness": freshness, "failsafe": failsafe}
+    for part, declared in settings.SECTIONS.items():
+        for key, words in declared.problems(parts[part], ceiling):
             section.complain(f"{part}.{key}", words)
     section.done()
     if ident is None or cells is None or chemistry is None or capacity is None:
@@ -381,12 +423,12 @@ def _battery(section: _Section) -> BatteryConfig | None:
     )
 
 
-Kind = TypeVar("Kind")
+SectionKind = TypeVar("SectionKind")
 
 
 def _settings(
-    section: _Section, kind: type[Kind], defaults: Mapping[str, Any] | None = None
-) -> Kind:
+    section: _Section, kind: type[SectionKind], defaults: Mapping[str, Any] | None = None
+) -> SectionKind:
     """A settings dataclass: each field from the file, else its default."""
     values = {}
     for spec in settings.fields_of(kind):

@@ -18,11 +18,15 @@ class Role(str, enum.Enum):
     MEASUREMENT = "measurement"  # written by clients, or derived while nobody writes it
     ALARM = "alarm"  # likewise; the worst of what clients say and what we see ourselves
     REQUEST = "request"  # written by clients to tighten; shows the decision
+    SETTING = "setting"  # written by clients, within the ceilings; first from the configuration
+    CEILING = "ceiling"  # read-only: only the configuration sets it
     DECISION = "decision"  # read-only: what was decided, and about the service itself
     PAGE = "page"  # the GUI's choice of what it looks at
 
 
-WRITABLE = frozenset({Role.NAME, Role.MEASUREMENT, Role.ALARM, Role.REQUEST, Role.PAGE})
+WRITABLE = frozenset(
+    {Role.NAME, Role.MEASUREMENT, Role.ALARM, Role.REQUEST, Role.SETTING, Role.PAGE}
+)
 
 
 @dataclass(frozen=True)

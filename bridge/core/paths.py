@@ -35,6 +35,7 @@ from bridge.core.gate import (
     WRITABLE as WRITABLE,
 )
 from bridge.core.model import Group
+from bridge.core.setting_paths import SETTING_ROWS
 
 
 def _path(
@@ -255,7 +256,7 @@ _PER_CELL = (
 
 ROWS = (
     *_IDENTITY, *_DC, *_INFO, *_IO, *_SYSTEM, *_VOLTAGES, *_PER_CELL, *_ALARMS, *_HISTORY,
-    *_FRESHNESS,
+    *_FRESHNESS, *SETTING_ROWS,
 )  # fmt: skip
 """The whole table, with one row for all cells where a path exists once per cell."""
 

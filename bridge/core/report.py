@@ -12,8 +12,9 @@ from bridge.core.gate import LIMIT_AMP, VOLT
 from bridge.core.limiter import Frame, Requests
 from bridge.core.model import Decision, Group, Limit, Request, Value
 from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH
+from bridge.core.setting_paths import CHANGED, SETTING_ROWS
 
-_LIMIT_PATHS = {CVL_PATH, CCL_PATH, DCL_PATH}
+_TOLD_ELSEWHERE = {CVL_PATH, CCL_PATH, DCL_PATH, *(row.path for row in SETTING_ROWS)} - {CHANGED}
 _DECIMALS = {"CVL": VOLT.decimals, "CCL": LIMIT_AMP.decimals, "DCL": LIMIT_AMP.decimals}
 
 
@@ -48,7 +49,7 @@ def report(
         "values": {
             path[1:]: value
             for path, value in values.items()
-            if value is not None and path not in _LIMIT_PATHS
+            if value is not None and path not in _TOLD_ELSEWHERE
         },
     }
 

@@ -7,7 +7,7 @@ dataclasses. A `Spec` stands in the metadata of each field; `fields_of` gives th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -283,6 +283,25 @@ def failsafe_problems(settings: FailsafeSettings, ceiling: Ceiling) -> list[tupl
         for name in ("charge_current", "discharge_current")
         if getattr(settings, name) > getattr(ceiling, name)
     ]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a battery's configuration that clients may change while it runs.
+
+    problems: what is wrong with its settings as a set, given the ceilings: (name, words).
+    """
+
+    kind: type
+    problems: Callable[[Any, Ceiling], list[tuple[str, str]]]
+
+
+SECTIONS: Mapping[str, Section] = {
+    "limiter": Section(LimiterSettings, limiter_problems),
+    "failsafe": Section(FailsafeSettings, failsafe_problems),
+    "freshness": Section(FreshnessSettings, lambda times, _ceiling: freshness_problems(times)),
+}
+"""By the name that each has in the configuration and as a field of BatteryConfig."""
 
 
 def _out_of_order(settings: object, pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:

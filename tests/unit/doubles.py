@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.battery import Battery
+from bridge.core.access import ALL_OPEN, Doors
 from bridge.core.configuration import BatteryConfig, parse
 from bridge.core.model import Value
 
@@ -85,7 +86,9 @@ class FakeStore:
 class Bench:
     """A battery on doubles. Writes settle at once; `pass_time` ticks once a second."""
 
-    def __init__(self, config: BatteryConfig | None = None, **changes: Any) -> None:
+    def __init__(
+        self, config: BatteryConfig | None = None, doors: Doors = ALL_OPEN, **changes: Any
+    ) -> None:
         self.config = config or battery_config(**changes)
         self.clock = Clock()
         self.bus, self.client, self.store = FakeBus(), FakeClient(), FakeStore()
@@ -99,6 +102,7 @@ class Bench:
             timer=self.timer,
             store=self.store,
             monotonic=self.clock,
+            doors=doors,
         )
         self.battery.refresh(self.clock.now)
         self.clock.now += 1.0
