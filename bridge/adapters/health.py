@@ -14,7 +14,6 @@ from types import TracebackType
 log = logging.getLogger(__name__)
 
 PATIENCE = 20.0  # s without a beat until the main loop counts as hung
-_LOOK_EVERY = 5.0  # s
 
 
 def end_process_with_threads() -> None:
@@ -66,5 +65,5 @@ class Watchdog:
 
     def _watch(self) -> None:
         while True:
-            time.sleep(_LOOK_EVERY)
+            time.sleep(self._patience / 4)
             self.look()

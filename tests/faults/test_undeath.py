@@ -1,0 +1,102 @@
+"""A process that no longer works ends, loudly, so that the supervisor starts a new one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import time
+
+from running import RunningBridge
+
+from bridge.adapters.health import PATIENCE
+
+HUNG_LOOP = """
+    import logging, time
+    from bridge.adapters.health import Watchdog
+    logging.basicConfig()
+    dog = Watchdog(patience=1.0)
+    dog.start()
+    for _ in range(20):
+        dog.beat()
+        time.sleep(0.1)
+    def stuck():
+        time.sleep(60)
+    stuck()
+"""
+
+DEAD_THREAD = """
+    import logging, threading, time
+    from bridge.adapters.health import end_process_with_threads
+    logging.basicConfig()
+    end_process_with_threads()
+    def paho():
+        raise KeyError("a bug in a library")
+    threading.Thread(target=paho).start()
+    time.sleep(60)
+"""
+
+BUG_IN_A_CALLBACK = """
+    import logging
+    from bridge.adapters.loop import Loop
+    logging.basicConfig()
+    loop = Loop()
+    loop.call_in(0.1, lambda: 1 / 0)
+    loop.run()
+"""
+
+
+def run(program: str) -> tuple[int, float, str]:
+    """The exit status, the seconds it took, and what it said."""
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.returncode, time.monotonic() - started, done.stderr
+
+
+def test_a_main_loop_that_stops_turning_ends_the_process() -> None:
+    status, seconds, said = run(HUNG_LOOP)
+    assert (status, seconds < 8) == (1, True)
+    assert "the main loop has not turned" in said
+    assert "in stuck" in said, "where it hung"
+
+
+def test_the_patience_is_within_what_is_promised() -> None:
+    assert PATIENCE * 1.25 <= 30
+
+
+def test_a_dead_thread_ends_the_process_at_once() -> None:
+    status, seconds, said = run(DEAD_THREAD)
+    assert (status, seconds < 8) == (1, True)
+    assert "a thread of this program died" in said
+    assert "a bug in a library" in said
+
+
+def test_a_bug_in_a_callback_of_the_loop_ends_the_process() -> None:
+    status, seconds, said = run(BUG_IN_A_CALLBACK)
+    assert (status, seconds < 8) == (1, True)
+    assert "ZeroDivisionError" in said
+
+
+def test_a_stopped_process_that_wakes_up_has_aged(gx, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """Frozen for longer than `stale`, it publishes no old permission when it goes on."""
+    import signal
+
+    from integration.ear import Ear
+    from running import battery, healthy
+
+    times = {"grace": 2, "aging": 1, "stale": 2, "lost": 60}
+    bridge = RunningBridge(gx, tmp_path, battery(freshness=times)).connected()
+    with bridge.bus() as bus, Ear(gx.port) as ear:
+        ear.tell("virtual-battery/virtual/set", healthy())
+        bus.comes("CCL", 100.0)
+        bridge.process.send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        bridge.process.send_signal(signal.SIGCONT)
+        bus.comes("/Freshness/Stage", "stale", seconds=3)
+        assert (bus["CCL"], bus["DCL"]) == (0.0, 0.0)
