@@ -79,7 +79,10 @@ tokens = st.sampled_from([*"{}[]'\":,. \n-+0123456789eExX", "value", "'value'", 
                           "NaN", "null", "None", "Infinity", "Dc/0/Voltage", "\\u0000", "ä"])  # fmt: skip
 
 
-@given(st.binary(max_size=200) | st.lists(tokens, max_size=20).map(lambda t: "".join(t).encode()))
+nearly_json = st.lists(tokens, max_size=20).map(lambda words: "".join(words).encode())
+
+
+@given(st.binary(max_size=200) | nearly_json)
 @settings(max_examples=2000)
 def test_no_bytes_raise_anything_else(payload: bytes) -> None:
     for decode in (decode_write, decode_batch):
