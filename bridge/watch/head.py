@@ -13,6 +13,7 @@ STAGE_STYLES = {
     "stale": "bad",
     "lost": "bad",
 }
+SHORT = {"temperature": "temp"}  # all five groups fit on a line of 80, the next stage included
 SOON_S = 10.0  # a next stage that is further away is not worth a moving number
 
 
@@ -38,7 +39,7 @@ def _link(view: View) -> Line:
     if not view.connected:
         return []
     if view.service == "offline":
-        return [Span("the bridge is offline, this was its last word ", "bad")]
+        return [Span("the bridge is offline ", "bad")]
     return [Span(view.connection + " ", "dim")]
 
 
@@ -69,10 +70,9 @@ def _trust(view: View, state: State, now: float) -> Line:
         left_s = state.next_in - since
         if state.stage != "fresh" or left_s < SOON_S:
             line.append(Span(f", {state.next_stage} in {age(left_s)}", "warn"))
-    line.append(Span(" "))
     for group, seconds in state.ages:
         silent = "--" if seconds is None else age(seconds + since)
-        line.append(Span(f"  {group} {silent}", "dim" if seconds is None else ""))
+        line.append(Span(f"  {SHORT.get(group, group)} {silent}", "dim" if seconds is None else ""))
     return line
 
 

@@ -222,7 +222,7 @@ class TestRender:
             "cells 2 s",
             "dc 2 s",
             "soc 3 s",
-            "temperature --",
+            "temp --",
             "flags --",
         ]
 
@@ -243,6 +243,11 @@ class TestRender:
         assert "fresh, aging in 4 s" in screen(a_view(), now=NOW + 10)
         waiting = state(stage="waiting", next={"stage": "stale", "in": 58.0})
         assert "waiting, stale in 58 s" in screen(a_view(waiting))
+
+    def test_the_worst_case_of_that_line_fits_a_usual_screen(self):
+        ages = dict.fromkeys(("cells", "dc", "soc", "temperature", "flags"), 100.0)
+        stale = state(stage="stale", next={"stage": "lost", "in": 500.0}, ages=ages)
+        assert screen(a_view(stale)).splitlines()[2].endswith("flags 100 s")
 
     def test_each_limit_with_its_ceiling_its_caps_and_its_reason(self):
         lines = screen(a_view()).splitlines()
