@@ -282,6 +282,11 @@ class Battery:
         if self._pending:
             self.refresh(self._monotonic())
 
+    def catch_up(self, now: float) -> None:
+        """Publish at once what is still being gathered, because somebody is about to read."""
+        if self._pending:
+            self.refresh(now)
+
     def on_tick(self, now: float) -> None:
         """Once a second: ages, ramps, the failsafe, and the state topic."""
         self.refresh(now)

@@ -48,6 +48,9 @@ class Source(Protocol):
     def instance(self) -> int:
         """Its device instance, as in the topics."""
 
+    def catch_up(self, now: float) -> None:
+        """Publish at once what is still being gathered."""
+
     def all_values(self) -> Mapping[str, Value]:
         """Every path with its value, None where it has none."""
 
@@ -143,7 +146,7 @@ class Notifications:
         elif what == SERIAL:
             self._keep_alive(b"", now)  # how clients of old do it
         elif self._is_ours and self._reads.allows(now):
-            self._answer(what)
+            self._answer(what, now)
 
     def _keep_alive(self, payload: bytes, now: float) -> None:
         self._alive, self._alive_since = True, now
@@ -153,10 +156,12 @@ class Notifications:
             if len(self._echoes) < MOST_ECHOES and keepalive.echo not in self._echoes:
                 self._echoes.append(keepalive.echo)
 
-    def _answer(self, what: str) -> None:
+    def _answer(self, what: str, now: float) -> None:
+        """Who writes and then reads must see what was written."""
         for source in self._sources:
             prefix = f"battery/{source.instance}"
             if what == prefix or what.startswith(prefix + "/"):
+                source.catch_up(now)
                 values = source.all_values()
                 self._tell(source, {p: values[p] for p in below(what[len(prefix) :], values)})
 
@@ -180,7 +185,7 @@ class Notifications:
     def settle(self, now: float) -> None:
         """After a burst of messages: one full publish for all keepalives in it."""
         if self._wanted and self._is_ours and self._full_publishes.allows(now):
-            self._publish_all()
+            self._publish_all(now)
 
     def on_tick(self, now: float) -> None:
         """Once a second: the heartbeat, the end of a keepalive, and whose turn it is."""
@@ -205,8 +210,9 @@ class Notifications:
     def _is_ours(self) -> bool:
         return self._ownership.owner is Owner.WE
 
-    def _publish_all(self) -> None:
+    def _publish_all(self, now: float) -> None:
         for source in self._sources:
+            source.catch_up(now)
             self._tell(source, source.all_values())
         self._client.publish(self._n(SERIAL), our_serial(self._portal), retain=True)
         epoch = int(self._epoch())

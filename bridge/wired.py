@@ -85,6 +85,9 @@ class WiredBattery:
     def instance(self) -> int:
         return self._instance
 
+    def catch_up(self, now: float) -> None:
+        self.battery.catch_up(now)
+
     def all_values(self) -> dict[str, Value]:
         """Every path with its value, None where it has none."""
         return {

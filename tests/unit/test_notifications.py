@@ -34,6 +34,10 @@ class Source:
     def __init__(self, instance: int, **values: Value) -> None:
         self.instance = instance
         self.values = {"/" + path.replace("_", "/"): value for path, value in values.items()}
+        self.gathered: dict[str, Value] = {}
+
+    def catch_up(self, _now: float) -> None:
+        self.values.update(self.gathered)
 
     def all_values(self) -> dict[str, Value]:
         return self.values
@@ -211,6 +215,15 @@ def test_reads_are_answered_without_a_keepalive(house: House) -> None:
     for nothing in ("battery/3/Soc", "battery/11", "battery/1/Nothing", "solarcharger/1/Soc"):
         house.hear(f"R/{PORTAL}/{nothing}")
     assert house.wire.take() == {}
+
+
+def test_who_writes_and_then_reads_sees_what_was_written(house: House) -> None:
+    house.one.gathered = {"/Soc": 51.0}
+    house.hear(f"R/{PORTAL}/battery/1/Soc")
+    assert house.wire.take() == {f"N/{PORTAL}/battery/1/Soc": '{"value":51.0}'}
+    house.one.gathered = {"/Soc": 52.0}
+    house.hear(KEEPALIVE)
+    assert house.wire.take()[f"N/{PORTAL}/battery/1/Soc"] == '{"value":52.0}'
 
 
 def test_reading_the_serial_is_a_keepalive_as_of_old(house: House) -> None:

@@ -1,0 +1,51 @@
+"""Every line of docker/shell.md, pasted into a shell, prints what the page says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from pocket import PocketGx
+
+from tests.integration.running import bridge
+
+PAGE = Path(__file__).parents[2] / "docker" / "shell.md"
+BLOCK = re.compile(r"```sh\n(.*?)```\n(?:```text\n(.*?)```\n)?", re.DOTALL)
+MARK = "--- end of block ---"
+
+
+def blocks() -> Iterator[tuple[str, str]]:
+    """What is pasted, and what it prints; a … there matches anything."""
+    for block in BLOCK.finditer(PAGE.read_text(encoding="utf-8")):
+        yield block[1], block[2] or ""
+
+
+def pattern(printed: str) -> str:
+    return ".*".join(re.escape(part) for part in printed.strip().split("…"))
+
+
+def test_the_page_has_lines() -> None:
+    assert len(list(blocks())) > 10
+
+
+def test_every_line_works_when_pasted(gx: PocketGx, tmp_path: Path) -> None:
+    for tool in ("pub", "sub", "rr"):  # the page says how to choose a broker; this is that way
+        (tmp_path / f"mosquitto_{tool}").write_text(f"-p {gx.port}\n")
+    script = "".join(f"{pasted}\necho '{MARK}'\n" for pasted, _ in blocks())
+
+    with bridge(gx, tmp_path):
+        shell = subprocess.run(
+            ["sh"],
+            input=script,
+            env={**gx.env, "XDG_CONFIG_HOME": str(tmp_path)},
+            text=True,
+            capture_output=True,
+            timeout=60,
+        )
+
+    assert shell.stderr == ""
+    for (pasted, expected), printed in zip(blocks(), shell.stdout.split(MARK), strict=False):
+        words = f"{pasted}\nprinted:\n{printed}"
+        assert re.fullmatch(pattern(expected), printed.strip(), re.DOTALL), words
