@@ -16,7 +16,6 @@ from bridge.core.dialect import (
     parse_keepalive,
 )
 
-
 TOO_LONG_AN_ECHO = b'{"keepalive-options":[{"full-publish-completed-echo":"%s"}]}' % (b"x" * 999)
 
 
