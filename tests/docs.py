@@ -1,0 +1,103 @@
+"""Renews the generated tables of the README: `./run docs`. A test fails when they are old.
+
+Each table stands between `<!-- name -->` and `<!-- end name -->`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from bridge.core.gate import PathSpec, Role
+from bridge.core.paths import ROWS
+from bridge.core.setting_paths import OFF, SETTINGS, Setting
+from bridge.core.settings import FROM_PRESET, NUMBER
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+
+_WHO = {
+    Role.IDENTITY: "fixed",
+    Role.NAME: "you",
+    Role.MEASUREMENT: "you",
+    Role.ALARM: "you and it",
+    Role.REQUEST: "you: a request",
+    Role.DECISION: "it",
+    Role.PAGE: "the GUI",
+}
+
+
+def paths_table() -> str:
+    """Every path that holds no setting."""
+    rows = (row for row in ROWS if row.role in _WHO)
+    return _table(("path", "type", "range", "group", "decided by", "what"), map(_path_row, rows))
+
+
+def _path_row(row: PathSpec) -> tuple[str, ...]:
+    path = row.path.replace("{cell}", "*n*")
+    group = row.group.value if row.group else ""
+    return (path, row.quantity.kind.__name__, _range(row), group, _WHO[row.role], row.doc)
+
+
+def settings_table() -> str:
+    """Every setting that clients may change."""
+    head = ("path below /Settings/", "in the file", "range", "default", "what")
+    return _table(head, map(_setting_row, SETTINGS.values()))
+
+
+def _setting_row(setting: Setting) -> tuple[str, ...]:
+    spec = setting.spec
+    name = f"{setting.section}.{spec.name}"
+    return (setting.key, name, _setting_range(setting), _default(setting), spec.doc)
+
+
+def _setting_range(setting: Setting) -> str:
+    spec = setting.spec
+    if spec.choices:
+        return ", ".join(spec.choices)
+    if spec.kind == NUMBER:
+        return f"{spec.low:g} to {spec.high:g} {spec.unit}".rstrip()
+    return f"[[x in {spec.unit}, share], …]" if spec.unit else "list"
+
+
+def _default(setting: Setting) -> str:
+    default = setting.spec.default
+    if default is FROM_PRESET:
+        return "by chemistry"
+    return OFF if default is None or default == () else setting.words(default)
+
+
+def _range(row: PathSpec) -> str:
+    if row.quantity.kind is str:
+        return f"{row.high:g} characters"
+    return f"{row.low:g} to {row.high:g} {row.quantity.unit}".rstrip()
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+TABLES = {"paths": paths_table, "settings": settings_table}
+
+
+def renewed(text: str) -> str:
+    """The README with every table made afresh."""
+    for name, table in TABLES.items():
+        pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        assert pattern.search(text), f"the README has no place for the table of {name}"
+        text = pattern.sub(lambda match, made=table(): f"{match[1]}\n{made}\n\n{match[2]}", text)
+    return text
+
+
+def main() -> int:
+    before = README.read_text(encoding="utf-8")
+    after = renewed(before)
+    README.write_text(after, encoding="utf-8")
+    print("the README is as it was" if before == after else "the README has new tables")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
