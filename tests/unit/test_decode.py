@@ -75,10 +75,8 @@ def test_what_cannot_be_understood_is_refused(payload: bytes) -> None:
         decode_write(payload)
 
 
-tokens = st.sampled_from([*"{}[]'\":,. \n-+0123456789eExX", "value", "'value'", '"value"', "True",
-                          "NaN", "null", "None", "Infinity", "Dc/0/Voltage", "\\u0000", "ä"])  # fmt: skip
-
-
+words = ["value", "'value'", '"value"', "True", "NaN", "null", "None", "Infinity", "\\u0000", "ä"]
+tokens = st.sampled_from([*"{}[]'\":,. \n-+0123456789eExX", *words])
 nearly_json = st.lists(tokens, max_size=20).map(lambda words: "".join(words).encode())
 
 
