@@ -5,7 +5,6 @@ Each table stands between `<!-- name -->` and `<!-- end name -->`.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -85,9 +84,10 @@ TABLES = {"paths": paths_table, "settings": settings_table}
 def renewed(text: str) -> str:
     """The README with every table made afresh."""
     for name, table in TABLES.items():
-        pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        assert pattern.search(text), f"the README has no place for the table of {name}"
-        text = pattern.sub(lambda match, made=table(): f"{match[1]}\n{made}\n\n{match[2]}", text)
+        begin, end = f"<!-- {name} -->", f"<!-- end {name} -->"
+        before, rest = text.split(begin)
+        after = rest.split(end)[1]
+        text = f"{before}{begin}\n\n{table()}\n\n{end}{after}"
     return text
 
 
