@@ -217,8 +217,10 @@ def _locked(directory: Path) -> IO[bytes]:
 
 def _environment(bus_address: str) -> dict[str, str]:
     """What a child needs: the bus, velib_python, and the repository."""
-    velib = os.environ.get("VELIB_PYTHON") or str(STAND_IN_VELIB)
-    paths = [velib, str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+    velib = Path(os.environ.get("VELIB_PYTHON") or STAND_IN_VELIB).resolve()
+    if not (velib / "vedbus.py").exists():
+        raise PartMissingError(f"VELIB_PYTHON names a folder without vedbus.py: {velib}")
+    paths = [str(velib), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
         "DBUS_SESSION_BUS_ADDRESS": bus_address,

@@ -178,6 +178,14 @@ def test_a_missing_part_is_named(
         PocketGx()
 
 
+def test_a_wrong_velib_is_not_replaced_in_silence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VELIB_PYTHON", str(tmp_path))
+    with pytest.raises(PartMissingError, match="VELIB_PYTHON"):
+        PocketGx()
+
+
 # Its end
 
 
