@@ -390,5 +390,5 @@ def test_print_env_lets_another_terminal_take_part() -> None:
         if line.startswith("export ")
     )
     assert exports["DBUS_SESSION_BUS_ADDRESS"].strip("'").startswith("unix:path=")
-    assert str(POCKET.parent / "velib") in exports["PYTHONPATH"]
+    assert str(pocket.REPOSITORY) in exports["PYTHONPATH"].split(os.pathsep)
     assert "broker" not in process.stdout
