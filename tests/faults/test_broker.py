@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from integration.ear import Ear
+from live import Bus, RunningBridge, healthy
 from pocket import PocketGx
-from running import Bus, RunningBridge, healthy
 
 
 def slowest_answer(bus: Bus, seconds: float) -> float:

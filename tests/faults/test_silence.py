@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from integration.ear import Ear
+from live import RunningBridge, battery, healthy, wait_for
 from pocket import PocketGx
-from running import RunningBridge, battery, healthy, wait_for
 
 SHORT = {"grace": 2, "aging": 1, "stale": 2, "lost": 4, "clear": 3}
 STAGE, CABLE = "/Freshness/Stage", "/Alarms/BmsCable"

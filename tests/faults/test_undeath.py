@@ -7,7 +7,7 @@ import sys
 import textwrap
 import time
 
-from running import RunningBridge
+from live import RunningBridge
 
 from bridge.adapters.health import PATIENCE
 
@@ -88,7 +88,7 @@ def test_a_stopped_process_that_wakes_up_has_aged(gx, tmp_path) -> None:  # type
     import signal
 
     from integration.ear import Ear
-    from running import battery, healthy
+    from live import battery, healthy
 
     times = {"grace": 2, "aging": 1, "stale": 2, "lost": 60}
     bridge = RunningBridge(gx, tmp_path, battery(freshness=times)).connected()

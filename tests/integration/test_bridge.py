@@ -9,8 +9,8 @@ from pathlib import Path
 import dbus
 import pytest
 from integration.ear import Ear
+from live import Bus, RunningBridge, battery, healthy, wait_for
 from pocket import PocketGx
-from running import Bus, RunningBridge, battery, healthy, wait_for
 
 W = "W/c0ffee000001/battery/1"
 
