@@ -20,6 +20,8 @@ SYSTEM = "com.victronenergy.system"
 
 RAN, NAME_TAKEN = 0, 3
 
+_PATIENCE_FOR_PORTAL = 3.0  # s
+
 _QUEUES = ("/set", "/keepalive", "/Serial")
 """Ends of topics on which each message counts, not only the newest."""
 
@@ -45,6 +47,7 @@ class App:
         self._base = config.mqtt.base_topic
         self._portal = "" if config.mqtt.portal_id == "auto" else config.mqtt.portal_id
         self._portal_missed = False
+        self._connecting = False
         self._retained_told: set[str] = set()
         self._dropped_told = 0
         self._topics: list[str] = []
@@ -84,7 +87,9 @@ class App:
         self._loop.every(1, self._on_tick)
         settings.watch_for(self._settings_bus, settings.SERVICE, guarded(self._on_settings))
         self._subscribe()
-        self._link.start()
+        if self._portal:
+            self._connect()
+        self._loop.call_in(_PATIENCE_FOR_PORTAL, self._connect)
         self._watchdog.start()
         self._on_tick()
         self._loop.run()
@@ -167,6 +172,14 @@ class App:
             self._portal = str(portal)
             self._subscribe()
             self._notifications.set_portal(self._portal, monotonic())
+            self._connect()
+
+    def _connect(self) -> None:
+        """To the broker, once: when our topics are known, so that "online" means "we listen"; or
+        without them, since batches and D-Bus need no portal id."""
+        if not self._connecting:
+            self._connecting = True
+            self._link.start()
 
     def _on_settings(self) -> None:
         """The settings service has come, or come back: instances may have changed."""

@@ -99,4 +99,5 @@ class BatteryService:
     def close(self) -> None:
         """Leave the bus."""
         self._service.__del__()
+        self._bus.set_exit_on_disconnect(False)  # we leave; nobody has lost the bus
         self._bus.close()

@@ -119,7 +119,7 @@ _IDENTITY = (
 )
 
 _DC = (
-    _measured(DC, VOLTAGE, VOLT, "LDSGM", "pack voltage"),
+    _measured(DC, VOLTAGE, VOLT, "LDSGM", "pack voltage, at most 5 V per cell"),
     _measured(DC, CURRENT, AMP, "DSGM", "pack current, positive charges"),
     _measured(DC, "/Dc/0/Power", WATT, "SGM", "derived: voltage times current"),
     _measured(TEMPERATURE, "/Dc/0/Temperature", CELSIUS, "LSGMP", "battery temperature"),
@@ -266,7 +266,7 @@ Paths = dict[str, PathSpec]
 def path_table(cells: int) -> Paths:
     """The paths of a battery of so many cells (1 to 256), by name."""
     table = {}
-    for row in ROWS:
+    for row in (_of_pack(row, cells) for row in ROWS):
         if CELL in row.path:
             for cell in range(1, cells + 1):
                 path = row.path.replace(CELL, str(cell))
@@ -274,6 +274,12 @@ def path_table(cells: int) -> Paths:
         else:
             table[row.path] = row
     return table
+
+
+def _of_pack(row: PathSpec, cells: int) -> PathSpec:
+    """A pack's voltage is at most so many times a cell's."""
+    of_pack = row.path in (VOLTAGE, CVL_PATH, "/Voltages/Sum")
+    return replace(row, high=CELL_VOLT.high * cells) if of_pack else row
 
 
 def cell_path(cell: int) -> str:
