@@ -22,6 +22,7 @@ PRODUCT_NAME = "Virtual battery"
 
 _INSTANCE = "ClassAndVrmInstance"
 _NAME = "CustomName"
+_NEVER_QUIET = 0.05  # s
 
 
 class WiredBattery:
@@ -120,11 +121,13 @@ class WiredBattery:
             self.battery.on_batch(message.payload, message.topic, now)
 
     def _on_write(self, path: str, value: object) -> int:
-        """A SetValue. Others of the same burst may wait behind it, so settle when it is quiet."""
+        """A SetValue. Others of the same burst may wait behind it, so settle when it is quiet;
+        where it never gets quiet, settle all the same."""
         code = self.battery.on_write(path, value, monotonic())
         if not self._settle_set:
             self._settle_set = True
             self._loop.when_quiet(self.settle)
+            self._loop.call_in(_NEVER_QUIET, self.settle)
         return code
 
     def settle(self) -> None:
