@@ -1,4 +1,4 @@
-"""Is the service well? That is: its process has a battery on D-Bus.
+"""Is the service well? That is: its process has a battery on D-Bus, and answers there.
 
     python3 well.py                 says what is on the bus; exit status 1 if nothing is
     python3 well.py --wait 60 --steady 10 --after PROCESS
@@ -22,6 +22,7 @@ import dbus
 
 PREFIX = "com.victronenergy.battery."
 LOOK_EVERY = 0.25  # s
+ANSWER_WITHIN = 2.0  # s
 CAME_AND_WENT_TOO_OFTEN = 3
 
 
@@ -30,14 +31,14 @@ def main() -> int:
     bus = dbus.SessionBus() if "DBUS_SESSION_BUS_ADDRESS" in os.environ else dbus.SystemBus()
     if arguments.wait:
         return 0 if wait(bus, arguments) else 1
-    names = batteries(bus, process_id(arguments.service))
-    for name in names:
-        print(f"{name}, device instance {instance(bus, name)}")
-    return 0 if names else 1
+    found = batteries(bus, process_id(arguments.service))
+    for name, instance in found.items():
+        print(f"{name}, {'does not answer' if instance is None else f'device instance {instance}'}")
+    return 0 if answers(found) else 1
 
 
 def wait(bus: dbus.Bus, arguments: argparse.Namespace) -> bool:
-    """Whether one process kept its batteries for long enough, and soon enough."""
+    """Whether one process kept its batteries for long enough, soon enough, and answered."""
     now = time.monotonic()
     give_up_at = now + arguments.wait
     seen, since, gone = None, now, 0
@@ -47,7 +48,7 @@ def wait(bus: dbus.Bus, arguments: argparse.Namespace) -> bool:
             process = None
         if seen is not None and process != seen:
             gone += 1
-        if process is None or process != seen or not batteries(bus, process):
+        if process is None or process != seen or not answers(batteries(bus, process)):
             seen, since = process, now
         elif now - since >= arguments.steady:
             return True
@@ -63,22 +64,35 @@ def process_id(service: str) -> int | None:
     return int(up[1]) if up else None
 
 
-def batteries(bus: dbus.Bus, process: int | None) -> list[str]:
-    """The names of the batteries that a process has on the bus."""
+def batteries(bus: dbus.Bus, process: int | None) -> dict[str, int | None]:
+    """The batteries that a process has on the bus, with their instances; None for no answer."""
     names = [str(name) for name in bus.list_names() if name.startswith(PREFIX)]
-    return [name for name in names if process is not None and _owner(bus, name) == process]
+    return {name: _instance(bus, name) for name in names if _owner(bus, name) == process}
 
 
-def instance(bus: dbus.Bus, name: str) -> object:
-    item = bus.get_object(name, "/DeviceInstance", introspect=False)
-    return item.GetValue(dbus_interface="com.victronenergy.BusItem")
+def answers(found: dict[str, int | None]) -> bool:
+    """Whether there are batteries, and all of them answer."""
+    return bool(found) and None not in found.values()
 
 
-def _owner(bus: dbus.Bus, name: str) -> int | None:
-    daemon = bus.get_object("org.freedesktop.DBus", "/org/freedesktop/DBus", introspect=False)
+def _instance(bus: dbus.Bus, name: str) -> int | None:
+    answer = _ask(bus, name, "/DeviceInstance", "com.victronenergy.BusItem", "GetValue")
+    return answer if isinstance(answer, int) else None
+
+
+def _owner(bus: dbus.Bus, name: str) -> object:
+    daemon, path = "org.freedesktop.DBus", "/org/freedesktop/DBus"
+    return _ask(bus, daemon, path, daemon, "GetConnectionUnixProcessID", name)
+
+
+def _ask(
+    bus: dbus.Bus, service: str, path: str, interface: str, method: str, *words: str
+) -> object:
+    """The answer to a call; None when there is none, or an error."""
     try:
-        return int(daemon.GetConnectionUnixProcessID(name, dbus_interface="org.freedesktop.DBus"))
-    except dbus.DBusException:  # it has left since
+        item = bus.get_object(service, path, introspect=False)
+        return item.get_dbus_method(method, interface)(*words, timeout=ANSWER_WITHIN)
+    except dbus.DBusException:
         return None
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import releases
-from machine import Machine
-
-MakeMachine = Callable[..., Machine]
+from machine import Machine, MakeMachine
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +48,23 @@ def data_of_installed(
     return machine.data
 
 
+@pytest.fixture(scope="session")
+def make_installed(data_of_installed: Path) -> MakeMachine:
+    """Makes a GX with the real version installed, switched off, in a folder."""
+
+    def make(folder: Path) -> Machine:
+        machine = Machine(folder)
+        subprocess.run(["cp", "-a", f"{data_of_installed}/.", machine.data], check=True)
+        return machine
+
+    return make
+
+
 @pytest.fixture
-def installed(machine: Machine, data_of_installed: Path) -> Machine:
+def installed(make_installed: MakeMachine, tmp_path: Path) -> Iterator[Machine]:
     """A GX that runs the real version; started, with the service on D-Bus."""
-    subprocess.run(["cp", "-a", f"{data_of_installed}/.", machine.data], check=True)
+    machine = make_installed(tmp_path / "gx")
     machine.boot()
     machine.wait_until(machine.is_well, "the service is on D-Bus")
-    return machine
+    yield machine
+    machine.power_cut()

@@ -2,9 +2,10 @@
 
     unshare --mount --pid --net --fork python3 init.py SCRATCH [--parts …] [--svscan …]
 
-It says "started" on its standard output when it is. It sees the programs and libraries of this machine, read-only, and as its own what a GX has:
-/data, which is SCRATCH/data; /opt/victronenergy, which is SCRATCH/opt; /service, /run and /tmp on RAM
-disks; busybox as its shell and its commands; D-Bus's system bus, and a broker on port 1883.
+It says "started" on its standard output when it is. It sees the programs and libraries of this
+machine, read-only, and as its own what a GX has: /data, which is SCRATCH/data; /opt/victronenergy,
+which is SCRATCH/opt; /service, /run and /tmp on RAM disks; busybox as its shell and its commands;
+D-Bus's system bus, and a broker on port 1883.
 """
 
 import argparse
@@ -29,7 +30,7 @@ def main() -> None:
     # As overlays.sh of the GX does it: what is in the image, on a RAM disk.
     shutil.copytree("/opt/victronenergy/service", "/service", dirs_exist_ok=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    pocket = start_parts(everything=arguments.parts == "all")
+    _pocket = start_parts(everything=arguments.parts == "all")
     for step in ORDERS[arguments.svscan]:
         step()
     os.write(told, b"started")
@@ -120,11 +121,12 @@ def run_rc_local() -> None:
         subprocess.run(["/data/rc.local"], check=False)
 
 
-# svscan looks once, and then every 5 s. Where that is not what matters, nobody needs to wait for it.
+# svscan looks once, and then every 5 s: where that is not what matters, nobody waits for it.
 ORDERS = {
     "first": (start_svscan, run_rc_local),  # as on a GX
     "last": (run_rc_local, start_svscan),
     "needed": (run_rc_local, start_svscan_when_needed),
+    "never": (run_rc_local,),
 }
 
 

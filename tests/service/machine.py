@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ class Machine:
     def boot(self, svscan: str = "last") -> None:
         """Start. svscan: when it starts, which looks for services every 5 s.
 
-        "first": before rc.local, as on a GX; "last": after it; "needed": when the service is there.
+        "first": before rc.local, as on a GX; "last": after it; "needed": when the service is there;
+        "never".
         """
         argv = ["unshare", *_user_namespace(), "--mount", "--pid", "--net", "--fork", PYTHON]
         argv += [str(HERE / "init.py"), str(self.directory)]
@@ -90,7 +92,7 @@ class Machine:
         )
 
     def install(self, unpacked: Path, steady: float = 0.5, patience: float = 8) -> Result:
-        """Bring an unpacked archive onto the GX, as a copy over the network would, and install it."""
+        """Copy an unpacked archive onto the GX, as over the network, and install it."""
         folder = self.data / "unpacked"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(unpacked, folder)
@@ -122,15 +124,18 @@ class Machine:
         path = "PATH=/applets:/usr/bin:/usr/sbin:/bin:/sbin"
         return ["nsenter", "--target", str(target), *enter, "env", path, "sh", "-c", command]
 
-    def wait_until(self, condition: Any, what: str, patience: float = PATIENCE) -> None:
-        give_up_at = time.monotonic() + patience
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        give_up_at = time.monotonic() + PATIENCE
         while not condition():
             assert self._process is not None and self._process.poll() is None, self.console()
-            assert time.monotonic() < give_up_at, f"not within {patience} s: {what}"
+            assert time.monotonic() < give_up_at, f"not within {PATIENCE} s: {what}"
             time.sleep(0.05)
 
     def console(self) -> str:
         return (self.directory / "console").read_text()
+
+
+MakeMachine = Callable[[Path], Machine]
 
 
 def _user_namespace() -> list[str]:

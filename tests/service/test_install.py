@@ -34,7 +34,7 @@ def test_the_life_of_an_installation(machine: Machine, archive: Path) -> None:
 
     machine.run(f"rm -r /data/{folder}")  # it is not needed any more
     machine.power_cut()
-    machine.boot(svscan="first")
+    machine.boot()
     assert machine.run("test -e /run/mine").returncode == 0
     machine.wait_until(machine.is_well, "it is back after a power cut")
 
