@@ -20,7 +20,7 @@ SYSTEM = "com.victronenergy.system"
 
 RAN, NAME_TAKEN = 0, 3
 
-_PATIENCE_FOR_PORTAL = 3.0  # s
+_PATIENCE_FOR_TOPICS = 4.0  # s; the settings service has 3
 
 _QUEUES = ("/set", "/keepalive", "/Serial")
 """Ends of topics on which each message counts, not only the newest."""
@@ -31,12 +31,7 @@ def run(config: Config, broker: mqtt_link.Broker) -> int:
     log.start(config.log_level)
     health.end_process_with_threads()
     dbus_service.use_main_loop()
-    try:
-        app = App(config, broker)
-    except dbus_service.NameTaken as taken:
-        logger.error("%s is on the bus already: another service has this ident", taken)
-        return NAME_TAKEN
-    return app.run()
+    return App(config, broker).run()
 
 
 class App:
@@ -51,6 +46,7 @@ class App:
         self._retained_told: set[str] = set()
         self._dropped_told = 0
         self._topics: list[str] = []
+        self._status = RAN
         self._loop = Loop()
         self._watchdog = health.Watchdog()
         self._link = mqtt_link.MqttLink(
@@ -73,6 +69,8 @@ class App:
                 self._link,
                 self._notifications,
                 self._settings_bus,
+                moved=self._subscribe,
+                name_taken=self._on_name_taken,
             )
             for battery in config.batteries
         ]
@@ -81,20 +79,20 @@ class App:
         self._notifications.set_portal(self._portal, monotonic())
 
     def run(self) -> int:
-        """Serve until a signal ends it."""
+        """Serve until a signal ends it. Answers the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.on_signal(number, self._loop.quit)
         self._loop.every(1, self._on_tick)
+        for battery in self._batteries:
+            battery.open()
         settings.watch_for(self._settings_bus, settings.SERVICE, guarded(self._on_settings))
         self._subscribe()
-        if self._portal:
-            self._connect()
-        self._loop.call_in(_PATIENCE_FOR_PORTAL, self._connect)
+        self._loop.call_in(_PATIENCE_FOR_TOPICS, self._connect)
         self._watchdog.start()
         self._on_tick()
         self._loop.run()
         self._leave()
-        return RAN
+        return self._status
 
     def _leave(self) -> None:
         for battery in self._batteries:
@@ -172,7 +170,6 @@ class App:
             self._portal = str(portal)
             self._subscribe()
             self._notifications.set_portal(self._portal, monotonic())
-            self._connect()
 
     def _connect(self) -> None:
         """To the broker, once: when our topics are known, so that "online" means "we listen"; or
@@ -184,8 +181,12 @@ class App:
     def _on_settings(self) -> None:
         """The settings service has come, or come back: instances may have changed."""
         for battery in self._batteries:
-            battery.read_settings()
-        self._subscribe()
+            battery.open()
+
+    def _on_name_taken(self, name: str) -> None:
+        logger.error("%s is on the bus already: another service has this ident", name)
+        self._status = NAME_TAKEN
+        self._loop.quit()
 
     def _subscribe(self) -> None:
         """To the topics of all batteries as they are called now, and to no others."""
@@ -194,3 +195,5 @@ class App:
         self._link.unsubscribe(topic for topic in self._topics if topic not in topics)
         self._link.subscribe(topics)
         self._topics = topics
+        if self._portal and all(battery.is_on_bus for battery in self._batteries):
+            self._connect()

@@ -218,6 +218,11 @@ class Battery:
             self.set_name(name)
             self._store.save(NAME_KEY, name)
 
+    @property
+    def name(self) -> str:
+        """The user's name for it."""
+        return str(self._constants["/CustomName"])
+
     def set_name(self, name: str) -> None:
         """The name as it was kept, or as it was changed in the settings."""
         self._constants["/CustomName"] = self.identity["name"] = name
@@ -248,6 +253,10 @@ class Battery:
         self._apply_settings()
         if self._settings.record() != (kept or "{}"):
             self._store.save(SETTINGS_KEY, self._settings.record())
+
+    def settings_record(self) -> str:
+        """What must be kept of the settings."""
+        return self._settings.record()
 
     def _apply_settings(self) -> None:
         self.frame = _frame(self._config)

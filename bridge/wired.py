@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-
-import dbus.bus
+from collections.abc import Callable, Mapping
 
 from bridge import __version__
 from bridge.adapters import dbus_service, mqtt_link, settings
@@ -13,6 +11,7 @@ from bridge.adapters.loop import Loop, guarded, monotonic
 from bridge.battery import Battery
 from bridge.core.configuration import BatteryConfig, Config
 from bridge.core.model import Value
+from bridge.memory import Memory
 from bridge.notifications import Notifications
 
 log = logging.getLogger(__name__)
@@ -20,15 +19,14 @@ log = logging.getLogger(__name__)
 PRODUCT_ID = 0xC065  # Victron's own id for a virtual battery: no consumer has a quirk for it
 PRODUCT_NAME = "Virtual battery"
 
-_INSTANCE = "ClassAndVrmInstance"
-_NAME = "CustomName"
 _NEVER_QUIET = 0.05  # s
 
 
 class WiredBattery:
-    """A battery that is on the bus from its construction until `close`.
+    """A battery that is on the bus from shortly after `open` until `close`.
 
-    Raises dbus_service.NameTaken when another service has its name.
+    moved() is called when it has entered the bus, also when it has come back with another
+    instance; name_taken(name) when another service has its name.
     """
 
     def __init__(
@@ -39,14 +37,15 @@ class WiredBattery:
         loop: Loop,
         link: mqtt_link.MqttLink,
         notifications: Notifications,
-        settings_bus: dbus.bus.BusConnection,
+        settings_bus: settings.Connection,
+        moved: Callable[[], None],
+        name_taken: Callable[[str], None],
     ) -> None:
         self._config = config
         self._broker = broker
         self._loop = loop
         self._notifications = notifications
-        self._settings_bus = settings_bus
-        self._settings: settings.BatterySettings | None = None
+        self._moved, self._name_taken = moved, name_taken
         self._service: dbus_service.BatteryService | None = None
         self._instance = config.instance
         self._settle_set = False
@@ -63,9 +62,14 @@ class WiredBattery:
             monotonic=monotonic,
             doors=whole.doors,
         )
-        self.read_settings()
-        self.battery.refresh(monotonic())
-        self._enter_bus()
+        self._memory = Memory(
+            settings_bus, config, self.battery, self._take_instance, ready=self._enter_bus
+        )
+
+    def open(self) -> None:
+        """Ask the settings service who we are, then enter the bus. Call it again when the service
+        has come back."""
+        self._memory.open()
 
     # --- what the battery needs of its surroundings ------------------------------------------
 
@@ -76,11 +80,12 @@ class WiredBattery:
             self._notifications.on_changes(self, changes)
 
     def save(self, key: str, value: Value) -> None:
-        """Keep a value over a restart, where there is a settings service."""
-        if self._settings:
-            self._settings.save(key, value)
-        else:
-            log.warning("%s: %s is not kept, there is no settings service", self._config.ident, key)
+        """Keep a value over a restart."""
+        self._memory.save(key, value)
+
+    @property
+    def is_on_bus(self) -> bool:
+        return self._service is not None
 
     @property
     def instance(self) -> int:
@@ -100,10 +105,13 @@ class WiredBattery:
     # --- what comes in -----------------------------------------------------------------------
 
     def topics(self, portal: str) -> list[str]:
-        """What to subscribe to. Without a portal id yet, only our own topic."""
-        self._write_prefix = f"W/{portal}/battery/{self._instance}/" if portal else ""
-        self.battery.identity.update(instance=self._instance, portal=portal or None)
-        return [self._batch_topic, *([self._write_prefix + "#"] if portal else [])]
+        """What to subscribe to. Only our own topic while we do not know the portal id, or what
+        our instance is: the configuration's may be another battery's."""
+        is_known = bool(portal) and self._service is not None
+        self._write_prefix = f"W/{portal}/battery/{self._instance}/" if is_known else ""
+        instance = self._instance if self._service else None
+        self.battery.identity.update(instance=instance, portal=portal or None)
+        return [self._batch_topic, *([self._write_prefix + "#"] if is_known else [])]
 
     def on_message(self, message: mqtt_link.Message, now: float) -> None:
         """A message that may be for this battery or for another one."""
@@ -135,6 +143,7 @@ class WiredBattery:
         self.battery.settle(monotonic())
 
     def on_tick(self, now: float) -> None:
+        self._memory.on_tick(now)
         self.battery.on_tick(now)
 
     def tell_again(self) -> None:
@@ -142,30 +151,9 @@ class WiredBattery:
 
     # --- identity ----------------------------------------------------------------------------
 
-    def read_settings(self) -> None:
-        """The instance and the name as the settings service has them, if it is there."""
-        ident = self._config.ident
-        defaults = {_INSTANCE: f"battery:{self._config.instance}", _NAME: self._config.name}
-        try:
-            self._settings = settings.BatterySettings(
-                self._settings_bus, ident, defaults, guarded(self._on_setting)
-            )
-        except settings.SettingsAbsent:
-            log.warning("%s: no settings service yet, instance %d", ident, self._instance)
-            return
-        self.battery.set_name(str(self._settings[_NAME] or ""))
-        self._take_instance(self._settings[_INSTANCE])
-
-    def _on_setting(self, key: str, value: Value) -> None:
-        if key == _NAME:
-            self.battery.set_name(str(value or ""))
-        elif key == _INSTANCE:
-            self._take_instance(value)
-
-    def _take_instance(self, setting: Value) -> None:
+    def _take_instance(self, instance: int) -> None:
         """Consumers read the instance once, when a service appears: leave and come back with it."""
-        instance = settings.instance_of(setting)
-        if instance is None or instance == self._instance:
+        if instance == self._instance:
             return
         log.info("%s: instance %d", self._config.ident, instance)
         was_there = self._service is not None
@@ -176,12 +164,20 @@ class WiredBattery:
 
     def _enter_bus(self) -> None:
         ident = self._config.ident
-        self._service = dbus_service.BatteryService(
+        self.battery.refresh(monotonic())
+        service = dbus_service.BatteryService(
             ident, self.battery.paths, self.all_values(), guarded(self._on_write)
         )
-        self._service.register()
-        self._notifications.on_entered(self)
+        try:
+            service.register()
+        except dbus_service.NameTaken as taken:
+            service.close()
+            self._name_taken(str(taken))
+            return
+        self._service = service
         log.info("%s: on D-Bus as %s%s", ident, dbus_service.PREFIX, ident)
+        self._moved()
+        self._notifications.on_entered(self)
 
     def _identity(self) -> dict[str, Value]:
         return {

@@ -1,90 +1,147 @@
-"""What outlives a restart, by the platform's settings service and velib_python's settingsdevice.
+"""What outlives a restart, by the platform's settings service.
 
 On a GX the service writes each change to flash: keep here only what people decide.
+
+velib_python's SettingsDevice is not used: it waits for its answers, and a settings service that
+hangs would stop the main loop and with it the safety tick for up to two minutes.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
+import dbus
 import dbus.bus
-from settingsdevice import SettingsDevice
-
-from bridge.core.model import Value
 
 log = logging.getLogger(__name__)
 
 SERVICE = "com.victronenergy.settings"
 _ITEM = "com.victronenergy.BusItem"
+_DEVICES = "/Settings/Devices"
+Connection = dbus.bus.BusConnection
+PATIENCE = 3.0  # seconds that an answer may take
 
 
-class SettingsAbsent(Exception):
-    """The settings service is not on the bus."""
+class DeviceSettings:
+    """The settings of one device, all of them texts, under /Settings/Devices/<ident>.
 
-
-class BatterySettings:
-    """The settings of one battery, under /Settings/Devices/<ident>.
-
-    Raises SettingsAbsent when the service is not there; it is never waited for.
-    `on_change(key, value)` is called when somebody changes one.
+    Every answer comes later, by a callback; nothing here waits.
     """
 
     def __init__(
-        self,
-        bus: dbus.bus.BusConnection,
-        ident: str,
-        defaults: Mapping[str, Value],
-        on_change: Callable[[str, Value], None],
+        self, bus: Connection, ident: str, on_change: Callable[[str, str], None]
     ) -> None:
+        """on_change(key, value): somebody has changed a setting, or we have."""
         self._bus = bus
-        self._root = f"/Settings/Devices/{ident}"
+        self._ident = ident
         self._on_change = on_change
-        if not bus.name_has_owner(SERVICE):
-            raise SettingsAbsent
-        supported = {key: [f"{self._root}/{key}", value, 0, 0] for key, value in defaults.items()}
-        self._device = SettingsDevice(bus, supported, self._changed)
+        self._followed: set[str] = set()
 
-    def __getitem__(self, key: str) -> Value:
-        value: Value = self._device[key]
-        return value
+    def open(
+        self,
+        defaults: Mapping[str, str],
+        opened: Callable[[dict[str, str]], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        """Ask for settings; those that do not exist yet are made, with their default.
 
-    def save(self, key: str, value: Value) -> None:
-        """Keep a value. Not waited for: a service that hangs must not hang us."""
+        Afterwards either opened(values) is called, or failed(why).
+        """
+        for key in defaults:
+            self._follow(key)
+        wanted = [
+            {"path": f"{self._ident}/{key}", "default": default, "silent": True}
+            for key, default in defaults.items()
+        ]
         self._bus.call_async(
             SERVICE,
-            f"{self._root}/{key}",
+            _DEVICES,
+            "com.victronenergy.Settings",
+            "AddSettings",
+            "aa{sv}",
+            [wanted],
+            lambda answers: opened(dict(self._values(answers))),
+            lambda error: failed(_why(error)),
+            timeout=PATIENCE,
+        )
+
+    def save(
+        self, key: str, value: str, kept: Callable[[], None], failed: Callable[[str], None]
+    ) -> None:
+        """Keep a value. Afterwards either kept() is called, or failed(why).
+
+        A value that the service refuses counts as kept: asking again would not help.
+        """
+
+        def answered(code: int) -> None:
+            if code != 0:
+                log.warning("%s: the settings service refuses %r as %s", self._ident, value, key)
+            kept()
+
+        self._bus.call_async(
+            SERVICE,
+            f"{_DEVICES}/{self._ident}/{key}",
             _ITEM,
             "SetValue",
             "v",
             [value],
-            lambda code: self._saved(key, int(code)),
-            lambda error: log.warning("setting %s was not kept: %s", key, error),
+            answered,
+            lambda error: failed(_why(error)),
+            timeout=PATIENCE,
         )
 
-    def _saved(self, key: str, code: int) -> None:
-        if code != 0:
-            log.warning("setting %s was not kept: the settings service refused it", key)
+    def _values(self, answers: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
+        values = []
+        for answer in answers:
+            key = str(answer.get("path", "")).removeprefix(f"{self._ident}/")
+            if answer.get("error") == 0 and isinstance(answer.get("value"), str):
+                values.append((key, str(answer["value"])))
+            else:
+                log.warning("%s: the settings service has no usable %s", self._ident, key)
+        return values
 
-    def _changed(self, key: str, _before: Value, value: Value) -> None:
-        self._on_change(key, value)
+    def _follow(self, key: str) -> None:
+        if key in self._followed:
+            return
+        self._followed.add(key)
+        self._bus.add_signal_receiver(
+            partial(self._changed, key),
+            "PropertiesChanged",
+            _ITEM,
+            SERVICE,
+            f"{_DEVICES}/{self._ident}/{key}",
+        )
+
+    def _changed(self, key: str, changes: Mapping[str, Any]) -> None:
+        value = changes.get("Value")
+        if isinstance(value, str):
+            self._on_change(key, str(value))
 
 
-def instance_of(class_and_instance: Value) -> int | None:
+def instance_of(class_and_instance: str) -> int | None:
     """The number in "battery:7"; None when there is none."""
-    _, _, number = str(class_and_instance).partition(":")
-    return int(number) if number.isascii() and number.isdigit() else None
+    _, _, number = class_and_instance.partition(":")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
 
 
-def watch_for(bus: dbus.bus.BusConnection, name: str, appeared: Callable[[], None]) -> None:
+def watch_for(bus: Connection, name: str, appeared: Callable[[], None]) -> None:
     """Call back whenever a service of this name appears on the bus."""
     bus.watch_name_owner(name, lambda owner: appeared() if owner else None)
 
 
 def ask(
-    bus: dbus.bus.BusConnection, service: str, path: str, answered: Callable[[object], None]
+    bus: Connection, service: str, path: str, answered: Callable[[object], None]
 ) -> None:
     """Ask a service for the value of one path, without waiting; silence when it has none."""
     bus.call_async(
         service, path, _ITEM, "GetValue", "", [], answered, lambda error: None, timeout=5.0
     )
+
+
+def _why(error: Exception) -> str:
+    name = getattr(error, "get_dbus_name", lambda: "")()
+    absent = ("ServiceUnknown", "NameHasNoOwner")
+    return "is not there" if name.endswith(absent) else f"does not answer ({name or error})"

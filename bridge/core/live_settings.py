@@ -123,8 +123,8 @@ class LiveSettings:
         self.on_bus: dict[str, Value] = {
             **{path: setting.on_bus(values[path]) for path, setting in SETTINGS.items()},
             **ceilings(self._config),
-            RESTORE: "",
-            CHANGED: ", ".join(SETTINGS[path].key for path in self._changed()),
+            RESTORE: None,
+            CHANGED: ", ".join(SETTINGS[path].key for path in self._changed()) or "nothing",
         }
 
     def _changed(self) -> Iterable[str]:

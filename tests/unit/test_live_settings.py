@@ -40,7 +40,7 @@ def test_every_setting_shows_what_the_configuration_says() -> None:
     assert settings.on_bus["/Settings/Limiter/Dv1"] is None
     assert settings.on_bus["/Settings/Ceiling/ChargeCurrent"] == 200
     assert settings.on_bus[TEMPERATURE].startswith("[[0,0],[2,0.25],")  # type: ignore[union-attr]
-    assert settings.on_bus[CHANGED] == ""
+    assert settings.on_bus[CHANGED] == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_batch_restores_before_it_sets() -> None:
 @pytest.mark.parametrize(
     ("word", "left"),
     [
-        ("all", ""),
+        ("all", "nothing"),
         ("Limiter", "Freshness/Stale"),
         ("limiter/cv1", "Limiter/MaxChargeCurrent, Freshness/Stale"),
         ("/Settings/Limiter/Cv1", "Limiter/MaxChargeCurrent, Freshness/Stale"),
@@ -167,7 +167,7 @@ def test_a_restore_brings_back_one_or_all(word: str, left: str) -> None:
     settings.change({CHARGE: 60, CV1: 3.41, "/Settings/Freshness/Stale": 30})
     assert settings.change({RESTORE: word})
     assert settings.on_bus[CHANGED] == left
-    assert settings.on_bus[RESTORE] == ""
+    assert settings.on_bus[RESTORE] is None
 
 
 def test_a_restore_that_does_not_fit_the_others_is_refused() -> None:
