@@ -18,7 +18,7 @@ from bridge.core.freshness import Freshness, FreshnessWatch
 from bridge.core.gate import PathSpec, Role
 from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
 from bridge.core.live_settings import LiveSettings, RefusedSettings
-from bridge.core.model import Decision, Limit, Refused, Request, Stage, Value
+from bridge.core.model import Date, Decision, Limit, Refused, Request, Stage, Value
 from bridge.core.nearest import did_you_mean
 from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, path_table
 from bridge.core.publication import publication
@@ -83,13 +83,14 @@ class Battery:
         store: Store,
         monotonic: Callable[[], float],
         doors: Doors = ALL_OPEN,
+        today: Callable[[], Date | None] = lambda: None,
     ) -> None:
         self._settings = LiveSettings(config)
         self._doors = doors
         self._topic = topic
         self._interval = publish_interval
         self._bus, self._client, self._timer, self._store = bus, client, timer, store
-        self._monotonic = monotonic
+        self._monotonic, self._today = monotonic, today
         started = monotonic()
 
         self.paths = path_table(config.cells)
@@ -345,7 +346,13 @@ class Battery:
         stale = self._config.freshness.stale
         measurements = self._telemetry.measurements(now, stale, freshness.silent)
         return decide(
-            measurements, self.frame, self._requests, freshness.stage, self._limiter_state, now
+            measurements,
+            self.frame,
+            self._requests,
+            freshness.stage,
+            self._limiter_state,
+            now,
+            self._today(),
         )
 
     def _values(self, freshness: Freshness, decision: Decision, now: float) -> dict[str, Value]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from bridge import __version__
 from bridge.adapters import dbus_service, mqtt_link, settings
-from bridge.adapters.loop import Loop, guarded, monotonic
+from bridge.adapters.loop import Loop, guarded, monotonic, today
 from bridge.battery import Battery
 from bridge.core.configuration import BatteryConfig, Config
 from bridge.core.model import Value
@@ -61,6 +61,7 @@ class WiredBattery:
             store=self,
             monotonic=monotonic,
             doors=whole.doors,
+            today=today,
         )
         self._memory = Memory(
             settings_bus, config, self.battery, self._take_instance, ready=self._enter_bus

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from gi.repository import GLib
 
+from bridge.core.model import Date
+
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
@@ -41,6 +43,12 @@ def guarded(callback: Callable[..., Answer]) -> Callable[..., Answer]:
             raise
 
     return call
+
+
+def today() -> Date:
+    """What the calendar of this machine says; whether it can be believed is not decided here."""
+    now = time.localtime()
+    return Date(now.tm_year, now.tm_mon)
 
 
 class Loop:

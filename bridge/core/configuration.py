@@ -226,20 +226,21 @@ def check_choice(value: object, choices: tuple[str, ...]) -> str:
     return str(word)
 
 
-def check_table(value: object, low: float, high: float, unit: str) -> Table:
-    """A taper: at least two points [x, share], x rising, shares 0 to 1. An empty list is off.
+def check_table(value: object, spec: Spec) -> Table:
+    """A table: at least two points [x, y], x rising, both in range. An empty list is off.
 
     Raises ValueError.
     """
+    expected = f"[{spec.unit if spec.y_unit else 'x'}, {spec.y_unit or 'share of the maximum'}]"
     if not isinstance(value, (list, tuple)):
-        raise ValueError("must be a list of points [x, share of the maximum]")
+        raise ValueError(f"must be a list of points {expected}")
     points = []
     for number, point in enumerate(value, start=1):
         if not isinstance(point, (list, tuple)) or len(point) != 2:
-            raise ValueError(f"point {number} must be [x, share of the maximum]")
+            raise ValueError(f"point {number} must be {expected}")
         try:
-            x = check_number(point[0], low, high, unit)
-            points.append((x, check_number(point[1], 0, 1, "")))
+            x = check_number(point[0], spec.low, spec.high, spec.unit)
+            points.append((x, check_number(point[1], spec.y_low, spec.y_high, spec.y_unit)))
         except ValueError as problem:
             raise ValueError(f"point {number}: {problem}") from None
     if len(points) == 1:
@@ -274,7 +275,7 @@ def check_setting(spec: Spec, value: object) -> Any:
     if spec.kind == settings.CHOICE:
         return check_choice(value, spec.choices)
     if spec.kind == settings.TABLE:
-        return check_table(value, spec.low, spec.high, spec.unit)
+        return check_table(value, spec)
     return check_groups(value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 Value = float | int | str | None
 """What a D-Bus path can hold. None is "unknown", an empty array on the wire."""
@@ -50,6 +51,13 @@ class Stage(enum.IntEnum):
         return self.name.lower()
 
 
+class Date(NamedTuple):
+    """What the calendar says: a year, and a month from 1 to 12."""
+
+    year: int
+    month: int
+
+
 @dataclass(frozen=True)
 class Cells:
     """The cell voltages in V, in order, None where unknown, with the written extremes if any."""
@@ -80,6 +88,7 @@ class Measurements:
     charge_blocked_by: str = ""  # what blocks, in words; "" nothing that we know of
     discharge_blocked_by: str = ""
     silent: frozenset[Input] = frozenset()
+    doubt: str = ""  # which reading cannot be believed yet, in words; then nothing may loosen
 
 
 @dataclass(frozen=True)
@@ -116,3 +125,5 @@ class Decision:
     cvl: Limit
     ccl: Limit
     dcl: Limit
+    charge_mode: str | None = None  # the phase of charging; None where there are no phases
+    charge_request: int | None = None  # 1: below the SoC to maintain; None: nothing to maintain

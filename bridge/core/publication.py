@@ -14,6 +14,7 @@ from bridge.core.settings import FreshnessSettings
 
 AGE_STEP = 5  # s; ages go to the bus in such steps, and only from `aging` on
 
+_REQUEST = "/Info/ChargeRequest"
 _AGE_PATHS = {group: f"/Freshness/{group.value.capitalize()}" for group in Group}
 
 
@@ -43,6 +44,8 @@ def publication(
     for path, level in own_alarms.items():
         values[path] = max(level, _level(written.get(path)))
     values.update(_limits(paths, decision, frame))
+    if decision.charge_request is not None:
+        values[_REQUEST] = max(decision.charge_request, _level(written.get(_REQUEST)))
     values.update(_freshness(freshness, settings))
     return values
 
@@ -69,6 +72,7 @@ def _limits(paths: Paths, decision: Decision, frame: Frame) -> dict[str, Value]:
     return {
         **{path: _shown(paths, path, limit) for path, limit in limits.items()},
         "/Info/BatteryLowVoltage": paths["/Info/BatteryLowVoltage"].show(low),
+        "/Info/ChargeMode": decision.charge_mode,
         "/Info/ChargeVoltageLimitation": decision.cvl.rule,
         "/Info/ChargeLimitation": decision.ccl.rule,
         "/Info/DischargeLimitation": decision.dcl.rule,

@@ -14,7 +14,7 @@ from typing import Any
 from bridge.core.model import Group
 
 Table = tuple[tuple[float, float], ...]
-"""A taper: points (x, share of the maximum), x rising, shares 0 to 1. Empty means off."""
+"""Points (x, y), x rising. A taper's y is the share of the maximum, 0 to 1. Empty means off."""
 
 NUMBER, CHOICE, TABLE, GROUPS = "number", "choice", "table", "groups"
 
@@ -32,6 +32,9 @@ class Spec:
     unit: str = ""
     low: float = 0.0
     high: float = 0.0
+    y_low: float = 0.0  # of a table's second column
+    y_high: float = 1.0
+    y_unit: str = ""
     choices: tuple[str, ...] = ()
     default: Any = FROM_PRESET
 
@@ -59,6 +62,12 @@ def _seconds(high: float, doc: str, default: float) -> Any:
 
 def _table(unit: str, low: float, high: float, doc: str, default: Any = FROM_PRESET) -> Any:
     return _field(TABLE, doc, unit=unit, low=low, high=high, default=default)
+
+
+def _months(unit: str, low: float, high: float, doc: str) -> Any:
+    """Points (month from 1 to 12, value), each good until the next one."""
+    more = {"y_low": low, "y_high": high, "y_unit": unit}
+    return _field(TABLE, doc, unit="month", low=1, high=12, default=(), **more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +118,36 @@ class LimiterSettings:
     )
     voltage_hold: float = _seconds(3600, "CVL waits so long before it rises", 60.0)
     voltage_rise: float = _number("V/s", 0.001, 1.0, "and then rises so fast, whole pack", 0.01)
+    block_release: float = _seconds(
+        3600, "a BMS that blocked must allow for so long before it counts", 0.0
+    )
+
+    charge_voltage_by_month: Table = _months(
+        "V", 1.0, 4.5, "charge_voltage in the months from each entry on"
+    )
+    maintain_soc_by_month: Table = _months(
+        "%", 0, 100, "SoC to maintain, likewise: below it DCL is 0 A and a charge is requested"
+    )
+    maintain_soc_hysteresis: float = _number(
+        "%", 0, 50, "so far above the SoC to maintain that ends", 5.0
+    )
+
+    absorption_voltage: float | None = _cell("CVL per cell in absorption; off without", None)
+    absorption_soc: float = _number("%", 0, 100, "absorption begins at this SoC", 95.0)
+    absorption_time: float = _seconds(86400, "absorption lasts so long", 1800.0)
+    absorption_pause: float = _seconds(
+        90 * 86400, "and so long after its end there is no other", 43200.0
+    )
+    float_voltage: float | None = _cell("CVL per cell after it; without: charge_voltage", None)
+    rebulk_soc: float = _number("%", 0, 100, "absorption and float end below this SoC", 90.0)
+
+    slide: str = _field(
+        CHOICE,
+        "while CCL is near 0 A and the battery is charged all the same, CVL slides down to the"
+        " battery's own voltage: on, off",
+        choices=("off", "on"),
+        default="off",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +275,11 @@ _LIMITER_ORDER = (
     ("dv2", "dv1"),
     ("max_discharge_current_below_dv2", "max_discharge_current_below_dv1"),
     ("max_discharge_current_below_dv1", "max_discharge_current"),
+    ("min_charge_voltage", "absorption_voltage"),
+    ("absorption_voltage", "max_cell_voltage"),
+    ("min_charge_voltage", "float_voltage"),
+    ("float_voltage", "absorption_voltage"),
+    ("rebulk_soc", "absorption_soc"),
 )
 """Pairs of which the first may not be above the second."""
 
@@ -263,8 +307,23 @@ def limiter_problems(settings: LimiterSettings, ceiling: Ceiling) -> list[tuple[
         if (getattr(settings, one) is None) != (getattr(settings, other) is None):
             missing = one if getattr(settings, one) is None else other
             problems.append((missing, f"is missing: {one} and {other} belong together"))
+    problems += _seasons_out_of_order(settings)
     if settings.dv2 is not None and settings.dv1 is None:
         problems.append(("dv1", "is missing: dv2 needs dv1 above it"))
+    return problems
+
+
+def _seasons_out_of_order(settings: LimiterSettings) -> list[tuple[str, str]]:
+    low, high = settings.min_charge_voltage, settings.max_cell_voltage
+    problems = []
+    for month, volts in settings.charge_voltage_by_month:
+        words = f"{volts:g} from month {month:g} is"
+        if volts < low:
+            words += f" below min_charge_voltage ({low:g})"
+            problems.append(("charge_voltage_by_month", words))
+        elif volts > high:
+            words += f" above max_cell_voltage ({high:g})"
+            problems.append(("charge_voltage_by_month", words))
     return problems
 
 

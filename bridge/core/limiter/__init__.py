@@ -7,18 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from bridge.core.limiter.memory import Memory
 from bridge.core.limiter.recovery import Pace, Recovering, follow, seconds_to
-from bridge.core.limiter.rules import (
-    CCL_RULES,
-    CVL_RULES,
-    DCL_RULES,
-    Rule,
-    Situation,
-    is_discharge_stopped,
-)
-from bridge.core.model import Cap, Decision, Limit, Measurements, Request, Stage
+from bridge.core.limiter.remembering import remember, slide_down
+from bridge.core.limiter.rules import CCL_RULES, CVL_RULES, DCL_RULES
+from bridge.core.limiter.situation import Rule, Situation, look
+from bridge.core.model import Cap, Date, Decision, Limit, Measurements, Request, Stage
 from bridge.core.settings import Ceiling, FailsafeSettings, LimiterSettings
 
 
@@ -29,7 +25,7 @@ class LimiterState:
     cvl: Recovering | None = None
     ccl: Recovering | None = None
     dcl: Recovering | None = None
-    discharge_stopped: bool = False
+    memory: Memory = Memory()
 
 
 @dataclass(frozen=True)
@@ -67,51 +63,93 @@ def decide(
     stage: Stage,
     state: LimiterState,
     now: float,
+    date: Date | None = None,
+    suspected: Measurements | None = None,
 ) -> Outcome:
     """The limits for these measurements at this moment.
 
-    measurements: V, A, degrees C, percent; None is unknown. now: monotonic seconds.
-    Total: it never raises for any measurements, whatever they are.
+    measurements: V, A, degrees C, percent, finite or None for unknown. now: monotonic seconds; a
+    clock that runs backwards stands still here. date: for the seasons; None: no season.
+    suspected: what would be measured if the readings in doubt were right; they may only tighten.
     """
-    settings = frame.limiter
-    stopped = is_discharge_stopped(measurements, settings, frame.cells, state.discharge_stopped)
-    situation = Situation(measurements, settings, frame.cells, stopped)
-    may_loosen = stage is Stage.FRESH
+    settings, cells = frame.limiter, frame.cells
+    now = max(now, state.memory.at)
+    memory = state.memory
+    situations = []
+    for measured in (measurements,) if suspected is None else (measurements, suspected):
+        memory = remember(memory, measured, settings, cells, stage, now, date)
+        situations.append(look(measured, settings, cells, memory, now, date))
+    trust = Trust(
+        may_loosen=stage is Stage.FRESH and not measurements.doubt, is_blind=stage > Stage.AGING
+    )
 
-    cvl_floor = settings.min_charge_voltage * frame.cells
-    cvl_caps = _caps(CVL_RULES, situation)
+    ccl_caps = {**_caps(CCL_RULES, situations), **_charge_failsafe(frame, stage)}
+    ccl_pace = _current_pace(settings, settings.max_charge_current)
+    ccl, ccl_after = _settle(ccl_caps, state.ccl, ccl_pace, now, trust)
+    # While waiting, 0 A for want of data is no tightening that must be recovered from.
+    ccl_state = None if stage is Stage.WAITING and state.ccl is None else ccl_after
+
+    dcl_caps = {**_caps(DCL_RULES, situations), **_discharge_failsafe(frame, stage)}
+    dcl_pace = _current_pace(settings, settings.max_discharge_current)
+    dcl, dcl_state = _settle(dcl_caps, state.dcl, dcl_pace, now, trust)
+
+    ceiling = frame.ceiling
+    ccl = _bounded(ccl, requests.ccl, ceiling.charge_current)
+    dcl = _bounded(dcl, requests.dcl, ceiling.discharge_current)
+
+    cvl_floor = settings.min_charge_voltage * cells
+    cvl_caps = _caps(CVL_RULES, situations)
+    if stage <= Stage.AGING:
+        meant = min(cap.value for cap in cvl_caps.values())
+        assert ccl.value is not None, "withdrawing comes after this"
+        slide = slide_down(
+            state.memory, measurements, settings, ccl.value, meant, cvl_floor, now
+        )
+        memory = replace(memory, slide=slide)
+    if memory.slide is not None:
+        cvl_caps["slide"] = Cap(memory.slide, "CCL is near 0 A, CVL follows the battery")
     cvl, cvl_state = _settle(
         _floored(cvl_caps, cvl_floor),
         state.cvl,
         Pace(settings.voltage_hold, settings.voltage_rise),
         now,
-        may_loosen and not measurements.silent,
+        replace(trust, may_loosen=trust.may_loosen and not measurements.silent),
     )
+    cvl = _bounded(cvl, requests.cvl, ceiling.cell_voltage * cells, cvl_floor)
 
-    ccl_caps = {**_caps(CCL_RULES, situation), **_charge_failsafe(frame, stage)}
-    ccl_pace = _current_pace(settings, settings.max_charge_current)
-    ccl, ccl_after = _settle(ccl_caps, state.ccl, ccl_pace, now, may_loosen)
-    # While waiting, 0 A for want of data is no tightening that must be recovered from.
-    ccl_state = None if stage is Stage.WAITING and state.ccl is None else ccl_after
-
-    dcl_caps = {**_caps(DCL_RULES, situation), **_discharge_failsafe(frame, stage)}
-    dcl_pace = _current_pace(settings, settings.max_discharge_current)
-    dcl, dcl_state = _settle(dcl_caps, state.dcl, dcl_pace, now, may_loosen)
-
-    ceiling = frame.ceiling
-    cvl = _bounded(cvl, requests.cvl, ceiling.cell_voltage * frame.cells, cvl_floor)
-    ccl = _bounded(ccl, requests.ccl, ceiling.charge_current)
-    dcl = _bounded(dcl, requests.dcl, ceiling.discharge_current)
     if stage is Stage.LOST and frame.withdraw_when_lost:
         cvl, ccl, dcl = _withdrawn(cvl), _withdrawn(ccl), _withdrawn(dcl)
+    least = situations[0].season_soc
     return Outcome(
-        Decision(cvl, ccl, dcl), LimiterState(cvl_state, ccl_state, dcl_state, stopped)
+        Decision(
+            cvl,
+            ccl,
+            dcl,
+            charge_mode=memory.phase.name if settings.absorption_voltage is not None else None,
+            charge_request=int(memory.maintaining) if least else None,
+        ),
+        LimiterState(cvl_state, ccl_state, dcl_state, memory),
     )
 
 
-def _caps(rules: Mapping[str, Rule], situation: Situation) -> dict[str, Cap]:
-    answers = ((name, rule(situation)) for name, rule in rules.items())
-    return {name: cap for name, cap in answers if cap is not None}
+@dataclass(frozen=True)
+class Trust:
+    """may_loosen: the measurements are new and beyond doubt. is_blind: they are not even known,
+    so that nothing that happens now counts towards a recovery."""
+
+    may_loosen: bool
+    is_blind: bool
+
+
+def _caps(rules: Mapping[str, Rule], situations: list[Situation]) -> dict[str, Cap]:
+    """Every rule's answer; of several situations the one that allows least."""
+    caps: dict[str, Cap] = {}
+    for situation in situations:
+        for name, rule in rules.items():
+            cap = rule(situation)
+            if cap is not None and (name not in caps or cap.value < caps[name].value):
+                caps[name] = cap
+    return caps
 
 
 def _floored(caps: dict[str, Cap], floor: float) -> dict[str, Cap]:
@@ -148,16 +186,19 @@ def _current_pace(settings: LimiterSettings, maximum: float) -> Pace:
 
 
 def _settle(
-    caps: Mapping[str, Cap], before: Recovering | None, pace: Pace, now: float, may_loosen: bool
+    caps: Mapping[str, Cap], before: Recovering | None, pace: Pace, now: float, trust: Trust
 ) -> tuple[Limit, Recovering]:
     """The smallest cap, or the limit on its way back up to it."""
     rule = min(caps, key=lambda name: caps[name].value)
     smallest = caps[rule]
-    after = follow(before, max(0.0, smallest.value), pace, now, may_loosen)
+    target = max(0.0, smallest.value)
+    if trust.is_blind and before is not None:
+        target = min(target, before.value)
+    after = follow(before, target, pace, now, trust.may_loosen)
     if after.value >= smallest.value:
         return Limit(after.value, rule, smallest.reason, caps), after
-    if not may_loosen:
-        reason = "nothing may rise before the measurements are fresh"
+    if not trust.may_loosen:
+        reason = "nothing may rise before the measurements are fresh and beyond doubt"
     elif after.rising_since is None:
         reason = f"not worth leaving 0 for {smallest.value:.2f}"
     else:

@@ -1,4 +1,4 @@
-"""Curves of (x, share of the maximum)."""
+"""Curves: points of rising x, straight lines or steps between them, the ends held."""
 
 from __future__ import annotations
 
@@ -26,3 +26,16 @@ def share(table: Table, x: float, steps: bool = False) -> float:
 def most_careful(table: Table) -> float:
     """The smallest share of a curve: what an unknown x gets."""
     return min(y for _, y in table)
+
+
+def line(points: tuple[tuple[float, float], ...], x: float) -> float:
+    """Straight lines through points of rising x, the ends held; of points at one x the safer
+    (smaller)."""
+    below = [point for point in points if point[0] <= x]
+    above = [point for point in points if point[0] >= x]
+    if not below or not above:
+        return points[-1][1] if below else points[0][1]
+    (x0, y0), (x1, y1) = below[-1], above[0]
+    if x0 >= x1:
+        return min(y for at, y in points if at == x)
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
