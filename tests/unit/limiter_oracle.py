@@ -1,0 +1,206 @@
+"""The rules of the limiter once more, plainly and independently: what no limit may ever pass.
+
+Written from the words of the rules, not from the code: no latch, ramp or reason is shared with it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from bridge.core.limiter import Frame
+from bridge.core.model import Date, Input, Measurements, Stage
+from bridge.core.settings import Table
+
+EPSILON = 1e-6
+
+
+@dataclass
+class Oracle:
+    """Follows one limiter from outside and knows the bounds of each moment."""
+
+    stopped: bool = False
+    maintaining: bool = False
+    blocked_until: tuple[float, float] = (-math.inf, -math.inf)
+    clock: float = -math.inf
+
+    def bounds(
+        self, m: Measurements, frame: Frame, stage: Stage, now: float, date: Date | None
+    ) -> tuple[float, float, float]:
+        """(CVL, CCL, DCL) that the rules allow now, before ceilings and requests."""
+        self.clock = now = max(self.clock, now)
+        s, n = frame.limiter, frame.cells
+        steps = s.taper == "steps"
+        high, low, volts = _extremes(m, n)
+        ccl, dcl = [s.max_charge_current], [s.max_discharge_current]
+
+        if high is not None:
+            ccl.append(_charge_by_cell(s, high, steps))
+        if low is not None and s.dv1 is not None:
+            dcl.append(_discharge_by_cell(s, low, steps))
+        self._latch(m, s, n, low, volts, stage)
+        if self.stopped or Input.CELLS in m.silent or Input.VOLTAGE in m.silent:
+            dcl.append(0)
+        if Input.CELLS in m.silent:
+            ccl.append(0)
+
+        charge_until, discharge_until = self.blocked_until
+        charge_until = min(charge_until, now + s.block_release)
+        discharge_until = min(discharge_until, now + s.block_release)
+        if m.charge_blocked_by:
+            charge_until = now + s.block_release
+        if m.discharge_blocked_by:
+            discharge_until = now + s.block_release
+        self.blocked_until = (charge_until, discharge_until)
+        if m.charge_blocked_by or now < charge_until or Input.CHARGE_FLAGS in m.silent:
+            ccl.append(0)
+        if m.discharge_blocked_by or now < discharge_until or Input.DISCHARGE_FLAGS in m.silent:
+            dcl.append(0)
+
+        for limits, most, temperature, soc in (
+            (ccl, s.max_charge_current, s.charge_temperature, s.charge_soc),
+            (dcl, s.max_discharge_current, s.discharge_temperature, s.discharge_soc),
+        ):
+            hot_and_cold = (m.coldest, m.hottest)
+            limits.append(most * _worst(temperature, hot_and_cold, Input.TEMPERATURE, m, steps))
+            limits.append(most * _worst(soc, (m.soc,), Input.SOC, m, steps))
+            limits.append(most * _worst(s.mosfet_temperature, (m.mosfet,), Input.MOSFET, m, steps))
+        spread = None if m.cells is None or high is None or low is None else high - low
+        ccl.append(s.max_charge_current * _worst(s.imbalance, (spread,), Input.CELLS, m, steps))
+
+        least = _monthly(s.maintain_soc_by_month, date)
+        self._maintain(m.soc, least, s.maintain_soc_hysteresis, stage, m.doubt)
+        if self.maintaining or (least and Input.SOC in m.silent):
+            dcl.append(0)
+
+        if stage >= Stage.STALE:
+            ccl.append(frame.failsafe.charge_current)
+            dcl.append(frame.failsafe.discharge_current)
+        if stage is Stage.WAITING:
+            ccl.append(0)
+        return self._cvl(m, frame, high, volts, date), min(ccl), min(dcl)
+
+    def _latch(self, m, s, n, low, volts, stage) -> None:
+        low_cell = low is not None and low <= s.min_cell_voltage + EPSILON
+        low_pack = volts is not None and volts <= s.discharge_voltage * n + EPSILON
+        if low_cell or low_pack:
+            self.stopped = True
+        elif self.stopped and stage is Stage.FRESH and not m.doubt:
+            in_part = m.cells is None and any(
+                v is not None for v in (*m.known.voltages, m.known.lowest, m.known.highest)
+            )
+            silent = Input.CELLS in m.silent or Input.VOLTAGE in m.silent
+            unknown = low is None and volts is None
+            margin = s.discharge_hysteresis
+            cell_ok = low is None or low >= s.min_cell_voltage + margin - EPSILON
+            pack_ok = volts is None or volts >= (s.discharge_voltage + margin) * n - EPSILON
+            self.stopped = in_part or silent or unknown or not (cell_ok and pack_ok)
+
+    def _maintain(self, soc, least, hysteresis, stage, doubt) -> None:
+        if not least:
+            self.maintaining = False
+        elif soc is not None and soc < least:
+            self.maintaining = True
+        elif soc is not None and stage is Stage.FRESH and not doubt:
+            self.maintaining = self.maintaining and soc < min(100, least + hysteresis)
+
+    def _cvl(self, m, frame, high, volts, date) -> float:
+        s, n = frame.limiter, frame.cells
+        volts_per_cell = _monthly(s.charge_voltage_by_month, date) or s.charge_voltage
+        if s.absorption_voltage is not None:
+            volts_per_cell = max(volts_per_cell, s.absorption_voltage)
+        bound = volts_per_cell * n
+        if high is not None and high >= s.max_cell_voltage - EPSILON:
+            known = [v for v in m.known.voltages if v is not None]
+            over = sum(max(0.0, v - s.max_cell_voltage) for v in known)
+            over = max(over, high - s.max_cell_voltage)
+            bound = min(bound, -math.inf if volts is None else volts - over)
+        return max(bound, s.min_charge_voltage * n)
+
+
+def _extremes(m: Measurements, n: int) -> tuple[float | None, float | None, float | None]:
+    singles = [v for v in m.known.voltages if v is not None]
+    highs = singles + ([] if m.known.highest is None else [m.known.highest])
+    lows = singles + ([] if m.known.lowest is None else [m.known.lowest])
+    if m.cells is None and m.voltage is not None:
+        highs.append(m.voltage / n)
+        lows.append(m.voltage / n)
+    volts = m.voltage
+    if volts is None and m.cells is not None:
+        whole = len(singles) == len(m.known.voltages)
+        volts = sum(singles) if whole else max(highs) + (n - 1) * min(lows)
+    return max(highs, default=None), min(lows, default=None), volts
+
+
+def _charge_by_cell(s, high: float, steps: bool) -> float:
+    if high >= s.cell_overvoltage - EPSILON:
+        return 0.0
+    if high < s.cv1 - EPSILON:
+        return s.max_charge_current
+    if steps:
+        reached = high >= s.cv2 - EPSILON
+        return s.max_charge_current_above_cv2 if reached else s.max_charge_current_above_cv1
+    points = [
+        (s.cv1, s.max_charge_current_above_cv1),
+        (s.cv2, s.max_charge_current_above_cv2),
+        (s.cell_overvoltage, 0.0),
+    ]
+    return _interpolated(points, high)
+
+
+def _discharge_by_cell(s, low: float, steps: bool) -> float:
+    if low > s.dv1 + EPSILON:
+        return s.max_discharge_current
+    has_dv2 = s.dv2 is not None
+    if steps:
+        reached = has_dv2 and low <= s.dv2 + EPSILON
+        return s.max_discharge_current_below_dv2 if reached else s.max_discharge_current_below_dv1
+    middle = [(s.dv2, s.max_discharge_current_below_dv2)] if has_dv2 else []
+    points = [(s.min_cell_voltage, 0.0), *middle, (s.dv1, s.max_discharge_current_below_dv1)]
+    return _interpolated(points, low)
+
+
+def _worst(table: Table, xs: tuple, source: Input, m: Measurements, steps: bool) -> float:
+    """The share of the worst of several x; 1 for a rule that is off or was never fed."""
+    if not table:
+        return 1.0
+    if source in m.silent and (source is Input.TEMPERATURE or None in xs):
+        return min(y for _, y in table)
+    if None in xs:
+        return 1.0
+    return min(_in_steps(table, x) if steps else _interpolated(table, x) for x in xs)
+
+
+def _in_steps(table: Table, x: float) -> float:
+    left = [y for at, y in table if at <= x]
+    right = [y for at, y in table if at >= x]
+    exact = [y for at, y in table if at == x]
+    if exact:
+        return exact[0]
+    if not left:
+        return right[0]
+    if not right:
+        return left[-1]
+    return min(left[-1], right[0])
+
+
+def _interpolated(points, x: float) -> float:
+    if x <= points[0][0]:
+        return points[0][1]
+    if x >= points[-1][0]:
+        return points[-1][1]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x0 <= x <= x1:
+            return min(y0, y1) if x0 == x1 else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    raise AssertionError("x lies between the points")
+
+
+def _monthly(table: Table, date: Date | None) -> float | None:
+    if not table or date is None or date.year < 2024:
+        return None
+    value = table[-1][1]
+    for month, at in table:
+        if month <= date.month:
+            value = at
+    return value
