@@ -57,7 +57,7 @@ def _setting_range(setting: Setting) -> str:
         return ", ".join(spec.choices)
     if spec.kind == NUMBER:
         return f"{spec.low:g} to {spec.high:g} {spec.unit}".rstrip()
-    return f"[[x in {spec.unit}, share], …]" if spec.unit else "list"
+    return f"[[{spec.unit}, {spec.y_unit or 'share'}], …]" if spec.unit else "list"
 
 
 def _default(setting: Setting) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.core.configuration import BatteryConfig, Config
-from bridge.core.settings import fields_of
+from bridge.core.settings import Spec, fields_of
 
 
 def overview(config: Config) -> str:
@@ -27,15 +27,17 @@ def _battery(battery: BatteryConfig) -> list[str]:
         settings = getattr(battery, part)
         lines.append(f"  {part}")
         for spec in fields_of(type(settings)):
-            lines.append(f"    {spec.name:34} {_shown(getattr(settings, spec.name), spec.unit)}")
+            lines.append(f"    {spec.name:34} {_shown(getattr(settings, spec.name), spec)}")
     return lines
 
 
-def _shown(value: Any, unit: str) -> str:
+def _shown(value: Any, spec: Spec) -> str:
     if value is None or value == ():
         return "off"
     if isinstance(value, tuple) and isinstance(value[0], tuple):
-        return "  ".join(f"{x:g}{unit}: {share:.0%}" for x, share in value)
+        if spec.y_unit:
+            return "  ".join(f"from {spec.unit} {x:g}: {y:g} {spec.y_unit}" for x, y in value)
+        return "  ".join(f"{x:g}{spec.unit}: {share:.0%}" for x, share in value)
     if isinstance(value, tuple):
         return ", ".join(value)
-    return f"{value:g} {unit}".rstrip() if isinstance(value, float) else str(value)
+    return f"{value:g} {spec.unit}".rstrip() if isinstance(value, float) else str(value)

@@ -12,7 +12,7 @@ from typing import Any
 from bridge.battery import Battery
 from bridge.core.access import ALL_OPEN, Doors
 from bridge.core.configuration import BatteryConfig, parse
-from bridge.core.model import Value
+from bridge.core.model import Date, Value
 
 
 class Clock:
@@ -87,7 +87,11 @@ class Bench:
     """A battery on doubles. Writes settle at once; `pass_time` ticks once a second."""
 
     def __init__(
-        self, config: BatteryConfig | None = None, doors: Doors = ALL_OPEN, **changes: Any
+        self,
+        config: BatteryConfig | None = None,
+        doors: Doors = ALL_OPEN,
+        today: Date | None = None,
+        **changes: Any,
     ) -> None:
         self.config = config or battery_config(**changes)
         self.clock = Clock()
@@ -103,6 +107,7 @@ class Bench:
             store=self.store,
             monotonic=self.clock,
             doors=doors,
+            today=lambda: today,
         )
         self.battery.refresh(self.clock.now)
         self.clock.now += 1.0

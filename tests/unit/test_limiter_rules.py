@@ -1,0 +1,280 @@
+"""Single rules of the limiter, each by the story that people tell of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from doubles import Bench, battery_config
+
+from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
+from bridge.core.model import Cells, Date, Input, Measurements, Stage
+
+CURRENTS = {
+    "max_charge_current": 100,
+    "max_charge_current_above_cv1": 50,
+    "max_charge_current_above_cv2": 10,
+    "max_discharge_current": 150,
+}
+JANUARY, JULY = Date(2026, 1), Date(2026, 7)
+
+
+def measured(cell: float = 3.3, **others: object) -> Measurements:
+    cells = Cells((cell,) * 16)
+    return replace(Measurements(known=cells, cells=cells, voltage=16 * cell, soc=50.0), **others)
+
+
+class Limiter:
+    """The limiter of sixteen LFP cells through time."""
+
+    def __init__(self, **settings: object) -> None:
+        config = battery_config(limiter={**CURRENTS, **settings})
+        self.frame = Frame(16, config.limiter, config.failsafe, config.ceiling)
+        self.state = LimiterState()
+        self.now = 0.0
+        self.date: Date | None = None
+
+    def __call__(
+        self, measurements: Measurements, seconds: float = 1.0, stage: Stage = Stage.FRESH
+    ) -> Outcome:
+        """So many seconds with these measurements, decided each second."""
+        for _ in range(max(1, round(seconds))):
+            self.now += min(1.0, seconds)
+            outcome = decide(
+                measurements, self.frame, Requests(), stage, self.state, self.now, self.date
+            )
+            self.state = outcome.state
+        return outcome
+
+    def ccl(self, measurements: Measurements, seconds: float = 1.0) -> float | None:
+        return self(measurements, seconds).decision.ccl.value
+
+    def dcl(self, measurements: Measurements, seconds: float = 1.0) -> float | None:
+        return self(measurements, seconds).decision.dcl.value
+
+    def cvl(self, measurements: Measurements, seconds: float = 1.0) -> float:
+        value = self(measurements, seconds).decision.cvl.value
+        assert value is not None
+        return round(value, 3)
+
+
+class TestCurvesOverSoc:
+    CURVE = ((80, 1), (90, 0.5), (100, 0.1))
+
+    @pytest.mark.parametrize(
+        ("soc", "current"), [(79, 100), (80, 100), (81, 50), (90, 50), (91, 10), (100, 10)]
+    )
+    def test_in_steps_the_safer_neighbour_holds(self, soc: float, current: float) -> None:
+        assert Limiter(charge_soc=self.CURVE).ccl(measured(soc=soc)) == pytest.approx(current)
+
+    def test_along_straight_lines(self) -> None:
+        limiter = Limiter(charge_soc=self.CURVE, taper="linear")
+        assert limiter.ccl(measured(soc=85.0)) == pytest.approx(75)
+
+    @pytest.mark.parametrize(("degrees", "current"), [(-3, 0), (1, 0), (3, 25), (9, 50), (41, 50)])
+    def test_temperature_in_steps_is_as_careful(self, degrees: float, current: float) -> None:
+        limits = Limiter().ccl(measured(coldest=degrees, hottest=degrees))
+        assert limits == pytest.approx(current)
+
+
+class TestBatteryWithoutCells:
+    """required: [dc]: the mean cell stands for the highest and the lowest."""
+
+    @staticmethod
+    def pack(voltage: float) -> Measurements:
+        return Measurements(voltage=voltage)
+
+    def test_the_pack_voltage_alone_limits_charging(self) -> None:
+        assert Limiter().ccl(self.pack(16 * 3.30)) == 100
+        assert Limiter().ccl(self.pack(16 * 3.41)) == 50
+        assert Limiter().ccl(self.pack(16 * 3.55)) == 0
+
+    def test_a_first_cell_never_loosens_what_the_pack_says(self) -> None:
+        half = Cells((3.2, *[None] * 15))
+        known = Measurements(known=half, voltage=16 * 3.46)
+        assert Limiter().ccl(known) == 10
+
+
+class TestDischargeStop:
+    def test_it_ends_above_its_threshold_by_the_hysteresis(self) -> None:
+        limiter = Limiter()
+        assert limiter.dcl(measured(2.80)) == 0
+        assert limiter.dcl(measured(2.95), 300) == 0  # the pack's stop is at 2.9, ends at 3.0
+        assert limiter.dcl(measured(3.05), 300) == 150
+
+    def test_silence_does_not_end_it(self) -> None:
+        limiter = Limiter()
+        limiter(measured(2.80))
+        limiter(Measurements(), 120, Stage.STALE)
+        assert limiter.dcl(measured(2.95), 300) == 0
+
+    def test_the_cell_that_set_it_may_not_vanish_from_it(self) -> None:
+        limiter = Limiter()
+        low = measured(3.2)
+        known = Cells((2.75, *[3.2] * 15))
+        limiter(replace(low, known=known, cells=known))
+        without = replace(low, known=Cells((None, *[3.2] * 15)), cells=None)
+        assert limiter.dcl(without, 300) == 0
+
+
+class TestDebounce:
+    def test_a_block_acts_at_once_and_only_its_release_waits(self) -> None:
+        limiter = Limiter(block_release=60, current_hold=0, current_rise=1.0)
+        limiter(measured())
+        assert limiter.ccl(measured(charge_blocked_by="a BMS")) == 0
+        assert limiter.ccl(measured(), 59) == 0
+        assert limiter.ccl(measured(), 3) == 100
+
+    def test_a_flag_that_flutters_stays_blocked(self) -> None:
+        limiter = Limiter(block_release=60, current_hold=0, current_rise=1.0)
+        values = []
+        for _ in range(20):
+            values.append(limiter.dcl(measured(discharge_blocked_by="a BMS")))
+            values.append(limiter.dcl(measured(), 30))
+        assert set(values) == {0}
+
+
+WINTER = {"maintain_soc_by_month": ((3, 0), (11, 40))}
+
+
+class TestSeasons:
+    def test_in_winter_a_soc_is_maintained(self) -> None:
+        limiter = Limiter(**WINTER, current_hold=0, current_rise=1.0)
+        limiter.date = JANUARY
+        assert limiter.dcl(measured(soc=41.0)) == 150
+        decision = limiter(measured(soc=39.9)).decision
+        assert (decision.dcl.value, decision.charge_request) == (0, 1)
+        assert limiter.dcl(measured(soc=44.0), 10) == 0
+        decision = limiter(measured(soc=45.0), 5).decision
+        assert (decision.dcl.value, decision.charge_request) == (150, 0)
+
+    def test_not_in_summer_and_not_without_a_believable_date(self) -> None:
+        for date in (JULY, None, Date(1970, 1)):
+            limiter = Limiter(**WINTER)
+            limiter.date = date
+            decision = limiter(measured(soc=10.0)).decision
+            assert (decision.dcl.value, decision.charge_request) == (150, None)
+
+    def test_a_soc_that_went_silent_is_no_permission(self) -> None:
+        limiter = Limiter(**WINTER)
+        limiter.date = JANUARY
+        silent = measured(soc=None, silent=frozenset({Input.SOC}))
+        assert limiter.dcl(silent) == 0
+
+    def test_the_charge_voltage_follows_the_months(self) -> None:
+        for date, volts in ((JANUARY, 55.52), (Date(2026, 3), 54.4), (JULY, 54.4), (None, 55.2)):
+            limiter = Limiter(charge_voltage_by_month=((3, 3.40), (11, 3.47)))
+            limiter.date = date
+            assert limiter.cvl(measured()) == volts
+
+    def test_on_the_bus(self) -> None:
+        limiter = {**CURRENTS, "maintain_soc_by_month": [[1, 40], [12, 40]]}
+        bench = Bench(limiter=limiter, today=JANUARY)
+        bench.feed(Soc=39)
+        assert (bench["/Info/ChargeRequest"], bench.dcl) == (1, 0.0)
+        bench.feed(Soc=60)
+        bench.settle()
+        assert bench["/Info/ChargeRequest"] == 0
+        bench.mqtt("/Info/ChargeRequest", "1")  # a client may ask too
+        bench.settle()
+        assert bench["/Info/ChargeRequest"] == 1
+
+
+PLAN = {
+    "absorption_voltage": 3.5,
+    "absorption_time": 600,
+    "absorption_pause": 7200,
+    "float_voltage": 3.375,
+}
+
+
+class TestAbsorption:
+    def test_above_a_soc_the_voltage_is_higher_for_a_fixed_time(self) -> None:
+        limiter = Limiter(**PLAN)
+        assert limiter.cvl(measured(soc=94.0)) == 55.2
+        assert limiter(measured(soc=95.0)).decision.charge_mode == "Absorption"
+        assert limiter.cvl(measured(soc=96.0), 58) == 55.2  # CVL holds before it rises
+        assert limiter.cvl(measured(soc=97.0), 200) == 56.0
+        assert limiter(measured(soc=99.0), 339).decision.charge_mode == "Absorption"
+        assert limiter(measured(soc=99.0), 5).decision.charge_mode == "Float"
+
+    def test_float_is_reached_slowly_and_lasts_for_the_pause(self) -> None:
+        limiter = Limiter(**PLAN)
+        limiter(measured(soc=96.0), 601)
+        at_once = limiter.cvl(measured(soc=99.0), 2)
+        assert 55.9 < at_once <= 56.0  # 10 mV/s, so that feed-in does not rush
+        assert limiter.cvl(measured(soc=99.0), 300) == 54.0
+        assert limiter(measured(soc=99.0), 6000).decision.charge_mode == "Float"
+        assert limiter(measured(soc=99.0), 1000).decision.charge_mode == "Absorption"
+
+    def test_a_lower_soc_ends_it(self) -> None:
+        limiter = Limiter(**PLAN)
+        limiter(measured(soc=96.0), 10)
+        assert limiter(measured(soc=89.0)).decision.charge_mode == "Float"
+        assert limiter(measured(soc=89.0)).decision.charge_mode == "Bulk"
+        assert limiter(measured(soc=96.0)).decision.charge_mode == "Float"  # the pause holds
+
+    def test_an_unknown_soc_is_no_permission(self) -> None:
+        limiter = Limiter(**PLAN)
+        limiter(measured(soc=96.0), 10)
+        assert limiter(measured(soc=None)).decision.charge_mode == "Float"
+        fresh = Limiter(**PLAN)
+        assert fresh(measured(soc=None)).decision.charge_mode == "Bulk"
+
+    def test_a_high_cell_rules_over_the_plan(self) -> None:
+        limiter = Limiter(**PLAN)
+        limiter(measured(soc=96.0), 300)
+        high = Cells((3.53, *[3.48] * 15))
+        assert limiter.cvl(measured(3.48, soc=96.0, known=high, cells=high)) == pytest.approx(
+            16 * 3.48 - 0.03
+        )
+
+    def test_without_it_there_is_no_mode(self) -> None:
+        assert Limiter()(measured(soc=99.0)).decision.charge_mode is None
+
+
+class TestSlide:
+    """CCL is 0 A and the battery is charged all the same."""
+
+    @staticmethod
+    def full(current: float) -> Measurements:
+        return measured(3.43, current=current, charge_blocked_by="a BMS")
+
+    def test_cvl_slides_to_the_battery_and_not_below(self) -> None:
+        limiter = Limiter(slide="on")
+        limiter(measured(3.43))
+        assert limiter.cvl(self.full(5.0)) == 55.19
+        assert limiter.cvl(self.full(5.0), 100) == 54.88
+
+    def test_a_battery_under_discharge_does_not_pull_it_down(self) -> None:
+        limiter = Limiter(slide="on")
+        assert limiter.cvl(self.full(-20.0), 100) == 55.2
+
+    def test_afterwards_it_rises_slowly(self) -> None:
+        limiter = Limiter(slide="on")
+        limiter(self.full(5.0), 100)
+        assert limiter.cvl(measured(3.43), 50) == 54.88
+        assert limiter.cvl(measured(3.43), 100) == 55.2
+
+    def test_it_is_off_unless_wanted(self) -> None:
+        assert Limiter().cvl(self.full(5.0), 100) == 55.2
+
+
+class TestRecovery:
+    def test_silence_does_not_count_as_waiting(self) -> None:
+        """A hold is over only after that time of good measurements."""
+        limiter = Limiter()
+        limiter(measured(3.56))
+        limiter(Measurements(), 300, Stage.STALE)
+        assert limiter.ccl(measured(3.3), 29) == 0
+        assert limiter.ccl(measured(3.3), 3) in (5, 10)
+
+    def test_noise_around_a_threshold_does_not_swing_the_limit(self) -> None:
+        limiter = Limiter()
+        values = [
+            limiter.ccl(measured(3.40 + 0.004 * ((7 * i) % 5 - 2)), 1.0) for i in range(600)
+        ]
+        changes = sum(a != b for a, b in pairwise(values))
+        assert changes <= 1
+        assert values[-1] == 50
