@@ -39,6 +39,7 @@ END
     [ "$kind" != for-tests ] || cat <<'END'
 daemontools|command -v svscan && command -v supervise|daemontools
 busybox|command -v busybox|busybox
+iproute2|command -v ip|the command ip (iproute2)
 END
 }
 
