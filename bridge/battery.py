@@ -34,6 +34,7 @@ STATE_INTERVAL = 0.9  # s between two messages on the state topic; ticks come a 
 _REQUESTS = {CVL_PATH: "cvl", CCL_PATH: "ccl", DCL_PATH: "dcl"}
 NAME_KEY, SETTINGS_KEY = "CustomName", "RemoteSettings"  # what the store is asked to keep
 _BMS_CABLE = "/Alarms/BmsCable"
+_NO_SUCH_PATH = "there is no such path"
 
 
 class Bus(Protocol):
@@ -191,7 +192,7 @@ class Battery:
         """Whether this path may be written, and by this door. Raises Refused."""
         spec = self.paths.get(path)
         if spec is None:
-            raise Refused("there is no such path" + did_you_mean(path, self.paths))
+            raise Refused(_NO_SUCH_PATH)
         if not spec.writable:
             raise Refused("this path cannot be written")
         door.check(spec.role)
@@ -265,10 +266,13 @@ class Battery:
         self._pending = self._pending_limits = True
 
     def _refuse(self, topic: str, path: str, value: object, reason: str, now: float) -> None:
-        if self._refusals.allows(now):
+        told, logged = self._refusals.allows(now), self._refusals_logged.allows(now)
+        if reason == _NO_SUCH_PATH and (told or logged):
+            reason += did_you_mean(path, self.paths)  # too dear for what nobody will read
+        if told:
             answer = {"topic": topic, "path": path, "value": _printable(value), "reason": reason}
             self._client.publish(f"{self._topic}/rejected", report_.as_json(answer))
-        if self._refusals_logged.allows(now):
+        if logged:
             withheld = self._refusals_logged.take_withheld()
             more = f" (and {withheld} more refusals before)" if withheld else ""
             log.warning("%s: refused %s: %s%s", self._config.ident, path or topic, reason, more)

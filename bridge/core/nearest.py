@@ -20,10 +20,27 @@ def distance(a: str, b: str) -> int:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """'; did you mean "…"?' when a known word is near, else ''. Case does not count."""
-    word = word[:64]  # the work grows with the square of the length, and words come from anywhere
-    candidates = [(distance(word.lower(), other.lower()), other) for other in known]
-    if not candidates:
-        return ""
-    steps, best = min(candidates)
-    return f'; did you mean "{best}"?' if steps <= max(1, len(best) // 3) else ""
+    """'; did you mean "…"?' when a known word is near, else ''. Case does not count.
+
+    Words come from anywhere and at any rate, so the full comparison, of which the work grows with
+    the square of the length, is left to those few that can still win.
+    """
+    word = word[:64].lower()
+    best, steps = "", len(word) + 64
+    for least, other in sorted((_least_distance(word, other.lower()), other) for other in known):
+        if least > steps:
+            break  # from here on nothing can be nearer
+        if least <= _near(other):
+            steps, best = min((steps, best), (distance(word, other.lower()), other))
+    return f'; did you mean "{best}"?' if best and steps <= _near(best) else ""
+
+
+def _near(word: str) -> int:
+    """How far a word may be mistyped to be recognised."""
+    return max(1, len(word) // 3)
+
+
+def _least_distance(a: str, b: str) -> int:
+    """What the distance is at least: each letter that only one of them has must be edited."""
+    in_a, in_b = set(a), set(b)
+    return max(abs(len(a) - len(b)), len(in_a - in_b), len(in_b - in_a))

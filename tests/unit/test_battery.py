@@ -79,6 +79,17 @@ def test_a_batch_is_one_signal_and_what_is_wrong_in_it_is_refused_by_name() -> N
     assert "cannot be written" in reasons["/Connected"]
 
 
+def test_a_flood_of_unknown_paths_costs_no_search_for_what_was_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searches: list[str] = []
+    monkeypatch.setattr("bridge.battery.did_you_mean", lambda path, _: searches.append(path) or "")
+    bench = Bench()
+    for number in range(10_000):
+        bench.mqtt(f"/Nobody/{number}", "1")
+    assert 0 < len(searches) <= 20
+
+
 @pytest.mark.parametrize(
     "payload",
     ["unknown", "unavailable", "NaN", "{}", '{"value": NaN}', '{"value": {"a": 1}}', "[1]", "true",

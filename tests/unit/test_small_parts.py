@@ -80,6 +80,13 @@ def test_only_a_near_word_is_suggested() -> None:
     assert did_you_mean("x", []) == ""
 
 
+@given(words, st.lists(words))
+def test_what_a_suggestion_leaves_out_could_not_have_won(word: str, known: list[str]) -> None:
+    near = [other for other in known if distance(word, other) <= max(1, len(other) // 3)]
+    best = min(near, key=lambda other: (distance(word, other), other), default="")
+    assert did_you_mean(word, known) == (f'; did you mean "{best}"?' if best else "")
+
+
 @pytest.mark.parametrize(("silence", "ends"), [(19.0, False), (21.0, True)])
 def test_the_watchdog_ends_a_process_whose_loop_stopped(silence: float, ends: bool) -> None:
     now = [100.0]
