@@ -1,0 +1,66 @@
+"""The limiter and a whole refresh without any wires, in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from bridge.core.limiter import LimiterState, Requests, decide
+from bridge.core.model import Cells, Measurements, Stage
+from tests.bench.stage import frame
+from tests.bench.table import Budget, Row, median
+from tests.unit.doubles import Bench
+
+_SIZES = (16, 64, 256)
+
+
+def limiter(times: int) -> Iterator[Row]:
+    """A healthy pack: every rule looks at it."""
+    microseconds = {cells: _decide(cells, times) for cells in _SIZES}
+    for cells, taken in microseconds.items():
+        yield Row(f"limiter alone, {cells} cells", taken, "us", None,
+                  Budget(100) if cells == _SIZES[0] else None)  # fmt: skip
+    least, most = _SIZES[0], _SIZES[-1]
+    per_cell = (microseconds[most] / most) / (microseconds[least] / least)
+    yield Row(f"limiter, cost per cell of {most} to {least}", per_cell, "x", None, Budget(1))
+
+
+def refresh(times: int) -> Iterator[Row]:
+    """A battery of 16 cells on doubles, from its values to its signal."""
+    yield Row("refresh after a frame of 64", _refresh(times, with_frame=True), "us")
+    yield Row("refresh with nothing new", _refresh(times, with_frame=False), "us")
+
+
+def _decide(cells: int, times: int) -> float:
+    voltages = tuple(3.3 + cell % 10 / 1000 for cell in range(cells))
+    pack = Cells(voltages)
+    measurements = Measurements(
+        known=pack, cells=pack, voltage=sum(voltages), current=-10.0, soc=50.0, coldest=20.0,
+        hottest=25.0,
+    )  # fmt: skip
+    battery_frame, state = Bench(cells=cells).battery.frame, LimiterState()
+    return median(
+        _microseconds(
+            lambda: decide(measurements, battery_frame, Requests(), Stage.FRESH, state, 1000.0)
+        )
+        for _ in range(times)
+    )
+
+
+def _refresh(times: int, with_frame: bool) -> float:
+    bench = Bench()
+    taken = []
+    for number in range(times):
+        bench.clock.now += 1.0
+        if with_frame or not number:
+            for path, value in frame(number).items():
+                assert bench.battery.on_write(path, value, bench.clock.now) == 0, path
+        taken.append(_microseconds(lambda: bench.battery.refresh(bench.clock.now)))
+    return median(taken)
+
+
+def _microseconds(call: Callable[[], object]) -> float:
+    """Of CPU, not of time: others may use the machine as well."""
+    before = time.thread_time_ns()
+    call()
+    return (time.thread_time_ns() - before) / 1000
