@@ -240,6 +240,8 @@ _VOLTAGES = (
 
 _FRESHNESS = (
     _decision("/Freshness/Stage", TEXT, "C", "fresh, aging, waiting, stale or lost"),
+    _decision("/Freshness/NextStage", TEXT, "C", "what silence leads to; invalid while fresh"),
+    _decision("/Freshness/NextStageIn", SECONDS, "C", "and when, in steps of 5 s"),
     *(
         _decision(f"/Freshness/{group.value.capitalize()}", SECONDS, "C", "age, 0 while fresh")
         for group in Group

@@ -88,7 +88,18 @@ def _freshness(freshness: Freshness, settings: FreshnessSettings) -> dict[str, V
         path: _shown_age(freshness.ages[group], settings.aging) if group in freshness.ages else None
         for group, path in _AGE_PATHS.items()
     }
-    return {"/Freshness/Stage": freshness.stage.word, **ages}
+    return {"/Freshness/Stage": freshness.stage.word, **_next_stage(freshness), **ages}
+
+
+def _next_stage(freshness: Freshness) -> dict[str, Value]:
+    """Nothing while fresh: then each write would move it."""
+    if freshness.next_stage is None or freshness.next_in is None or freshness.may_loosen:
+        return {}
+    seconds = math.ceil(freshness.next_in / AGE_STEP) * AGE_STEP
+    return {
+        "/Freshness/NextStage": freshness.next_stage.word,
+        "/Freshness/NextStageIn": seconds,
+    }
 
 
 def _shown_age(age: float, aging: float) -> Value:

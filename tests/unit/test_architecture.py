@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,13 @@ def test_each_outside_library_has_its_file(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=where)
 def test_nothing_needs_what_a_gx_lacks(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports(file)} & NOT_ON_A_GX
+
+
+def test_the_wall_clock_is_read_at_the_edge_only() -> None:
+    """It may jump by years. Only what is told to people, or hangs on the calendar, asks it."""
+    wall = re.compile(r"\btime\.time\b|\bdatetime\.now\b|\bdate\.today\b|\butcnow\b|\blocaltime\b")
+    readers = {where(file) for file in FILES if wall.search(file.read_text(encoding="utf-8"))}
+    assert readers <= {"app.py", "adapters/loop.py"}
 
 
 @pytest.mark.parametrize(

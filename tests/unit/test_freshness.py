@@ -379,6 +379,17 @@ def test_stage_ages_and_the_next_stage_are_on_the_state_topic() -> None:
     assert bench.state["ages"]["flags"] is None
 
 
+def test_the_next_stage_is_on_the_bus_while_not_fresh() -> None:
+    bench = fed()
+    assert (bench["/Freshness/NextStage"], bench["/Freshness/NextStageIn"]) == (None, None)
+    bench.pass_time(21)
+    assert (bench["/Freshness/NextStage"], bench["/Freshness/NextStageIn"]) == ("stale", 40)
+    bench.pass_time(80)
+    assert (bench["/Freshness/NextStage"], bench["/Freshness/NextStageIn"]) == ("lost", 500)
+    bench.pass_time(600)
+    assert (bench["/Freshness/NextStage"], bench["/Freshness/NextStageIn"]) == (None, None)
+
+
 def test_ages_on_the_bus_cost_no_signal_while_all_is_well() -> None:
     bench = fed()
     bench.bus.signals.clear()
