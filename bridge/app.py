@@ -7,9 +7,11 @@ import signal
 import time
 from pathlib import Path
 
+from bridge import __version__
 from bridge.adapters import dbus_service, health, log, mqtt_link, settings
 from bridge.adapters.loop import Loop, guarded, monotonic
 from bridge.core.configuration import Config
+from bridge.home_assistant import discovery_of
 from bridge.notifications import Notifications
 from bridge.wired import WiredBattery
 
@@ -77,6 +79,10 @@ class App:
         for battery in self._batteries:
             self._notifications.add(battery)
         self._notifications.set_portal(self._portal, monotonic())
+        self._discoveries = [
+            discovery_of(config, battery, self._link, wired.battery, __version__)
+            for battery, wired in zip(config.batteries, self._batteries, strict=True)
+        ]
 
     def run(self) -> int:
         """Serve until a signal ends it. Answers the exit status."""
@@ -111,14 +117,20 @@ class App:
         for battery in self._batteries:
             battery.on_tick(now)
         self._notifications.on_tick(now)
+        for discovery in self._discoveries:
+            if discovery.on_tick(now):
+                self._subscribe()
 
     def _on_mail(self) -> None:
         now = monotonic()
         for message in self._link.drain():
             topic, payload, _size, retained = message
-            if self._notifications.on_message(topic, payload, retained, now):
-                continue
-            if retained:
+            if topic.startswith("homeassistant/"):
+                for discovery in self._discoveries:
+                    discovery.on_message(topic, payload)
+            elif self._notifications.on_message(topic, payload, retained, now):
+                pass
+            elif retained:
                 self._ignore_retained(message.topic)
             else:
                 for battery in self._batteries:
@@ -150,6 +162,9 @@ class App:
         for battery in self._batteries:
             battery.tell_again()
         self._notifications.on_connected(monotonic())
+        for discovery in self._discoveries:
+            discovery.on_connected(monotonic())
+        self._subscribe()
 
     # --- who and where we are --------------------------------------------------------------
 
@@ -192,6 +207,7 @@ class App:
         """To the topics of all batteries as they are called now, and to no others."""
         topics = [topic for battery in self._batteries for topic in battery.topics(self._portal)]
         topics += self._notifications.topics()
+        topics += [topic for discovery in self._discoveries for topic in discovery.topics()]
         self._link.unsubscribe(topic for topic in self._topics if topic not in topics)
         self._link.subscribe(topics)
         self._topics = topics

@@ -50,7 +50,7 @@ class MqttConfig:
     portal_id: str = "auto"
     base_topic: str = "virtual-battery"
     notifications: str = "auto"
-    home_assistant: bool = False
+    home_assistant: str = "off"
     accept: tuple[Kind, ...] = EVERYTHING
 
 
@@ -347,7 +347,7 @@ def _mqtt(section: _Section) -> MqttConfig:
             "base_topic", "virtual-battery", base_topic, "a topic without wildcards is needed"
         ),
         notifications=section.choice("notifications", ("auto", "on", "off"), "auto"),
-        home_assistant=section.switch("home_assistant", False),
+        home_assistant=section.choice("home_assistant", ("off", "on", "entities"), "off"),
         accept=section.kinds("accept"),
     )
     if config.base_topic.split("/")[0] in ("N", "R", "W", "P", "I", "homeassistant"):

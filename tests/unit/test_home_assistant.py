@@ -1,0 +1,143 @@
+"""When discovery is sent, renewed and taken back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bridge.core.discovery import Device
+from bridge.core.model import Value
+from bridge.core.paths import path_table
+from bridge.home_assistant import LEARN, RENEW, Discovery
+
+DEVICE = Device("virtual", "Cellar", "virtual-battery", "1.0", {"CVL": 58, "CCL": 200, "DCL": 250})
+CONFIG = "homeassistant/device/virtual_battery_virtual/config"
+ENTITY = "homeassistant/sensor/virtual_battery_virtual/soc/config"
+
+
+class Wire:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, bool]] = []
+
+    def publish(self, topic: str, payload: str, retain: bool = False) -> None:
+        self.sent.append((topic, payload, retain))
+
+    def take(self) -> dict[str, str]:
+        sent, self.sent = self.sent, []
+        assert all(retained for _, _, retained in sent)
+        return {topic: payload for topic, payload, _ in sent}
+
+
+class Battery:
+    def __init__(self) -> None:
+        self.paths = path_table(4)
+        self.on_bus: dict[str, Value] = {"/Soc": 50.0, "/CustomName": "Cellar"}
+        self.told = 0
+
+    def values(self) -> dict[str, Value]:
+        return self.on_bus
+
+    def tell_again(self) -> None:
+        self.told += 1
+
+
+class House:
+    def __init__(self, mode: str) -> None:
+        self.wire, self.battery, self.now = Wire(), Battery(), 100.0
+        self.it = Discovery(mode, self.wire, self.battery, DEVICE)
+        self.it.on_connected(self.now)
+
+    def wait(self, seconds: float) -> bool:
+        changed = False
+        for _ in range(round(seconds)):
+            self.now += 1.0
+            changed = self.it.on_tick(self.now) or changed
+        return changed
+
+    def components(self) -> set[str]:
+        return set(json.loads(self.wire.take()[CONFIG])["cmps"])
+
+
+@pytest.fixture
+def on() -> House:
+    house = House("on")
+    house.wait(LEARN)
+    house.wire.take()
+    return house
+
+
+def test_it_reads_its_past_first_and_then_speaks() -> None:
+    house = House("on")
+    assert CONFIG in house.it.topics()
+    assert not house.wait(LEARN - 1) and not house.wire.sent
+    assert house.wait(1), "the topics of the past are not needed any more"
+    assert house.it.topics() == ["homeassistant/status"]
+    assert "soc" in house.components()
+
+
+def test_switched_off_it_takes_back_whatever_is_there_and_is_silent_otherwise() -> None:
+    house = House("off")
+    house.it.on_message(CONFIG, b'{"cmps":{}}')
+    house.it.on_message(ENTITY, b"{}")
+    house.it.on_message("homeassistant/sensor/somebody/soc/config", b"{}")
+    house.wait(20)
+    assert house.wire.take() == {CONFIG: "", ENTITY: ""}
+    assert house.it.topics() == []
+    house = House("off")
+    house.wait(20)
+    house.it.on_message("homeassistant/status", b"online")
+    house.wait(20)
+    assert not house.wire.sent
+
+
+def test_the_other_way_of_discovery_is_taken_back() -> None:
+    on, entities = House("on"), House("entities")
+    on.it.on_message(ENTITY, b"{}")
+    entities.it.on_message(CONFIG, b'{"cmps":{"soc":{"p":"sensor","name":"x"}}}')
+    for house in (on, entities):
+        house.wait(LEARN)
+    sent = on.wire.take()
+    assert sent[ENTITY] == "" and sent[CONFIG]
+    sent = entities.wire.take()
+    assert sent[CONFIG] == "" and sent[ENTITY]
+
+
+def test_what_was_in_use_in_former_times_stays_and_what_no_longer_exists_goes() -> None:
+    house = House("on")
+    house.it.on_message(
+        CONFIG, b'{"cmps":{"soh":{"p":"sensor","name":"x"},"voltages_cell9":{"p":"sensor","n":1}}}'
+    )
+    house.wait(LEARN)
+    components = json.loads(house.wire.take()[CONFIG])["cmps"]
+    assert len(components["soh"]) > 3
+    assert components["voltages_cell9"] == {"p": "sensor"}
+
+
+def test_new_measurements_and_a_new_name_are_sent_but_not_every_second(on: House) -> None:
+    on.wait(RENEW)
+    assert not on.wire.sent, "nothing new"
+    on.battery.on_bus["/Soh"] = 99.0
+    on.wait(1)
+    assert "soh" in on.components()
+    on.battery.on_bus["/CustomName"] = "Attic"
+    on.wait(RENEW - 2)
+    assert not on.wire.sent
+    on.wait(3)
+    assert json.loads(on.wire.take()[CONFIG])["dev"]["name"] == "Attic"
+
+
+def test_what_falls_silent_stays_an_entity(on: House) -> None:
+    del on.battery.on_bus["/Soc"]
+    on.it.on_message("homeassistant/status", b"online")
+    on.wait(1)
+    assert "soc" in on.components()
+
+
+def test_home_assistant_that_comes_online_is_told_everything_again(on: House) -> None:
+    on.it.on_message("homeassistant/status", b"offline")
+    on.wait(10)
+    assert not on.wire.sent and on.battery.told == 0
+    on.it.on_message("homeassistant/status", b"online")
+    on.wait(1)
+    assert CONFIG in on.wire.take() and on.battery.told == 1
