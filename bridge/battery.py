@@ -21,6 +21,7 @@ from bridge.core.live_settings import LiveSettings, RefusedSettings
 from bridge.core.model import Date, Decision, Limit, Refused, Request, Stage, Value
 from bridge.core.nearest import did_you_mean
 from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, path_table
+from bridge.core.plausibility import Plausibility
 from bridge.core.publication import publication
 from bridge.core.telemetry import Telemetry
 from bridge.core.throttle import Throttle
@@ -97,6 +98,7 @@ class Battery:
         self.paths = path_table(config.cells)
         self.frame = _frame(config)
         self._telemetry = Telemetry(self.paths, config.cells)
+        self._plausibility = Plausibility(config.cells)
         self._watch = FreshnessWatch(started)
         self._requests = Requests()
         self._limiter_state = LimiterState()
@@ -155,7 +157,7 @@ class Battery:
                 if spec.role is Role.SETTING:
                     settings[path] = value
                 else:
-                    self._store_value(spec, spec.coerce(value), now)
+                    self._admit(spec, value, now)
             except Refused as refusal:
                 self._refuse(topic, path, value, str(refusal), now)
         try:
@@ -186,7 +188,7 @@ class Battery:
         if spec.role is Role.SETTING:
             self._change_settings({path: value})
         else:
-            self._store_value(spec, spec.coerce(value), now)
+            self._admit(spec, value, now)
 
     def _checked(self, path: str, door: Door) -> PathSpec:
         """Whether this path may be written, and by this door. Raises Refused."""
@@ -197,6 +199,18 @@ class Battery:
             raise Refused("this path cannot be written")
         door.check(spec.role)
         return spec
+
+    def _admit(self, spec: PathSpec, raw: object, now: float) -> None:
+        """Store a value that passes the gate and can be believed. Raises Refused."""
+        last = self._telemetry.last(spec.path)
+        try:
+            value = spec.coerce(raw)
+        except Refused:
+            if last is not None:
+                self._plausibility.doubt(spec.path, now)
+            raise
+        self._plausibility.check(spec.path, value, last, self._config.plausibility, now)
+        self._store_value(spec, value, now)
 
     def _store_value(self, spec: PathSpec, value: Value, now: float) -> None:
         self._pending = True
@@ -347,16 +361,19 @@ class Battery:
         return self._watch.assess(self._telemetry, self._config.freshness, now)
 
     def _decide(self, freshness: Freshness, now: float) -> Outcome:
-        stale = self._config.freshness.stale
-        measurements = self._telemetry.measurements(now, stale, freshness.silent)
+        stale, silent = self._config.freshness.stale, freshness.silent
+        doubt = self._plausibility.words(now, stale)
+        instead = self._plausibility.counting(self._config.plausibility, now)
+        measured = self._telemetry.measurements(now, stale, silent, doubt)
         return decide(
-            measurements,
+            measured,
             self.frame,
             self._requests,
             freshness.stage,
             self._limiter_state,
             now,
             self._today(),
+            self._telemetry.measurements(now, stale, silent, doubt, instead) if instead else None,
         )
 
     def _values(self, freshness: Freshness, decision: Decision, now: float) -> dict[str, Value]:

@@ -19,6 +19,7 @@ from bridge.core.settings import (
     FailsafeSettings,
     FreshnessSettings,
     LimiterSettings,
+    PlausibilitySettings,
     Spec,
     Table,
 )
@@ -75,6 +76,7 @@ class BatteryConfig:
     limiter: LimiterSettings
     freshness: FreshnessSettings
     failsafe: FailsafeSettings
+    plausibility: PlausibilitySettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -403,7 +405,13 @@ def _battery(section: _Section) -> BatteryConfig | None:
     ceiling = _ceiling(section.section("ceiling"), chemistry_known, limiter)
     freshness = _settings(section.section("freshness"), FreshnessSettings)
     failsafe = _settings(section.section("failsafe"), FailsafeSettings)
-    parts = {"limiter": limiter, "freshness": freshness, "failsafe": failsafe}
+    plausibility = _settings(section.section("plausibility"), PlausibilitySettings)
+    parts = {
+        "limiter": limiter,
+        "freshness": freshness,
+        "failsafe": failsafe,
+        "plausibility": plausibility,
+    }
     for part, declared in settings.SECTIONS.items():
         for key, words in declared.problems(parts[part], ceiling):
             section.complain(f"{part}.{key}", words)
@@ -421,6 +429,7 @@ def _battery(section: _Section) -> BatteryConfig | None:
         limiter=limiter,
         freshness=freshness,
         failsafe=failsafe,
+        plausibility=plausibility,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.core.configuration import BatteryConfig, Config
-from bridge.core.settings import Spec, fields_of
+from bridge.core.settings import SECTIONS, Spec, fields_of
 
 
 def overview(config: Config) -> str:
@@ -23,7 +23,7 @@ def _battery(battery: BatteryConfig) -> list[str]:
         f"battery {battery.ident}: {battery.name!r}, {battery.cells} {battery.chemistry} cells,"
         f" {battery.capacity:g} Ah, instance {battery.instance} if free"
     ]
-    for part in ("ceiling", "limiter", "freshness", "failsafe"):
+    for part in ("ceiling", *SECTIONS):
         settings = getattr(battery, part)
         lines.append(f"  {part}")
         for spec in fields_of(type(settings)):

@@ -182,6 +182,18 @@ class FailsafeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlausibilitySettings:
+    """How far a reading may be from the last one and still be believed at once; 0 is any."""
+
+    cell_voltage_step: float = _number("V", 0, 5, "a cell's; the pack's is times cells", 0.5)
+    temperature_step: float = _number("°C", 0, 200, "a temperature's", 30.0)
+    soc_step: float = _number("%", 0, 100, "the SoC's", 30.0)
+    doubt: float = _seconds(
+        60, "a reading in doubt that is not contradicted for so long counts if it tightens", 3.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ceiling:
     """What no write, setting or request can lift a limit past. Only the file sets it."""
 
@@ -359,6 +371,7 @@ SECTIONS: Mapping[str, Section] = {
     "limiter": Section(LimiterSettings, limiter_problems),
     "failsafe": Section(FailsafeSettings, failsafe_problems),
     "freshness": Section(FreshnessSettings, lambda times, _ceiling: freshness_problems(times)),
+    "plausibility": Section(PlausibilitySettings, lambda _settings, _ceiling: []),
 }
 """By the name that each has in the configuration and as a field of BatteryConfig."""
 

@@ -8,13 +8,14 @@ the last valid write, and nothing may loosen meanwhile.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from bridge.core.gate import PathSpec
 from bridge.core.model import Cells, Group, Input, Measurements, Value
 from bridge.core.paths import MAX_CELL, MIN_CELL, VOLTAGE, Paths, cell_path
 
 NEVER = math.inf
+NO_VALUES: Mapping[str, float] = {}
 
 _EXTREMES = (MIN_CELL, MAX_CELL)
 _TEMPERATURES = ("/Dc/0/Temperature", "/System/MinCellTemperature", "/System/MaxCellTemperature")
@@ -76,6 +77,11 @@ class Telemetry:
         self._shown[spec.path] = spec.show(value)
         self._at[spec.path] = now
 
+    def last(self, path: str) -> tuple[Value, float] | None:
+        """The last valid value and when it came; None if there was none."""
+        at = self._at.get(path)
+        return None if at is None else (self._values[path], at)
+
     def age(self, path: str, now: float) -> float:
         """Seconds since the last valid write; infinite if there was none. Never negative."""
         at = self._at.get(path)
@@ -109,10 +115,22 @@ class Telemetry:
         """The value, or None where it is unknown or older than stale."""
         return self._values[path] if self.age(path, now) <= stale else None
 
-    def measurements(self, now: float, stale: float, silent: frozenset[Input]) -> Measurements:
-        """What the limiter may know now. Nothing older than stale is in it."""
+    def measurements(
+        self,
+        now: float,
+        stale: float,
+        silent: frozenset[Input],
+        doubt: str = "",
+        instead: Mapping[str, float] = NO_VALUES,
+    ) -> Measurements:
+        """What the limiter may know now. Nothing older than stale is in it.
+
+        doubt: which reading is in doubt; instead: values that stand in for the last valid ones.
+        """
 
         def known(path: str) -> float | None:
+            if path in instead:
+                return instead[path]
             value = self.fresh_value(path, now, stale)
             return float(value) if isinstance(value, (int, float)) else None
 
@@ -132,6 +150,7 @@ class Telemetry:
             charge_blocked_by=_blocked_by(_CHARGE_FLAGS, known),
             discharge_blocked_by=_blocked_by(_DISCHARGE_FLAGS, known),
             silent=silent,
+            doubt=doubt,
         )
 
     def _oldest(self, paths: tuple[str, ...], now: float) -> float:

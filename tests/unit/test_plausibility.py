@@ -1,0 +1,154 @@
+"""A reading that is hard to believe may tighten, never loosen."""
+
+from __future__ import annotations
+
+import pytest
+from doubles import Bench
+
+
+def fed(**changes: object) -> Bench:
+    bench = Bench(**changes)
+    bench.feed(Dc_0_Temperature=20)
+    bench.pass_time(1)
+    return bench
+
+
+def feed_without_cell_7(bench: Bench) -> None:
+    cells = {f"Voltages/Cell{n}": 3.3 for n in range(1, 17) if n != 7}
+    bench.batch({**cells, "Dc/0/Voltage": 52.8, "Dc/0/Current": -10, "Dc/0/Temperature": 20})
+
+
+class TestOneGlitch:
+    @pytest.mark.parametrize(
+        ("path", "odd", "good"),
+        [
+            ("/Voltages/Cell7", 0.0, 3.3),
+            ("/Voltages/Cell7", 4.9, 3.3),
+            ("/Dc/0/Voltage", 0.0, 52.8),
+            ("/Dc/0/Temperature", 100, 20),
+            ("/Dc/0/Temperature", -20, 20),
+            ("/Soc", 0, 50),
+        ],
+    )
+    def test_is_refused_and_changes_nothing(self, path: str, odd: float, good: float) -> None:
+        bench = fed()
+        before = (bench.cvl, bench.ccl, bench.dcl)
+        assert bench.dbus(path, odd) == 2
+        assert "hard to believe" in bench.rejected[-1]["reason"]
+        bench.pass_time(1)
+        assert bench[path] == good
+        assert bench.dbus(path, good) == 0
+        bench.pass_time(5, bench.feed)
+        assert (bench.cvl, bench.ccl, bench.dcl) == before
+
+    @pytest.mark.parametrize("odd", [12.0, -1.0, "unknown", "NaN", [1]])
+    def test_that_the_gate_refuses_keeps_limits_from_rising(self, odd: object) -> None:
+        bench = fed()
+        bench.mqtt("/Voltages/Cell7", "3.46")
+        bench.settle()
+        assert bench.ccl == 10.0
+        bench.mqtt("/Voltages/Cell7", "3.30")
+        for _ in range(50):  # without the doubt, CCL would be back after 30 s
+            bench.dbus("/Voltages/Cell7", odd)
+            bench.pass_time(1, lambda: feed_without_cell_7(bench))
+        assert bench.ccl == 10.0
+        assert "doubt" in bench.state["reasons"]["CCL"] or bench["/Freshness/Stage"] != "fresh"
+
+    def test_does_not_make_its_group_fresher(self) -> None:
+        bench = fed()
+        for second in range(70):
+            bench.dbus("/Voltages/Cell7", 12.0 if second % 2 else "unknown")
+            bench.pass_time(1, lambda: feed_without_cell_7(bench))
+        assert bench["/Freshness/Stage"] == "stale"
+        assert (bench.ccl, bench.dcl) == (0.0, 0.0)
+
+
+class TestARealJump:
+    def test_is_taken_when_the_next_reading_agrees(self) -> None:
+        bench = fed()
+        assert bench.dbus("/Voltages/Cell7", 2.5) == 2
+        bench.pass_time(1)
+        assert bench.dbus("/Voltages/Cell7", 2.51) == 0
+        bench.settle()
+        assert bench["/Voltages/Cell7"] == 2.51
+        assert bench.dcl == 0.0
+
+    def test_a_copy_confirms_nothing(self) -> None:
+        """On a GX each write comes by D-Bus and, a moment later, by MQTT."""
+        bench = fed()
+        bench.dbus("/Voltages/Cell7", 0.0)
+        bench.timer.run(0.1)
+        bench.mqtt("/Voltages/Cell7", "0.0")
+        bench.settle()
+        assert (bench["/Voltages/Cell7"], bench.dcl) == (3.3, 150.0)
+
+    def test_counts_as_far_as_it_tightens_when_nobody_contradicts_it(self) -> None:
+        bench = fed()
+        bench.dbus("/Voltages/Cell7", 4.2)
+        bench.pass_time(2)
+        assert bench.ccl == 100.0
+        bench.pass_time(2)
+        assert bench.ccl == 0.0
+        assert bench.dcl == 150.0
+        assert "4.200 V" in bench.state["reasons"]["CCL"]
+
+    def test_a_doubt_of_zero_seconds_tightens_in_the_same_call(self) -> None:
+        bench = fed(plausibility={"doubt": 0})
+        bench.dbus("/Voltages/Cell7", 4.2)
+        bench.pass_time(1)
+        assert bench.ccl == 0.0
+
+    def test_never_loosens_before_it_is_confirmed(self) -> None:
+        bench = fed(limiter={"charge_temperature": [[0, 0], [10, 1]]})
+        bench.feed(Dc_0_Temperature=-5)
+        bench.settle()
+        assert bench.ccl == 0.0
+        for _ in range(10):
+            bench.dbus("/Dc/0/Temperature", 60)
+            bench.pass_time(1)
+            bench.dbus("/Dc/0/Temperature", -5)
+            bench.pass_time(9, bench.feed)
+        assert bench.ccl == 0.0
+
+    def test_load_steps_are_believed(self) -> None:
+        bench = fed()
+        for cell in (3.05, 3.38, 3.1, 3.4):
+            bench.feed(cell)
+            bench.timer.run(1)
+        assert not bench.rejected
+
+    def test_after_a_long_silence_more_is_believed(self) -> None:
+        bench = fed()
+        assert bench.dbus("/Dc/0/Temperature", -15) == 2
+        bench.pass_time(300)
+        assert bench.dbus("/Dc/0/Temperature", -15) == 0
+
+
+class TestAFirstReading:
+    def test_is_taken_where_a_battery_can_be(self) -> None:
+        bench = Bench()
+        assert bench.dbus("/Voltages/Cell7", 3.3) == 0
+        assert bench.dbus("/Dc/0/Temperature", -15) == 0
+
+    def test_must_be_said_twice_elsewhere(self) -> None:
+        bench = Bench()
+        assert bench.dbus("/Voltages/Cell7", 0.0) == 2
+        bench.pass_time(1)
+        assert bench.dbus("/Voltages/Cell7", 0.0) == 0
+
+
+def test_a_step_of_zero_believes_everything() -> None:
+    off = {"cell_voltage_step": 0, "temperature_step": 0, "soc_step": 0}
+    bench = fed(plausibility=off)
+    assert bench.dbus("/Voltages/Cell7", 0.0) == 0
+    assert bench.dbus("/Dc/0/Temperature", 100) == 0
+    assert bench.dbus("/Soc", 0) == 0
+
+
+def test_a_sensor_that_flaps_swings_no_limit() -> None:
+    bench = fed()
+    for second in range(120):
+        bench.dbus("/Voltages/Cell7", 0.0 if second % 2 else 3.3)
+        bench.pass_time(1, lambda: feed_without_cell_7(bench))
+    limits = [signal for signal in bench.bus.signals[2:] if "/Info/MaxDischargeCurrent" in signal]
+    assert limits == []
