@@ -36,6 +36,9 @@ class Watchdog:
 
     The main loop calls `beat`; a thread of its own looks whether it still does. What every
     thread was doing goes to standard error first.
+
+    That thread needs Python's lock, which a call into C may hold for hours (one regular expression
+    is enough). So it is watched in its turn, by a thread of faulthandler's that needs no lock.
     """
 
     def __init__(
@@ -65,5 +68,6 @@ class Watchdog:
 
     def _watch(self) -> None:
         while True:
+            faulthandler.dump_traceback_later(self._patience, exit=True, file=sys.stderr)
             time.sleep(self._patience / 4)
             self.look()

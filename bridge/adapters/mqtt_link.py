@@ -25,6 +25,7 @@ KEEPALIVE = 30  # seconds; a broker that vanished is noticed after 45 s at the l
 BACKOFF = (1, 60)  # seconds between attempts, doubling from the first to the second
 MAX_PAYLOAD = 64 * 1024  # bytes; a batch for 256 cells is about 10 kB
 MAX_WAITING = 4096  # messages in the mailbox; a battery of 256 cells has some 1100 topics
+MAX_WAITING_BYTES = 1024 * 1024  # of their payloads; a hundred batches for 256 cells
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,15 @@ class Mailbox:
 
     Of several messages on one topic only the newest is kept, unless the topic is a queue: there
     each message may say something else (a batch names some paths, the next one others).
-    Bounded: when full, the oldest message goes, since the newest is what counts.
+    Bounded, by number and by size: when full, the oldest message goes, since the newest is what
+    counts. Thus bounded is also the main loop's work on one filling.
     """
 
     def __init__(self, is_queue: Callable[[str], bool] = lambda topic: False) -> None:
         self._is_queue = is_queue
         self._lock = threading.Lock()
         self._waiting: dict[object, Message] = {}
+        self._bytes = 0
         self._serial = itertools.count()
         self.dropped = 0
 
@@ -74,17 +77,26 @@ class Mailbox:
             key = (message.topic, next(self._serial))
         with self._lock:
             was_empty = not self._waiting
-            self._waiting.pop(key, None)  # so that the newest also stands last
-            if len(self._waiting) >= MAX_WAITING:
-                del self._waiting[next(iter(self._waiting))]
-                self.dropped += 1
+            if key in self._waiting:  # so that the newest also stands last
+                self._take_out(key)
             self._waiting[key] = message
+            self._bytes += _weight(message)
+            while len(self._waiting) > MAX_WAITING or self._bytes > MAX_WAITING_BYTES:
+                self._take_out(next(iter(self._waiting)))
+                self.dropped += 1
         return was_empty
 
     def drain(self) -> list[Message]:
         with self._lock:
-            waiting, self._waiting = self._waiting, {}
+            waiting, self._waiting, self._bytes = self._waiting, {}, 0
         return list(waiting.values())
+
+    def _take_out(self, key: object) -> None:
+        self._bytes -= _weight(self._waiting.pop(key))
+
+
+def _weight(message: Message) -> int:
+    return len(message.topic) + len(message.payload or b"")
 
 
 class MqttLink:
@@ -150,9 +162,13 @@ class MqttLink:
 
     def publish(self, topic: str, payload: str | bytes, retain: bool = False) -> None:
         """Hand over to paho, which never blocks. Without a connection it is lost, by intention:
-        what happened while nobody could hear is told afresh after the next connection."""
+        what happened while nobody could hear is told afresh after the next connection.
+
+        Half a character ("\\ud800" in somebody's JSON) goes out as a question mark.
+        """
         if self._client.is_connected():
-            self._client.publish(topic, payload, qos=0, retain=retain)
+            data = payload.encode("utf-8", "replace") if isinstance(payload, str) else payload
+            self._client.publish(topic, data, qos=0, retain=retain)
 
     def drain(self) -> list[Message]:
         return self._mailbox.drain()
@@ -188,9 +204,13 @@ class MqttLink:
             self._tell(False, f"lost broker {self._broker} ({reason}), will keep trying")
 
     def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # no broker should pass it on, and none of our topics looks like that
         size = len(message.payload)
         payload = message.payload if size <= MAX_PAYLOAD else None
-        if self._mailbox.put(Message(message.topic, payload, size, message.retain)):
+        if self._mailbox.put(Message(topic, payload, size, message.retain)):
             self._ring()
 
     def _tell(self, connected: bool, words: str) -> None:

@@ -146,7 +146,7 @@ class PathSpec:
             return self._switch(_SWITCHES[word.lower()])
         if word.lower() in _NO_VALUE:
             raise Refused(f"{_short(word)} is no value, the last one stays")
-        if not _NUMERIC.fullmatch(word) or len(word) > 40:
+        if len(word) > _LONGEST_NUMBER or not _NUMERIC.fullmatch(word):
             raise Refused(f"{_short(text)} is not a number")
         number = float(word)
         if not math.isfinite(number):
@@ -178,6 +178,7 @@ class PathSpec:
 
 
 _NUMERIC = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_LONGEST_NUMBER = 40  # characters; asked first, the pattern's work grows with their square
 _SWITCHES = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 _NO_VALUE = frozenset({"unknown", "unavailable", "none", "null", "nan", "undefined", ""})
 

@@ -25,6 +25,16 @@ HUNG_LOOP = """
     stuck()
 """
 
+HUNG_IN_C = """
+    import re
+    from bridge.adapters.health import Watchdog
+    dog = Watchdog(patience=1.0)
+    dog.start()
+    def stuck():
+        re.fullmatch("(a|aa)+b", "a" * 1000)
+    stuck()
+"""
+
 DEAD_THREAD = """
     import logging, threading, time
     from bridge.adapters.health import end_process_with_threads
@@ -63,6 +73,12 @@ def test_a_main_loop_that_stops_turning_ends_the_process() -> None:
     status, seconds, said = run(HUNG_LOOP)
     assert (status, seconds < 8) == (1, True)
     assert "the main loop has not turned" in said
+    assert "in stuck" in said, "where it hung"
+
+
+def test_a_call_that_never_lets_another_thread_run_ends_the_process_too() -> None:
+    status, seconds, said = run(HUNG_IN_C)
+    assert (status, seconds < 8) == (1, True)
     assert "in stuck" in said, "where it hung"
 
 

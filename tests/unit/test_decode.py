@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
+from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge.core.decode import NOTHING, decode_batch, decode_write
 from bridge.core.model import Refused
+from bridge.core.paths import path_table
 
 
 @pytest.mark.parametrize(
@@ -88,6 +92,46 @@ def test_no_bytes_raise_anything_else(payload: bytes) -> None:
             decode(payload)
         except Refused as refusal:
             assert str(refusal)
+
+
+SOC = path_table(1)["/Soc"]
+
+
+@contextlib.contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """Fails what takes longer, where without it the test would take hours."""
+
+    def too_long(*_: object) -> None:
+        raise AssertionError(f"more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+HARD = st.sampled_from(["{'value':", "'value'", "{", "}", " ", "1", ",", ".", "e", "'", ":", "x"])
+
+
+@given(st.lists(st.tuples(HARD, st.sampled_from([1, 2, 1000, 3000])), max_size=5))
+@example([("{'value':", 1), (" ", 3000), ("x", 1)])
+@example([("{'value':", 1), (" ", 1000), (",", 1000), (" ", 1000), ("x", 1)])
+@settings(max_examples=500, deadline=None)
+def test_the_work_on_a_write_does_not_explode_with_its_length(
+    parts: list[tuple[str, int]],
+) -> None:
+    payload = "".join(part * times for part, times in parts)[:4096].encode()
+    with at_most(1), contextlib.suppress(Refused):
+        SOC.coerce(decode_write(payload))
+
+
+@pytest.mark.parametrize("text", ["1" * 60_000 + "x", "1." + "1" * 60_000 + "x", " " * 60_000])
+def test_the_work_of_the_gate_does_not_explode_either(text: str) -> None:
+    with at_most(1), pytest.raises(Refused):
+        SOC.coerce(text)
 
 
 @pytest.mark.parametrize(

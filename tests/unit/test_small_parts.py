@@ -49,6 +49,23 @@ def test_a_full_mailbox_loses_the_oldest() -> None:
     assert box.dropped == 10
 
 
+def test_a_mailbox_of_large_messages_is_full_earlier() -> None:
+    box = Mailbox(is_queue=lambda topic: True)
+    for n in range(500):
+        box.put(message("set", bytes([n % 256]) * mqtt_link.MAX_PAYLOAD))
+    waiting = box.drain()
+    assert sum(m.size for m in waiting) <= mqtt_link.MAX_WAITING_BYTES
+    assert len(waiting) + box.dropped == 500
+    assert waiting[-1].payload[:1] == bytes([499 % 256])  # type: ignore[index]
+
+
+def test_what_replaces_another_message_counts_once() -> None:
+    box = Mailbox()
+    for _ in range(500):
+        box.put(message("a", b"x" * mqtt_link.MAX_PAYLOAD))
+    assert (len(box.drain()), box.dropped) == (1, 0)
+
+
 def test_the_throttle_allows_a_burst_and_then_its_rate() -> None:
     throttle = Throttle(per_second=2, burst=5)
     assert sum(throttle.allows(0.0) for _ in range(100)) == 5
