@@ -33,9 +33,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="session")
-def data_of_installed(
-    unpacked: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def data_of_installed(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a successful installation leaves in /data."""
     machine = Machine(tmp_path_factory.mktemp("gx-installed"))
     machine.boot(svscan="needed")
@@ -65,6 +63,6 @@ def installed(make_installed: MakeMachine, tmp_path: Path) -> Iterator[Machine]:
     """A GX that runs the real version; started, with the service on D-Bus."""
     machine = make_installed(tmp_path / "gx")
     machine.boot()
-    machine.wait_until(machine.is_well, "the service is on D-Bus")
+    machine.wait_until_well("after the start")
     yield machine
     machine.power_cut()

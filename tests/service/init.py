@@ -19,7 +19,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 RAM_DISKS = ("run", "tmp", "service", "var/volatile")
 # A GX has daemontools proper; busybox brings look-alikes of two of its programs.
-NOT_BUSYBOX = {"svc", "svok", "busybox"}
+NOT_BUSYBOX = {"svc", "svok", "busybox", "sync"}
 
 
 def main() -> None:
@@ -29,7 +29,6 @@ def main() -> None:
     build_root(Path(arguments.scratch))
     # As overlays.sh of the GX does it: what is in the image, on a RAM disk.
     shutil.copytree("/opt/victronenergy/service", "/service", dirs_exist_ok=True)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     _pocket = start_parts(everything=arguments.parts == "all")
     for step in ORDERS[arguments.svscan]:
         step()
@@ -82,6 +81,8 @@ def use_busybox(root: Path) -> None:
     for name in set(listed.stdout.split()) - NOT_BUSYBOX:
         (applets / name).symlink_to(busybox)
     (applets / "python3").symlink_to(sys.executable)
+    # It would wait for all that this machine writes; and no power is really cut.
+    (applets / "sync").symlink_to(shutil.which("true") or "/bin/true")
 
 
 def bind(source: Path, target: Path, read_only: bool = False) -> None:
@@ -99,6 +100,8 @@ def start_parts(everything: bool):
     sys.path.insert(0, "/repository/docker/gx")
     from pocket import PocketGx
 
+    if everything:  # then the network is our own, and empty
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     pocket = PocketGx(
         "/data/pocket", port=1883, broker=everything, settings=everything, system=everything
     )

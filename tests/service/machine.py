@@ -19,6 +19,7 @@ VELIB = REPOSITORY / "docker" / "gx" / "velib"
 PYTHON = sys._base_executable
 PATIENCE = 20.0  # s, for anything that should happen at once; a busy machine takes its time
 
+WELL = "python3 /data/virtual-battery/current/service/well.py"
 Result = subprocess.CompletedProcess[str]
 
 
@@ -36,6 +37,8 @@ class Machine:
         self.rc_local = self.data / "rc.local"
         self.log = self.data / "log" / "virtual-battery" / "current"
         self._parts = parts
+        # Its own, for the broker's port; without a broker it is spared, the kernel is slow with it.
+        self._network = ["--net"] if parts == "all" else []
         self._process: subprocess.Popen[bytes] | None = None
         for name in ("data/log", "opt", "shims"):
             (directory / name).mkdir(parents=True, exist_ok=True)
@@ -59,7 +62,8 @@ class Machine:
         "first": before rc.local, as on a GX; "last": after it; "needed": when the service is there;
         "never".
         """
-        argv = ["unshare", *_user_namespace(), "--mount", "--pid", "--net", "--fork", PYTHON]
+        argv = ["unshare", *_user_namespace(), "--mount", "--pid", *self._network]
+        argv += ["--fork", PYTHON]
         argv += [str(HERE / "init.py"), str(self.directory)]
         argv += ["--parts", self._parts, "--svscan", svscan]
         with (self.directory / "console").open("ab") as console:
@@ -100,8 +104,12 @@ class Machine:
             "sh /data/unpacked/service/install.sh", STEADY=str(steady), PATIENCE=str(patience)
         )
 
+    def wait_until_well(self, when: str) -> None:
+        waited = self.run(f"{WELL} --wait {PATIENCE}")
+        assert waited.returncode == 0, f"not on D-Bus {when}: {waited.stderr} {self._last_words()}"
+
     def is_well(self) -> bool:
-        return self.run("python3 /data/virtual-battery/current/service/well.py").returncode == 0
+        return self.run(WELL).returncode == 0
 
     def process_id(self) -> int | None:
         """What supervise runs as the service."""
@@ -120,7 +128,7 @@ class Machine:
         assert self._process is not None, "the GX is off"
         target = _child_of(self._process)
         enter = ["--user", "--preserve-credentials"] if _user_namespace() else []
-        enter += ["--mount", "--pid", "--net", "--root", "--wd"]
+        enter += ["--mount", "--pid", *self._network, "--root", "--wd"]
         path = "PATH=/applets:/usr/bin:/usr/sbin:/bin:/sbin"
         return ["nsenter", "--target", str(target), *enter, "env", path, "sh", "-c", command]
 
@@ -130,6 +138,9 @@ class Machine:
             assert self._process is not None and self._process.poll() is None, self.console()
             assert time.monotonic() < give_up_at, f"not within {PATIENCE} s: {what}"
             time.sleep(0.05)
+
+    def _last_words(self) -> str:
+        return self.log.read_text()[-2000:] if self.log.exists() else self.console()
 
     def console(self) -> str:
         return (self.directory / "console").read_text()

@@ -36,12 +36,12 @@ def test_the_life_of_an_installation(machine: Machine, archive: Path) -> None:
     machine.power_cut()
     machine.boot()
     assert machine.run("test -e /run/mine").returncode == 0
-    machine.wait_until(machine.is_well, "it is back after a power cut")
+    machine.wait_until_well("after a power cut")
 
     machine.power_cut()
     machine.update_firmware("dbus-another-service")
     machine.boot()
-    machine.wait_until(machine.is_well, "it is back after a firmware update")
+    machine.wait_until_well("after a firmware update")
     status = machine.run(f"sh {machine_path('status.sh')}")
     assert status.returncode == 0, status.stdout
     for word in ("com.victronenergy.battery.virtual", "starts with GX  yes", "good"):
@@ -76,13 +76,13 @@ def test_a_new_version_finds_the_settings_of_the_old(
 
     installed.power_cut()
     installed.boot()
-    installed.wait_until(installed.is_well, "the new version starts with the GX")
+    installed.wait_until_well("after the next start")
     assert installed.version() == "9.9.9"
 
     back = installed.run(f"sh {old}/service/install.sh", STEADY="0.5")
     assert back.returncode == 0, back.stderr
-    assert f"{old}/service/run" == installed.run(
-        "readlink /service/virtual-battery/run").stdout.strip()
+    runs = installed.run("readlink /service/virtual-battery/run").stdout.strip()
+    assert runs == f"{old}/service/run"
 
 
 BROKEN = {
@@ -109,12 +109,12 @@ def test_a_broken_new_version_gives_way_to_the_old(
     assert failed.returncode != 0, failed.stdout
     assert good in failed.stderr
     assert installed.version() == good
-    installed.wait_until(installed.is_well, "the old version runs")
+    installed.wait_until_well("after the way back")
     assert tree(installed.home) == before
 
     installed.power_cut()
     installed.boot()
-    installed.wait_until(installed.is_well, "the old version starts with the GX")
+    installed.wait_until_well("after the next start")
 
 
 def test_a_broken_first_version_leaves_no_service(
@@ -162,7 +162,7 @@ def test_a_damaged_installation_is_mended(installed: Machine, unpacked: Path) ->
     assert not damaged.exists() or damaged.stat().st_size == 0  # never mended in place
     installed.power_cut()
     installed.boot()
-    installed.wait_until(installed.is_well, "the mended version starts with the GX")
+    installed.wait_until_well("after the next start")
 
 
 def test_restart_takes_a_new_configuration(installed: Machine) -> None:

@@ -90,7 +90,7 @@ def test_a_cut_while_installing_over_an_old_version(
         machine.boot()
         cut = power_fails(machine, new, "install.sh", step)
         machine.boot()
-        machine.wait_until(machine.is_well, f"a version runs after a cut before: {cut}")
+        machine.wait_until_well(f"after a cut before: {cut}")
         version = machine.version()
         owner_is_served(machine)
         if step % 5 == 0:
@@ -119,7 +119,7 @@ def test_a_cut_while_installing_for_the_first_time(new: Path, tmp_path: Path) ->
         owner_is_served(machine)
         version = machine.version()
         if version:
-            machine.wait_until(machine.is_well, f"it runs after a cut before: {cut}")
+            machine.wait_until_well(f"after a cut before: {cut}")
         if step % 5 == 0:
             again = machine.install(new)
             assert again.returncode == 0, again.stderr
@@ -143,7 +143,7 @@ def test_a_cut_while_uninstalling(with_old: Path, old: Path, tmp_path: Path) -> 
         owner_is_served(machine)
         version = machine.version()
         if version:
-            machine.wait_until(machine.is_well, f"it runs after a cut before: {cut}")
+            machine.wait_until_well(f"after a cut before: {cut}")
         assert "boot.sh" not in machine.console()
         machine.power_cut()
         shutil.rmtree(machine.directory)
@@ -162,7 +162,7 @@ def at_every_step(steps: int, cut_at: Callable[[int], str]) -> list[str]:
 def count_steps(machine: Machine, version: Path, script: str) -> int:
     machine.boot(svscan="last" if machine.home.exists() else "needed")
     if machine.home.exists():
-        machine.wait_until(machine.is_well, "it runs")
+        machine.wait_until_well("after the start")
     run_script(machine, version, script, step=0).wait()
     steps = int(machine.run("cat /run/step").stdout)
     machine.power_cut()
@@ -180,9 +180,7 @@ def power_fails(machine: Machine, version: Path, script: str, step: int) -> str:
     return command
 
 
-def run_script(
-    machine: Machine, version: Path, script: str, step: int
-) -> subprocess.Popen[bytes]:
+def run_script(machine: Machine, version: Path, script: str, step: int) -> subprocess.Popen[bytes]:
     folder = machine.directory / "data" / "unpacked"
     shutil.copytree(version, folder)
     (machine.data / "synced").touch()

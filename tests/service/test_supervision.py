@@ -20,7 +20,7 @@ def running(
     """A GX for all tests that leave it as they found it: the service runs, as installed."""
     machine = make_installed(tmp_path_factory.mktemp("running"))
     machine.boot()
-    machine.wait_until(machine.is_well, "the service is on D-Bus")
+    machine.wait_until_well("after the start")
     yield machine
     machine.power_cut()
 
@@ -40,7 +40,7 @@ def test_it_obeys_svc(running: Machine) -> None:
     first = running.process_id()
     running.run(f"svc -t {SERVICE}")
     running.wait_until(lambda: running.process_id() not in (first, None), "svc -t restarts it")
-    running.wait_until(running.is_well, "it is back on D-Bus")
+    running.wait_until_well("after svc -t")
 
     running.run(f"svc -d {SERVICE}")
     running.wait_until(lambda: running.process_id() is None, "svc -d ends it")
@@ -48,14 +48,14 @@ def test_it_obeys_svc(running: Machine) -> None:
     assert "offline" in running.run("mosquitto_sub -C 1 -t virtual-battery/status").stdout
 
     running.run(f"svc -u {SERVICE}")
-    running.wait_until(running.is_well, "svc -u starts it")
+    running.wait_until_well("after svc -u")
 
 
 def test_a_crash_is_mended_by_a_restart(installed: Machine) -> None:
     process = installed.process_id()
     installed.run(f"svc -k {SERVICE}")
     installed.wait_until(lambda: installed.process_id() not in (process, None), "it is started")
-    installed.wait_until(installed.is_well, "it is back on D-Bus")
+    installed.wait_until_well("after a crash")
 
 
 def test_a_crash_loop_slows_down_until_somebody_helps(installed: Machine) -> None:
