@@ -21,6 +21,8 @@ from integration.ear import Ear
 from live import Bus, RunningBridge, battery, healthy, wait_for
 from pocket import PocketGx
 
+from bridge.core.paths import path_table
+
 DEVICE = "/Settings/Devices/virtual/"
 NAME, INSTANCE = DEVICE + "CustomName", DEVICE + "ClassAndVrmInstance"
 REMOTE = DEVICE + "RemoteSettings"
@@ -233,7 +235,7 @@ def test_a_service_that_hangs_is_not_waited_for(
     try:
         with bridge.bus() as bus:
             slowest = 0.0
-            for amps in range(50, 90):
+            for amps in range(75, 90):
                 asked = time.monotonic()
                 assert bus.set(CHARGE, amps) == 0
                 slowest = max(slowest, time.monotonic() - asked)
@@ -390,3 +392,30 @@ def test_the_name_is_kept_beside_the_instance_and_may_be_empty(
     bridge.start()
     with bridge.bus() as bus:
         assert bus["/CustomName"] == ""
+
+
+# --- the whole of it --------------------------------------------------------------------------
+
+
+def test_no_write_of_any_kind_to_any_path_lifts_a_limit_past_its_ceiling(
+    gx: PocketGx, tmp_path: Path
+) -> None:
+    """tests/unit/test_ceilings.py has all values; here a few go all the way, by both doors."""
+    at_once = {"current_hold": 0, "current_rise": 1, "voltage_hold": 0, "voltage_rise": 1}
+    config = battery(ceiling={"charge_current": 120, "discharge_current": 160}, limiter=at_once)
+    bridge = RunningBridge(gx, tmp_path, config).connected()
+    highest = {"CCL": 120, "DCL": 160, "CVL": 3.65 * 16}
+    table = path_table(16)
+    writable = [spec for spec in table.values() if spec.writable]
+    with bridge.bus() as bus, Ear(gx.port) as ear:
+        for spec in writable:
+            for value in (spec.low, spec.high, "off", "linear", "dc", "all", 1e308, ""):
+                assert bus.set(spec.path, value) in (0, 2), spec.path
+                ear.tell(f"W/{gx.portal_id}/battery/1{spec.path}", {"value": value})
+            ear.tell(SET, healthy())
+            for limit, ceiling in highest.items():
+                assert 0 <= bus[limit] <= ceiling, spec.path
+        for spec in set(table.values()) - set(writable):
+            assert bus.set(spec.path, 1) == 1, spec.path
+    assert bridge.process.poll() is None
+    assert bridge.stop() == 0
