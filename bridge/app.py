@@ -50,6 +50,8 @@ class App:
         self._topics: list[str] = []
         self._status = RAN
         self._loop = Loop()
+        for number in (signal.SIGTERM, signal.SIGINT):  # from now on; served once the loop runs
+            self._loop.on_signal(number, self._loop.quit)
         self._watchdog = health.Watchdog()
         self._link = mqtt_link.MqttLink(
             broker,
@@ -86,8 +88,6 @@ class App:
 
     def run(self) -> int:
         """Serve until a signal ends it. Answers the exit status."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.on_signal(number, self._loop.quit)
         self._loop.every(1, self._on_tick)
         for battery in self._batteries:
             battery.open()

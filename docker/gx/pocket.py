@@ -12,6 +12,7 @@ starts all of them, runs COMMAND in their middle, and ends them when it ends. {p
 import argparse
 import fcntl
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -33,6 +34,7 @@ PORTAL_ID = "c0ffee000001"
 
 _ATTEMPTS = 5  # to get a free port before somebody else does
 _LONGEST_SOCKET_PATH = 107  # bytes, says the kernel
+_PLAIN = re.compile(r"[-A-Za-z0-9_/.]+")
 
 
 class PocketGx:
@@ -198,9 +200,10 @@ class PocketGx:
         return made
 
     def _directory_for_sockets(self) -> Path:
-        """The directory, or a temporary one where its path is too long for the kernel."""
+        """The directory, or a temporary one where its path is too long for the kernel, or has
+        characters that a D-Bus address would have to escape."""
         longest = self.directory / "broker"
-        fits = len(os.fsencode(longest)) <= _LONGEST_SOCKET_PATH
+        fits = len(os.fsencode(longest)) <= _LONGEST_SOCKET_PATH and _PLAIN.fullmatch(str(longest))
         return self.directory if fits else self._made(None)
 
 

@@ -157,8 +157,9 @@ def test_settings_are_kept_in_the_directory(tmp_path: Path) -> None:
             bus.close()
 
 
-def test_a_directory_with_a_long_name_will_do(tmp_path: Path) -> None:
-    with PocketGx(tmp_path / ("long" * 30), system=False) as gx:
+@pytest.mark.parametrize("name", ["long" * 30, "a space", "Übersee"])
+def test_a_directory_of_any_name_will_do(tmp_path: Path, name: str) -> None:
+    with PocketGx(tmp_path / name, system=False) as gx:
         assert let_in(gx)
         assert value(gx, "com.victronenergy.settings", "/Settings") == {}
 

@@ -85,6 +85,7 @@ nearly_json = st.lists(tokens, max_size=20).map(lambda words: "".join(words).enc
 
 
 @given(st.binary(max_size=200) | nearly_json)
+@pytest.mark.slow
 @settings(max_examples=2000)
 def test_no_bytes_raise_anything_else(payload: bytes) -> None:
     for decode in (decode_write, decode_batch):

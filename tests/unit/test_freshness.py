@@ -430,6 +430,7 @@ def play(bench: Bench, event: str) -> Callable[[], None] | None:
     }[event]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(events)
 def test_no_course_of_events_permits_what_only_fresh_data_may(

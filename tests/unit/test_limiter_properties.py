@@ -265,6 +265,7 @@ class Judge:
         assert value - before <= rise * min(elapsed, 2.0) + EPSILON, f"{name} rose too fast"
 
 
+@pytest.mark.slow
 @settings(
     max_examples=max(1, STEPS // PROGRAM),
     phases=[Phase.reuse, Phase.generate],  # to shrink a life of 500 steps takes minutes
