@@ -7,9 +7,12 @@ that thread, once per filling, and must do no more than wake the main loop, whic
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import threading
+import time
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,6 +102,34 @@ def _weight(message: Message) -> int:
     return len(message.topic) + len(message.payload or b"")
 
 
+class _Client(paho.Client):
+    """paho's client, but a broker that sends nonsense costs its connection, not the process."""
+
+    def __init__(self, on_nonsense: Callable[[], None]) -> None:
+        super().__init__(CallbackAPIVersion.VERSION2, clean_session=True)
+        self._on_nonsense = on_nonsense
+
+    def loop_forever(self, *arguments: Any, **named: Any) -> Any:
+        """What `loop_start` runs on its thread. An ill-formed packet makes paho raise anything:
+        struct.error, IndexError, KeyError. What our own callbacks raise is a bug, and goes on."""
+        while True:
+            try:
+                return super().loop_forever(*arguments, **named)
+            except Exception as problem:
+                if _is_from_callback(problem):
+                    raise
+                self._on_nonsense()
+                time.sleep(BACKOFF[0])
+                with contextlib.suppress(OSError):
+                    self.reconnect()
+
+
+def _is_from_callback(problem: Exception) -> bool:
+    """Whether paho had called back into this file when it happened."""
+    frames = traceback.walk_tb(problem.__traceback__)
+    return sum(frame.f_code.co_filename == __file__ for frame, _line in frames) > 1
+
+
 class MqttLink:
     """One connection that is kept up for ever, with its subscriptions.
 
@@ -125,7 +156,7 @@ class MqttLink:
         self._client = self._make_client(broker, will)
 
     def _make_client(self, broker: Broker, will: tuple[str, str] | None) -> paho.Client:
-        client = paho.Client(CallbackAPIVersion.VERSION2, clean_session=True)
+        client = _Client(self._on_nonsense)
         if broker.username:
             client.username_pw_set(broker.username, broker.password or None)
         if broker.tls:
@@ -202,6 +233,9 @@ class MqttLink:
     ) -> None:
         if reason.is_failure and not self._last_words.startswith(f"broker {self._broker} refuses"):
             self._tell(False, f"lost broker {self._broker} ({reason}), will keep trying")
+
+    def _on_nonsense(self) -> None:
+        self._tell(False, f"broker {self._broker} sends what is no MQTT, will keep trying")
 
     def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
         try:

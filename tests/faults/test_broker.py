@@ -108,7 +108,20 @@ def test_a_wrong_password_is_said_once_in_plain_words_and_never_shown(tmp_path: 
         bridge.says("connected to broker")
 
 
-@pytest.mark.parametrize("answer", [None, b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00" * 4096])
+WELCOME = b"\x20\x02\x00\x00"
+NO_MQTT = {
+    "silence": None,
+    "a web server": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "zeros": b"\x00" * 4096,
+    "a message shorter than its topic": WELCOME + b"\x30\x03\xff\xff\x00",
+    "a message without its number": WELCOME + b"\x32\x03\x00\x01a",
+    "an answer that nobody knows": WELCOME + b"\x90\x03\x00\x01\x54",
+    "a topic that is no text": WELCOME + b"\x30\x05\x00\x02\xff\xfe1",
+    "a welcome that goes on": b"\x20\x05\x00\x00\x00\x00\x00",
+}
+
+
+@pytest.mark.parametrize("answer", NO_MQTT.values(), ids=NO_MQTT)
 def test_a_server_that_is_no_broker_freezes_nothing(
     gx: PocketGx, tmp_path: Path, answer: bytes | None
 ) -> None:
@@ -118,7 +131,7 @@ def test_a_server_that_is_no_broker_freezes_nothing(
             assert slowest_answer(bus, 2.0) < 0.02
             assert bus.set("/Soc", 44.0) == 0
             bus.comes("/Soc", 44.0)
-        bridge.stop()
+        assert bridge.stop() == 0, bridge.log()
 
 
 def test_a_broker_whose_name_nobody_knows_freezes_nothing(gx: PocketGx, tmp_path: Path) -> None:

@@ -46,6 +46,20 @@ DEAD_THREAD = """
     time.sleep(60)
 """
 
+BUG_ON_THE_LINK = """
+    import logging, socket, time
+    from bridge.adapters.health import end_process_with_threads
+    from bridge.adapters.mqtt_link import Broker, MqttLink
+    logging.basicConfig()
+    end_process_with_threads()
+    server = socket.create_server(("127.0.0.1", 0))
+    def ring():
+        raise IndexError("a bug of ours")
+    MqttLink(Broker(port=server.getsockname()[1]), ring=ring).start()
+    server.accept()[0].sendall(bytes([0x20, 2, 0, 0, 0x30, 4, 0, 1]) + b"a1")
+    time.sleep(60)
+"""
+
 BUG_IN_A_CALLBACK = """
     import logging
     from bridge.adapters.loop import Loop
@@ -91,6 +105,13 @@ def test_a_dead_thread_ends_the_process_at_once() -> None:
     assert (status, seconds < 8) == (1, True)
     assert "a thread of this program died" in said
     assert "a bug in a library" in said
+
+
+def test_a_bug_on_the_thread_of_the_link_ends_the_process() -> None:
+    """Nonsense from a broker does not, but that is no nonsense."""
+    status, seconds, said = run(BUG_ON_THE_LINK)
+    assert (status, seconds < 8) == (1, True)
+    assert "a bug of ours" in said
 
 
 def test_a_bug_in_a_callback_of_the_loop_ends_the_process() -> None:
