@@ -201,7 +201,7 @@ class App:
     def _on_name_taken(self, name: str) -> None:
         logger.error("%s is on the bus already: another service has this ident", name)
         self._status = NAME_TAKEN
-        self._loop.quit()
+        self._loop.call_in(0, self._loop.quit)  # it may not be running yet
 
     def _subscribe(self) -> None:
         """To the topics of all batteries as they are called now, and to no others."""

@@ -45,6 +45,7 @@ class WiredBattery:
         self._broker = broker
         self._loop = loop
         self._notifications = notifications
+        self._settings_bus = settings_bus
         self._moved, self._name_taken = moved, name_taken
         self._service: dbus_service.BatteryService | None = None
         self._instance = config.instance
@@ -69,8 +70,15 @@ class WiredBattery:
 
     def open(self) -> None:
         """Ask the settings service who we are, then enter the bus. Call it again when the service
-        has come back."""
-        self._memory.open()
+        has come back.
+
+        A second process with our ident must not even ask: it would change our instance.
+        """
+        name = dbus_service.PREFIX + self._config.ident
+        if self._service is None and self._settings_bus.name_has_owner(name):
+            self._name_taken(name)
+        else:
+            self._memory.open()
 
     # --- what the battery needs of its surroundings ------------------------------------------
 

@@ -13,6 +13,8 @@ def overview(config: Config) -> str:
     mqtt = config.mqtt
     security = " with TLS" if mqtt.tls else ""
     lines = [f"broker {mqtt.host}:{mqtt.port}{security}, own topics below {mqtt.base_topic}/"]
+    for door in (config.doors.mqtt, config.doors.dbus):
+        lines.append(f"taken over {door.name}: {', '.join(door.accept) or 'nothing'}")
     for battery in config.batteries:
         lines += _battery(battery)
     return "\n".join(lines)

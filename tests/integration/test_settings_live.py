@@ -374,6 +374,18 @@ def test_a_new_wish_in_the_file_is_followed(bridge: RunningBridge, store: Onlook
     assert str(store.get(INSTANCE)) == "battery:9"
 
 
+def test_a_second_process_with_our_ident_ends_and_leaves_our_settings_alone(
+    gx: PocketGx, bridge: RunningBridge, store: Onlooker, tmp_path: Path
+) -> None:
+    keeps(store)
+    (tmp_path / "second").mkdir()
+    second = RunningBridge(gx, tmp_path / "second", battery(instance=9, name="Attic"))
+    assert second.process.wait(10) == 3
+    assert "com.victronenergy.battery.virtual is on the bus already" in second.log()
+    assert (str(store.get(INSTANCE)), str(store.get(NAME))) == ("battery:1", "Virtual battery")
+    assert bridge.process.poll() is None
+
+
 def test_the_name_is_kept_beside_the_instance_and_may_be_empty(
     bridge: RunningBridge, store: Onlooker
 ) -> None:
