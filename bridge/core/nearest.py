@@ -31,8 +31,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         if least > steps:
             break  # from here on nothing can be nearer
         if least <= _near(other):
-            steps, best = min((steps, best), (distance(word, other.lower()), other))
-    return f'; did you mean "{best}"?' if best and steps <= _near(best) else ""
+            taken = distance(word, other.lower())
+            if taken <= _near(other):
+                steps, best = min((steps, best), (taken, other))
+    return f'; did you mean "{best}"?' if best else ""
 
 
 def _near(word: str) -> int:
