@@ -56,8 +56,12 @@ class FreshnessWatch:
 
     def assess(self, telemetry: Telemetry, settings: FreshnessSettings, now: float) -> Freshness:
         """Judge the measurements as they are now."""
-        stages = {source: self._stage(source, telemetry, settings, now) for source in Input}
-        ages = self._group_ages(telemetry, settings, now)
+        ages_of = {source: telemetry.input_age(source, now) for source in Input}
+        stages = {
+            source: self._stage(source, age, telemetry, settings, now)
+            for source, age in ages_of.items()
+        }
+        ages = _group_ages(ages_of, telemetry, settings)
         of_groups = {group: _worst(stages, group, telemetry) for group in settings.required}
         culprit = max(settings.required, key=lambda group: (of_groups[group], ages[group]))
         stage = of_groups[culprit]
@@ -74,21 +78,14 @@ class FreshnessWatch:
             alarm=self._follow_alarm(stage, settings, now),
         )
 
-    def _group_ages(
-        self, telemetry: Telemetry, settings: FreshnessSettings, now: float
-    ) -> dict[Group, float]:
-        """The oldest input of each group that is required or was ever seen."""
-        ages = {}
-        for group, sources in INPUTS.items():
-            of_seen = [telemetry.input_age(s, now) for s in sources if telemetry.seen(s)]
-            if of_seen or group in settings.required:
-                ages[group] = max(of_seen, default=NEVER)
-        return ages
-
     def _stage(
-        self, source: Input, telemetry: Telemetry, settings: FreshnessSettings, now: float
+        self,
+        source: Input,
+        age: float,
+        telemetry: Telemetry,
+        settings: FreshnessSettings,
+        now: float,
     ) -> Stage:
-        age = telemetry.input_age(source, now)
         if telemetry.seen(source):
             self._first_seen.setdefault(source, now)
         if math.isinf(age):
@@ -148,6 +145,18 @@ class FreshnessWatch:
         elif now - self._fresh_since >= settings.clear:
             self._alarm = 0
         return self._alarm
+
+
+def _group_ages(
+    ages_of: Mapping[Input, float], telemetry: Telemetry, settings: FreshnessSettings
+) -> dict[Group, float]:
+    """The oldest input of each group that is required or was ever seen."""
+    ages = {}
+    for group, sources in INPUTS.items():
+        of_seen = [ages_of[source] for source in sources if telemetry.seen(source)]
+        if of_seen or group in settings.required:
+            ages[group] = max(of_seen, default=NEVER)
+    return ages
 
 
 def _silent(

@@ -65,17 +65,25 @@ class Telemetry:
         self._values: dict[str, Value] = {}
         self._shown: dict[str, Value] = {}
         self._at: dict[str, float] = {}
+        self._withdrawn: set[str] = set()
+        self._resting: dict[Input, tuple[str, ...]] = {}
         self._cell_paths = tuple(cell_path(cell) for cell in range(1, cells + 1))
         self._groups = {path: spec.group for path, spec in paths.items()}
 
     def write(self, spec: PathSpec, value: Value, now: float) -> None:
         """Store a value that has passed the gate. None withdraws it from the display."""
+        path = spec.path
         if value is None:
-            self._shown.pop(spec.path, None)
+            if self._shown.pop(path, None) is not None:
+                self._withdrawn.add(path)
             return
-        self._values[spec.path] = value
-        self._shown[spec.path] = spec.show(value)
-        self._at[spec.path] = now
+        is_first = path not in self._at
+        self._values[path] = value
+        self._shown[path] = spec.show(value)
+        self._at[path] = now
+        self._withdrawn.discard(path)
+        if is_first:
+            self._resting = {s: self._rests_on(s) for s in Input if self._is_written(s)}
 
     def last(self, path: str) -> tuple[Value, float] | None:
         """The last valid value and when it came; None if there was none."""
@@ -89,18 +97,18 @@ class Telemetry:
 
     def seen(self, source: Input) -> bool:
         """Whether anything of the input was ever written."""
-        return any(path in self._at for path in self._all_paths(source))
+        return source in self._resting
 
     def withdrawn(self, source: Input) -> bool:
         """Whether a value that the input rests on was taken back by a null."""
-        return any(path in self._at and path not in self._shown for path in self._resting(source))
+        return not self._withdrawn.isdisjoint(self._resting.get(source, ()))
 
     def input_age(self, source: Input, now: float) -> float:
         """The age of the oldest value that the limiter needs of the input; infinite while one is
         missing. So one dead BMS of two is noticed although the other one speaks."""
         if source is Input.CELLS:
             return min(self._oldest(self._cell_paths, now), self._oldest(_EXTREMES, now))
-        return self._oldest(self._resting(source), now)
+        return self._oldest(self._resting.get(source, ()), now)
 
     def shown(
         self, now: float, stale: float, keep: tuple[Group, ...]
@@ -154,9 +162,14 @@ class Telemetry:
         )
 
     def _oldest(self, paths: tuple[str, ...], now: float) -> float:
-        return max((self.age(path, now) for path in paths), default=NEVER)
+        """The greatest age of these; infinite without any, and where one is missing."""
+        moments = [self._at[path] for path in paths if path in self._at]
+        return max(0.0, now - min(moments)) if paths and len(moments) == len(paths) else NEVER
 
-    def _resting(self, source: Input) -> tuple[str, ...]:
+    def _is_written(self, source: Input) -> bool:
+        return any(path in self._at for path in self._all_paths(source))
+
+    def _rests_on(self, source: Input) -> tuple[str, ...]:
         """The paths whose ages make the input's age."""
         if source is not Input.CELLS:
             return tuple(path for path in _SOURCES[source] if path in self._at)
