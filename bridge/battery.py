@@ -299,27 +299,35 @@ class Battery:
         if not self._pending:
             return
         since = max(0.0, now - self._published_at)
-        if since >= self._interval or (self._pending_limits and self._would_tighten(now)):
-            self.refresh(now)
+        if since >= self._interval or self._would_tighten(now):
+            self._publish_writes(now)
         elif not self._timer_set:
             self._timer_set = True
             self._timer.call_in(self._interval - since, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer_set = False
-        if self._pending:
-            self.refresh(self._monotonic())
+        self.catch_up(self._monotonic())
 
     def catch_up(self, now: float) -> None:
         """Publish at once what is still being gathered, because somebody is about to read."""
         if self._pending:
-            self.refresh(now)
+            self._publish_writes(now)
 
     def on_tick(self, now: float) -> None:
-        """Once a second: ages, ramps, the failsafe, and the state topic."""
+        """Once a second: ages, ramps, the failsafe, and the state topic. A lone write right after
+        it need not wait: only writes make writes wait."""
         self.refresh(now)
 
+    def _publish_writes(self, now: float) -> None:
+        self.refresh(now)
+        self._published_at = now
+
     def _would_tighten(self, now: float) -> bool:
+        """Whether what has come since this was last asked tightens a limit."""
+        if not self._pending_limits:
+            return False
+        self._pending_limits = False
         before = self._decision
         after = self._decide(self._assess(now), now).decision
         return (
@@ -340,16 +348,14 @@ class Battery:
         self._decision, self._stage = outcome.decision, freshness.stage
         values = self._values(freshness, outcome.decision, now)
         values.update(self._settings.on_bus)
-        changes = {
-            path: values.get(path)
-            for path in {**self._on_bus, **values}
-            if values.get(path) != self._on_bus.get(path)
-        }
+        before = self._on_bus
+        changes = {path: value for path, value in values.items() if value != before.get(path)}
+        gone = before.keys() - values.keys()
+        changes.update((path, None) for path in gone if before[path] is not None)
         if changes:
             self._bus.publish(changes)
         self._on_bus = values
         self._pending = self._pending_limits = False
-        self._published_at = now
         self._tell_state(values, freshness, now)
         self._tell_settings()
 

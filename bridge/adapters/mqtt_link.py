@@ -2,7 +2,8 @@
 
 paho runs its network loop on a thread of its own and fills a mailbox here. `ring` is called on
 that thread, once per filling, and must do no more than wake the main loop, which then calls
-`drain`. A broker that is absent, slow or hostile therefore costs the main loop nothing.
+`drain`. A broker that is absent, slow or hostile therefore costs the main loop nothing. Of a flood
+`drain` gives a part, and rings again for the rest, so that D-Bus and the timers have their turn.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 KEEPALIVE = 30  # seconds; a broker that vanished is noticed after 45 s at the latest
 BACKOFF = (1, 60)  # seconds between attempts, doubling from the first to the second
 MAX_PAYLOAD = 64 * 1024  # bytes; a batch for 256 cells is about 10 kB
+AT_ONCE = 128  # messages of one drain; a frame of a usual battery is fewer
 MAX_WAITING = 4096  # messages in the mailbox; a battery of 256 cells has some 1100 topics
 MAX_WAITING_BYTES = 1024 * 1024  # of their payloads; a hundred batches for 256 cells
 
@@ -89,13 +91,20 @@ class Mailbox:
                 self.dropped += 1
         return was_empty
 
-    def drain(self) -> list[Message]:
+    def drain(self, most: int = MAX_WAITING) -> list[Message]:
+        """Take out the oldest messages, in order."""
         with self._lock:
-            waiting, self._waiting, self._bytes = self._waiting, {}, 0
-        return list(waiting.values())
+            oldest = list(itertools.islice(self._waiting, most))
+            return [self._take_out(key) for key in oldest]
 
-    def _take_out(self, key: object) -> None:
-        self._bytes -= _weight(self._waiting.pop(key))
+    @property
+    def is_empty(self) -> bool:
+        return not self._waiting
+
+    def _take_out(self, key: object) -> Message:
+        message = self._waiting.pop(key)
+        self._bytes -= _weight(message)
+        return message
 
 
 def _weight(message: Message) -> int:
@@ -202,7 +211,11 @@ class MqttLink:
             self._client.publish(topic, data, qos=0, retain=retain)
 
     def drain(self) -> list[Message]:
-        return self._mailbox.drain()
+        """What has come, at most AT_ONCE messages; for the rest it rings again."""
+        messages = self._mailbox.drain(AT_ONCE)
+        if not self._mailbox.is_empty:
+            self._ring()
+        return messages
 
     def start(self) -> None:
         self._client.connect_async(self._broker.host, self._broker.port, keepalive=KEEPALIVE)

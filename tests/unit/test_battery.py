@@ -57,6 +57,28 @@ def test_a_lone_write_goes_out_at_once_and_a_frame_costs_two_signals() -> None:
     assert bench["/Voltages/Cell16"] == 3.31
 
 
+def test_a_lone_write_right_after_a_tick_goes_out_at_once() -> None:
+    bench = Bench()
+    bench.feed()
+    bench.pass_time(1)
+    bench.bus.signals.clear()
+    bench.mqtt("/Soc", "51")
+    assert len(bench.bus.signals) == 1
+
+
+def test_a_tightening_limit_does_not_wait_for_the_rest_of_a_frame() -> None:
+    bench = Bench()
+    bench.feed()
+    bench.timer.run(1)
+    bench.mqtt("/Soc", "51")
+    bench.bus.signals.clear()
+    bench.mqtt("/Voltages/Cell7", "3.31")
+    bench.mqtt("/Soh", "99")
+    assert bench.bus.signals == []
+    bench.mqtt("/Voltages/Cell7", "3.46")
+    assert bench.ccl == 10.0
+
+
 def test_a_repeated_value_costs_no_signal() -> None:
     bench = Bench()
     bench.feed()

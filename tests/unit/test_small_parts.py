@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.adapters import mqtt_link
 from bridge.adapters.health import Watchdog
-from bridge.adapters.mqtt_link import MAX_WAITING, Mailbox, Message
+from bridge.adapters.mqtt_link import AT_ONCE, MAX_WAITING, Mailbox, Message
 from bridge.core.nearest import did_you_mean, distance
 from bridge.core.throttle import Throttle
 
@@ -37,6 +37,17 @@ def test_the_mailbox_rings_once_per_filling() -> None:
     assert [box.put(message(t)) for t in "abc"] == [True, False, False]
     box.drain()
     assert box.put(message("a")) is True
+
+
+def test_of_a_flood_a_part_is_drained_and_the_bell_rings_for_the_rest() -> None:
+    rings = []
+    link = mqtt_link.MqttLink(mqtt_link.Broker(), ring=lambda: rings.append(True))
+    for n in range(AT_ONCE + 1):
+        link._mailbox.put(message(str(n)))
+    assert [m.topic for m in link.drain()] == [str(n) for n in range(AT_ONCE)]
+    assert rings == [True]
+    assert [m.topic for m in link.drain()] == [str(AT_ONCE)]
+    assert rings == [True]
 
 
 def test_a_full_mailbox_loses_the_oldest() -> None:
