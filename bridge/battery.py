@@ -12,13 +12,14 @@ from typing import Protocol
 
 from bridge.core import report as report_
 from bridge.core.access import ALL_OPEN, Door, Doors
+from bridge.core.alarms import Alarms
 from bridge.core.configuration import BatteryConfig
 from bridge.core.decode import NOTHING, decode_batch, decode_write
 from bridge.core.freshness import Freshness, FreshnessWatch
 from bridge.core.gate import PathSpec, Role
 from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
 from bridge.core.live_settings import LiveSettings, RefusedSettings
-from bridge.core.model import Date, Decision, Limit, Refused, Request, Stage, Value
+from bridge.core.model import Date, Decision, Limit, Measurements, Refused, Request, Stage, Value
 from bridge.core.nearest import did_you_mean
 from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, path_table
 from bridge.core.plausibility import Plausibility
@@ -100,6 +101,7 @@ class Battery:
         self._telemetry = Telemetry(self.paths, config.cells)
         self._plausibility = Plausibility(config.cells)
         self._watch = FreshnessWatch(started)
+        self._alarms = Alarms()
         self._requests = Requests()
         self._limiter_state = LimiterState()
         self._constants: dict[str, Value] = {
@@ -345,6 +347,9 @@ class Battery:
         outcome = self._decide(freshness, now)
         self._limiter_state = outcome.state
         self._log_transitions(freshness, outcome.decision, now)
+        self._alarms.follow(
+            self._measured(freshness, now), self._config.alarms, self._config.cells, now
+        )
         self._decision, self._stage = outcome.decision, freshness.stage
         values = self._values(freshness, outcome.decision, now)
         values.update(self._settings.on_bus)
@@ -368,9 +373,8 @@ class Battery:
 
     def _decide(self, freshness: Freshness, now: float) -> Outcome:
         stale, silent = self._config.freshness.stale, freshness.silent
-        doubt = self._plausibility.words(now, stale)
         instead = self._plausibility.counting(self._config.plausibility, now)
-        measured = self._telemetry.measurements(now, stale, silent, doubt)
+        measured = self._measured(freshness, now)
         return decide(
             measured,
             self.frame,
@@ -379,8 +383,15 @@ class Battery:
             self._limiter_state,
             now,
             self._today(),
-            self._telemetry.measurements(now, stale, silent, doubt, instead) if instead else None,
+            self._telemetry.measurements(now, stale, silent, measured.doubt, instead)
+            if instead
+            else None,
         )
+
+    def _measured(self, freshness: Freshness, now: float) -> Measurements:
+        stale = self._config.freshness.stale
+        doubt = self._plausibility.words(now, stale)
+        return self._telemetry.measurements(now, stale, freshness.silent, doubt)
 
     def _values(self, freshness: Freshness, decision: Decision, now: float) -> dict[str, Value]:
         settings = self._config.freshness
@@ -389,7 +400,7 @@ class Battery:
         return publication(
             self.paths,
             written,
-            {_BMS_CABLE: freshness.alarm},
+            {**self._alarms.levels, _BMS_CABLE: freshness.alarm},
             decision,
             freshness,
             self.frame,

@@ -12,7 +12,7 @@ from pathlib import Path
 from bridge.core.gate import PathSpec, Role
 from bridge.core.paths import ROWS
 from bridge.core.setting_paths import OFF, SETTINGS, Setting
-from bridge.core.settings import FROM_PRESET, NUMBER
+from bridge.core.settings import FROM_PRESET, LEVELS, NUMBER
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -57,6 +57,8 @@ def _setting_range(setting: Setting) -> str:
         return ", ".join(spec.choices)
     if spec.kind == NUMBER:
         return f"{spec.low:g} to {spec.high:g} {spec.unit}".rstrip()
+    if spec.kind == LEVELS:
+        return f"[warning, alarm] in {spec.unit}"
     return f"[[{spec.unit}, {spec.y_unit or 'share'}], …]" if spec.unit else "list"
 
 

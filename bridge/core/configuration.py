@@ -15,6 +15,7 @@ from bridge.core.access import EVERYTHING, Door, Doors, Kind
 from bridge.core.model import Group
 from bridge.core.nearest import did_you_mean
 from bridge.core.settings import (
+    AlarmSettings,
     Ceiling,
     FailsafeSettings,
     FreshnessSettings,
@@ -77,6 +78,7 @@ class BatteryConfig:
     freshness: FreshnessSettings
     failsafe: FailsafeSettings
     plausibility: PlausibilitySettings
+    alarms: AlarmSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +255,22 @@ def check_table(value: object, spec: Spec) -> Table:
     return tuple(points)
 
 
+def check_levels(value: object, spec: Spec) -> settings.Levels:
+    """[warning, alarm], the alarm further out than the warning. An empty list is off.
+
+    Raises ValueError.
+    """
+    if not isinstance(value, (list, tuple)) or len(value) not in (0, 2):
+        raise ValueError("must be [warning, alarm], or [] for none")
+    if not value:
+        return ()
+    warning, alarm = (check_number(level, spec.low, spec.high, spec.unit) for level in value)
+    if (alarm > warning) if spec.falling else (alarm < warning):
+        words = "above" if spec.falling else "below"
+        raise ValueError(f"the alarm ({alarm:g}) is {words} the warning ({warning:g})")
+    return (warning, alarm)
+
+
 def check_groups(value: object) -> tuple[Group, ...]:
     """A list of freshness groups. Raises ValueError."""
     return _check_members(value, Group)
@@ -276,6 +294,8 @@ def check_setting(spec: Spec, value: object) -> Any:
         return check_number(value, spec.low, spec.high, spec.unit)
     if spec.kind == settings.CHOICE:
         return check_choice(value, spec.choices)
+    if spec.kind == settings.LEVELS:
+        return check_levels(value, spec)
     if spec.kind == settings.TABLE:
         return check_table(value, spec)
     return check_groups(value)
@@ -406,11 +426,13 @@ def _battery(section: _Section) -> BatteryConfig | None:
     freshness = _settings(section.section("freshness"), FreshnessSettings)
     failsafe = _settings(section.section("failsafe"), FailsafeSettings)
     plausibility = _settings(section.section("plausibility"), PlausibilitySettings)
+    alarms = _alarms(section.section("alarms"), chemistry_known, ceiling)
     parts = {
         "limiter": limiter,
         "freshness": freshness,
         "failsafe": failsafe,
         "plausibility": plausibility,
+        "alarms": alarms,
     }
     for part, declared in settings.SECTIONS.items():
         for key, words in declared.problems(parts[part], ceiling):
@@ -430,6 +452,7 @@ def _battery(section: _Section) -> BatteryConfig | None:
         freshness=freshness,
         failsafe=failsafe,
         plausibility=plausibility,
+        alarms=alarms,
     )
 
 
@@ -469,3 +492,11 @@ def _ceiling(section: _Section, chemistry: str, limiter: LimiterSettings) -> Cei
         "cell_voltage": settings.CEILING_CELL_VOLTAGE[chemistry],
     }
     return _settings(section, Ceiling, defaults)
+
+
+def _alarms(section: _Section, chemistry: str, ceiling: Ceiling) -> AlarmSettings:
+    defaults = dict(settings.ALARM_PRESETS[chemistry])
+    for name in ("charge_current", "discharge_current"):
+        most = getattr(ceiling, name)
+        defaults[f"high_{name}"] = tuple(round(most * s, 1) for s in settings.CURRENT_ALARM)
+    return _settings(section, AlarmSettings, defaults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.core.configuration import BatteryConfig, Config
-from bridge.core.settings import SECTIONS, Spec, fields_of
+from bridge.core.settings import LEVELS, SECTIONS, Spec, fields_of
 
 
 def overview(config: Config) -> str:
@@ -40,6 +40,8 @@ def _shown(value: Any, spec: Spec) -> str:
         if spec.y_unit:
             return "  ".join(f"from {spec.unit} {x:g}: {y:g} {spec.y_unit}" for x, y in value)
         return "  ".join(f"{x:g}{spec.unit}: {share:.0%}" for x, share in value)
+    if spec.kind == LEVELS:
+        return f"warning {value[0]:g} {spec.unit}, alarm {value[1]:g} {spec.unit}"
     if isinstance(value, tuple):
         return ", ".join(value)
     return f"{value:g} {spec.unit}".rstrip() if isinstance(value, float) else str(value)

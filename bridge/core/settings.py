@@ -16,7 +16,10 @@ from bridge.core.model import Group
 Table = tuple[tuple[float, float], ...]
 """Points (x, y), x rising. A taper's y is the share of the maximum, 0 to 1. Empty means off."""
 
-NUMBER, CHOICE, TABLE, GROUPS = "number", "choice", "table", "groups"
+NUMBER, CHOICE, TABLE, GROUPS, LEVELS = "number", "choice", "table", "groups", "levels"
+
+Levels = tuple[float, float] | tuple[()]
+"""Where a warning begins, and where an alarm does. Empty means off."""
 
 FROM_PRESET = object()
 """Default of a setting that the chemistry preset supplies."""
@@ -35,6 +38,7 @@ class Spec:
     y_low: float = 0.0  # of a table's second column
     y_high: float = 1.0
     y_unit: str = ""
+    falling: bool = False  # of levels: the alarm is below the warning
     choices: tuple[str, ...] = ()
     default: Any = FROM_PRESET
 
@@ -193,6 +197,37 @@ class PlausibilitySettings:
     )
 
 
+def _levels(
+    unit: str, low: float, high: float, doc: str, default: Any = FROM_PRESET, falling: bool = False
+) -> Any:
+    more = {"unit": unit, "low": low, "high": high, "falling": falling, "default": default}
+    return _field(LEVELS, doc, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmSettings:
+    """Where our own alarms begin, each [warning, alarm]. Voltages per cell."""
+
+    high_cell_voltage: Levels = _levels("V", 1, 5, "the highest cell")
+    low_cell_voltage: Levels = _levels("V", 0, 4.5, "the lowest cell", falling=True)
+    high_voltage: Levels = _levels("V", 1, 5, "the pack, per cell")
+    low_voltage: Levels = _levels("V", 0, 4.5, "the pack, per cell", falling=True)
+    low_soc: Levels = _levels("%", 0, 100, "the SoC", (10.0, 5.0), falling=True)
+    high_charge_current: Levels = _levels("A", 0, 10000, "the current that charges")
+    high_discharge_current: Levels = _levels("A", 0, 10000, "the current that discharges")
+    low_charge_temperature: Levels = _levels("°C", -60, 120, "too cold to charge", falling=True)
+    high_charge_temperature: Levels = _levels("°C", -60, 120, "too hot to charge", (45.0, 50.0))
+    low_temperature: Levels = _levels("°C", -60, 120, "too cold to discharge", falling=True)
+    high_temperature: Levels = _levels("°C", -60, 120, "too hot to discharge", (50.0, 55.0))
+    high_internal_temperature: Levels = _levels("°C", -60, 200, "the MOSFETs", (80.0, 90.0))
+    cell_imbalance: Levels = _levels("V", 0, 5, "highest less lowest cell", (0.3, 0.5))
+    voltage_mismatch: Levels = _levels(
+        "%", 0, 1000, "the pack's voltage and the sum of its cells differ", (5.0, 20.0)
+    )
+    delay: float = _seconds(3600, "a level must be passed for so long to count", 5.0)
+    clear: float = _seconds(86400, "and be left for so long to end", 60.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ceiling:
     """What no write, setting or request can lift a limit past. Only the file sets it."""
@@ -256,6 +291,37 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """What each chemistry supplies where the configuration is silent. Volts per cell."""
+
+ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "lfp": {
+        "high_cell_voltage": (3.60, 3.65),
+        "low_cell_voltage": (2.80, 2.60),
+        "high_voltage": (3.55, 3.60),
+        "low_voltage": (2.90, 2.80),
+        "low_charge_temperature": (2.0, 0.0),
+        "low_temperature": (-10.0, -20.0),
+    },
+    "lto": {
+        "high_cell_voltage": (2.65, 2.70),
+        "low_cell_voltage": (1.90, 1.80),
+        "high_voltage": (2.60, 2.65),
+        "low_voltage": (2.00, 1.90),
+        "low_charge_temperature": (-10.0, -20.0),
+        "low_temperature": (-20.0, -30.0),
+    },
+    "nmc": {
+        "high_cell_voltage": (4.18, 4.22),
+        "low_cell_voltage": (3.00, 2.80),
+        "high_voltage": (4.16, 4.20),
+        "low_voltage": (3.20, 3.00),
+        "low_charge_temperature": (2.0, 0.0),
+        "low_temperature": (-10.0, -20.0),
+    },
+}
+"""Where each chemistry warns and raises an alarm: outside of what the limiter lets happen."""
+
+CURRENT_ALARM = (1.1, 1.25)
+"""Warning and alarm of the currents, as shares of their ceilings."""
 
 CEILING_CELL_VOLTAGE: Mapping[str, float] = {"lfp": 3.65, "lto": 2.70, "nmc": 4.20}
 """The manufacturers' usual absolute maximum, V per cell."""
@@ -372,6 +438,7 @@ SECTIONS: Mapping[str, Section] = {
     "failsafe": Section(FailsafeSettings, failsafe_problems),
     "freshness": Section(FreshnessSettings, lambda times, _ceiling: freshness_problems(times)),
     "plausibility": Section(PlausibilitySettings, lambda _settings, _ceiling: []),
+    "alarms": Section(AlarmSettings, lambda _settings, _ceiling: []),
 }
 """By the name that each has in the configuration and as a field of BatteryConfig."""
 
