@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from bridge import __version__
 from bridge.adapters import dbus_service, health, log, mqtt_link, settings
 from bridge.adapters.loop import Loop, guarded, monotonic
-from bridge.core.configuration import Config
+from bridge.core.configuration import PORTAL_ID, Config
 from bridge.home_assistant import discovery_of
 from bridge.notifications import Notifications
 from bridge.wired import WiredBattery
@@ -181,7 +182,7 @@ class App:
             logger.info("asking %s for the portal id", SYSTEM)
 
     def _set_portal(self, portal: object) -> None:
-        if not self._portal and isinstance(portal, str) and portal:
+        if not self._portal and isinstance(portal, str) and re.fullmatch(PORTAL_ID, portal):
             self._portal = str(portal)
             self._subscribe()
             self._notifications.set_portal(self._portal, monotonic())

@@ -50,6 +50,15 @@ class DeviceSettings:
 
         Afterwards either opened(values) is called, or failed(why).
         """
+
+        def answered(*answers: Any) -> None:
+            try:
+                values = dict(self._values(answers[0]))
+            except (IndexError, TypeError, AttributeError):
+                failed("answers nonsense")
+            else:
+                opened(values)
+
         for key in defaults:
             self._follow(key)
         wanted = [
@@ -63,7 +72,7 @@ class DeviceSettings:
             "AddSettings",
             "aa{sv}",
             [wanted],
-            lambda answers: opened(dict(self._values(answers))),
+            answered,
             lambda error: failed(_why(error)),
             timeout=PATIENCE,
         )
@@ -76,8 +85,8 @@ class DeviceSettings:
         A value that the service refuses counts as kept: asking again would not help.
         """
 
-        def answered(code: int) -> None:
-            if code != 0:
+        def answered(*codes: object) -> None:
+            if codes != (0,):
                 log.warning("%s: the settings service refuses %r as %s", self._ident, value, key)
             kept()
 
@@ -136,8 +145,13 @@ def ask(
     bus: Connection, service: str, path: str, answered: Callable[[object], None]
 ) -> None:
     """Ask a service for the value of one path, without waiting; silence when it has none."""
+
+    def heard(*values: object) -> None:
+        if values:
+            answered(values[0])
+
     bus.call_async(
-        service, path, _ITEM, "GetValue", "", [], answered, lambda error: None, timeout=5.0
+        service, path, _ITEM, "GetValue", "", [], heard, lambda error: None, timeout=5.0
     )
 
 

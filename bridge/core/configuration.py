@@ -26,6 +26,8 @@ from bridge.core.settings import (
 )
 
 MAX_CELLS = 256
+PORTAL_ID = r"[^#+/\s]+"
+"""What may stand in a topic."""
 
 Member = TypeVar("Member", bound=Enum)
 
@@ -364,7 +366,7 @@ def _mqtt(section: _Section) -> MqttConfig:
         tls="tls" in section,
         tls_ca=tls.text("ca", ""),
         tls_insecure=tls.switch("insecure", False),
-        portal_id=section.text("portal_id", "auto", r"[^#+/\s]+", "no spaces, no /, # or +"),
+        portal_id=section.text("portal_id", "auto", PORTAL_ID, "no spaces, no /, # or +"),
         base_topic=section.text(
             "base_topic", "virtual-battery", base_topic, "a topic without wildcards is needed"
         ),

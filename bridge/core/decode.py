@@ -8,7 +8,7 @@ sends `NaN` and empty payloads, mosquitto_pub -s leaves a newline.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bridge.core.model import Refused
@@ -47,12 +47,14 @@ def decode_batch(payload: bytes) -> object:
 
     The object may be flat (`{"Dc/0/Voltage": 53.1}`), nested (`{"Dc": {"0": {"Voltage": 53.1}}}`)
     or wrapped (`{"value": {…}}`, also with the object as text); `{"value": X}` stands for X at
-    every place. Raises Refused when it is no JSON object.
+    every place. The NaN and Infinity of other languages' JSON are kept for the gate to refuse, so
+    that one broken sensor does not cost the others their say. Raises Refused when it is no JSON
+    object.
     """
     text = _text(payload, MAX_BATCH)
     if not text:
         return NOTHING
-    content = _unwrapped(_strict_json(text))
+    content = _unwrapped(_json(text, float))
     if not isinstance(content, Mapping):
         raise Refused("a batch must be a JSON object of paths and values")
     return list(_leaves(content, ""))
@@ -62,7 +64,7 @@ def _unwrapped(content: Any) -> Any:
     if isinstance(content, Mapping) and set(content) == {"value"}:
         content = content["value"]
         if isinstance(content, str):
-            content = _strict_json(content)
+            content = _json(content, float)
     return content
 
 
@@ -118,8 +120,13 @@ def _loads(text: str) -> Any:
 
 
 def _strict_json(text: str) -> Any:
+    return _json(text, _refuse_constant)
+
+
+def _json(text: str, constant: Callable[[str], Any]) -> Any:
+    """constant: what becomes of NaN and Infinity."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=constant)
     except (ValueError, RecursionError):
         raise Refused("the payload is not JSON that can be read") from None
 

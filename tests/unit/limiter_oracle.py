@@ -121,8 +121,8 @@ class Oracle:
 
 def _extremes(m: Measurements, n: int) -> tuple[float | None, float | None, float | None]:
     singles = [v for v in m.known.voltages if v is not None]
-    highs = singles + ([] if m.known.highest is None else [m.known.highest])
-    lows = singles + ([] if m.known.lowest is None else [m.known.lowest])
+    extremes = [v for v in (m.known.lowest, m.known.highest) if v is not None]
+    highs, lows = singles + extremes, singles + extremes
     if m.cells is None and m.voltage is not None:
         highs.append(m.voltage / n)
         lows.append(m.voltage / n)

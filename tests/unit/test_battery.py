@@ -112,6 +112,17 @@ def test_a_flood_of_unknown_paths_costs_no_search_for_what_was_meant(
     assert 0 < len(searches) <= 20
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_one_broken_sensor_in_a_batch_does_not_silence_the_others(number: str) -> None:
+    bench = Bench()
+    payload = f'{{"Dc/0/Voltage": 53.1, "Soc": {number}, "Dc/0/Current": -10}}'.encode()
+    bench.battery.on_batch(payload, "virtual-battery/test/set", bench.clock.now)
+    bench.battery.refresh(bench.clock.now)
+    assert (bench["/Dc/0/Voltage"], bench["/Soc"], bench["/Dc/0/Current"]) == (53.1, None, -10.0)
+    (refused,) = bench.rejected
+    assert refused["path"] == "/Soc" and "is not a number to work with" in refused["reason"]
+
+
 @pytest.mark.parametrize(
     "payload",
     ["unknown", "unavailable", "NaN", "{}", '{"value": NaN}', '{"value": {"a": 1}}', "[1]", "true",

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import pytest
 from doubles import Bench, battery_config
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
 from bridge.core.model import Cells, Date, Input, Measurements, Stage
@@ -278,3 +280,20 @@ class TestRecovery:
         changes = sum(a != b for a, b in pairwise(values))
         assert changes <= 1
         assert values[-1] == 50
+
+
+VOLTS = st.floats(2.0, 3.8)
+
+
+@given(VOLTS, VOLTS, st.none() | st.floats(32, 60), st.lists(VOLTS, max_size=16))
+def test_extremes_that_a_client_confuses_mean_the_same(
+    one: float, other: float, voltage: float | None, singles: list[float]
+) -> None:
+    told: tuple[float | None, ...] = (*singles, *[None] * (16 - len(singles)))
+    right = Cells(told, lowest=min(one, other), highest=max(one, other))
+    wrong = Cells(told, lowest=max(one, other), highest=min(one, other))
+    first, second = (
+        Limiter()(Measurements(known=cells, cells=cells, voltage=voltage)).decision
+        for cells in (right, wrong)
+    )
+    assert (first.cvl, first.ccl, first.dcl) == (second.cvl, second.ccl, second.dcl)

@@ -65,13 +65,13 @@ def look(
 
 
 def highest_cell(measurements: Measurements, count: int) -> float | None:
-    """The highest voltage known, from single cells and from the written extreme.
+    """The highest voltage known, from single cells and from the written extremes; from both, as
+    a client may have confused them.
 
     Of a pack that is not wholly known the mean, V / N, counts too: no pack has a highest cell
     below its mean. So a battery without any cell data is limited by its pack voltage alone.
     """
-    known = measurements.known
-    candidates = [v for v in (*known.voltages, known.highest) if v is not None]
+    candidates = _told(measurements.known)
     if measurements.cells is None and measurements.voltage is not None:
         candidates.append(measurements.voltage / count)
     return max(candidates, default=None)
@@ -79,11 +79,14 @@ def highest_cell(measurements: Measurements, count: int) -> float | None:
 
 def lowest_cell(measurements: Measurements, count: int) -> float | None:
     """The lowest voltage known, likewise."""
-    known = measurements.known
-    candidates = [v for v in (*known.voltages, known.lowest) if v is not None]
+    candidates = _told(measurements.known)
     if measurements.cells is None and measurements.voltage is not None:
         candidates.append(measurements.voltage / count)
     return min(candidates, default=None)
+
+
+def _told(cells: Cells) -> list[float]:
+    return [v for v in (*cells.voltages, cells.lowest, cells.highest) if v is not None]
 
 
 def pack_voltage(measurements: Measurements, count: int) -> float | None:
@@ -120,7 +123,7 @@ def excess(situation: Situation, limit: float) -> float:
     highest, lowest, voltage = situation.highest, situation.lowest, situation.voltage
     above = sum(max(0.0, v - limit) for v in known.voltages if v is not None)
     if None not in known.voltages and len(known.voltages) == count:
-        missed = 0.0 if known.highest is None else max(0.0, known.highest - limit)
+        missed = 0.0 if highest is None else max(0.0, highest - limit)
         return max(above, missed)
     if highest is None or highest <= limit:
         return above
