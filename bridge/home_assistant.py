@@ -12,16 +12,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from bridge.core.configuration import BatteryConfig, Config
-from bridge.core.discovery import (
-    PREFIX,
-    STATUS,
-    Device,
-    as_device,
-    as_entities,
-    entities,
-    in_use,
-    keys_in,
-)
+from bridge.core.entity_device import PREFIX, STATUS, Device
 from bridge.core.model import Value
 from bridge.core.paths import Paths
 
@@ -85,6 +76,7 @@ class Discovery:
         self._device = device
         self._learning_since: float | None = None
         self._used: set[str] = set()
+        self._unused: frozenset[str] = frozenset() if mode == OFF else _measured(source.paths)
         self._former: dict[str, str] = {}
         self._there: set[str] = set()
         self._sent: tuple[set[str], str] | None = None
@@ -110,7 +102,8 @@ class Discovery:
                 self._sent, self._sent_at = None, float("-inf")
                 self._source.tell_again()
         elif topic == self._device.config_topic:
-            self._learn(topic, payload, keys_in(payload or b""))
+            former = {} if self._mode == OFF else _keys_in(payload or b"")
+            self._learn(topic, payload, former)
         elif self._is_entity(topic):
             _, platform, _, key, _ = topic.split("/")
             self._learn(topic, payload, {key: platform})
@@ -137,8 +130,15 @@ class Discovery:
 
     def _has_news(self) -> bool:
         """Home Assistant has come, a measurement came into use, or the battery has a new name."""
-        self._used |= in_use(self._source.paths, self._source.values())
+        self._look()
         return self._sent != (self._used, self._name())
+
+    def _look(self) -> None:
+        """Which measurements have come into use by now."""
+        values = self._source.values()
+        used = {path for path in self._unused if values.get(path) is not None}
+        self._used |= used
+        self._unused -= used
 
     def _name(self) -> str:
         return str(self._source.values().get("/CustomName") or "") or self._device.name
@@ -156,10 +156,25 @@ class Discovery:
         self._sent_at = now
 
     def _messages(self) -> dict[str, str]:
-        self._used |= in_use(self._source.paths, self._source.values())
+        from bridge.core import discovery  # memory, for those who use it
+
+        self._look()
         self._sent = (set(self._used), self._name())
         device = replace(self._device, name=self._name())
-        found = entities(self._source.paths, device, {*self._used, *self._former})
+        used = {*map(discovery.key_of, self._used), *self._former}
+        found = discovery.entities(self._source.paths, device, used)
         if self._mode == ENTITIES:
-            return as_entities(device, found)
-        return {device.config_topic: as_device(device, found, self._former)}
+            return discovery.as_entities(device, found)
+        return {device.config_topic: discovery.as_device(device, found, self._former)}
+
+
+def _measured(paths: Paths) -> frozenset[str]:
+    from bridge.core.discovery import measured
+
+    return measured(paths)
+
+
+def _keys_in(payload: bytes) -> Mapping[str, str]:
+    from bridge.core.discovery import keys_in
+
+    return keys_in(payload)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from bridge.core.entity_names import name_of, slug
+from bridge.core.entity_device import Device, slug
+from bridge.core.entity_names import name_of
 from bridge.core.gate import (
     AMP,
     CELL_VOLT,
@@ -26,12 +26,9 @@ from bridge.core.gate import (
     Quantity,
     Role,
 )
-from bridge.core.model import Stage, Value
+from bridge.core.model import Stage
 from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, Paths
 from bridge.core.setting_paths import RESTORE, SETTINGS
-
-PREFIX = "homeassistant"
-STATUS = f"{PREFIX}/status"
 
 Entity = dict[str, Any]
 Entities = dict[str, Entity]
@@ -60,47 +57,13 @@ _DIAGNOSTIC = ("/System/", "/History/", "/State", "/ErrorCode", "/InstalledCapac
 _SILENT = [Stage.STALE.word, Stage.LOST.word]
 
 
-@dataclass(frozen=True)
-class Device:
-    """One battery as Home Assistant sees it.
-
-    topic: its own topics' stem. ceilings: V or A by CVL, CCL, DCL.
-    """
-
-    ident: str
-    name: str
-    base: str
-    version: str
-    ceilings: Mapping[str, float]
-
-    @property
-    def topic(self) -> str:
-        return f"{self.base}/{self.ident}"
-
-    @property
-    def node(self) -> str:
-        """Its id among all of Home Assistant's devices."""
-        return slug(self.topic)
-
-    @property
-    def config_topic(self) -> str:
-        return f"{PREFIX}/device/{self.node}/config"
-
-    def entity_topic(self, platform: str, key: str) -> str:
-        return f"{PREFIX}/{platform}/{self.node}/{key}/config"
-
-
-def in_use(paths: Paths, values: Mapping[str, Value]) -> set[str]:
-    """The keys of the measurements and alarms that have a value."""
-    return {
-        key_of(path)
-        for path, value in values.items()
-        if value is not None and _is_measured(paths[path])
-    }
+def measured(paths: Paths) -> frozenset[str]:
+    """The paths that become entities only once they are in use."""
+    return frozenset(path for path, row in paths.items() if _is_measured(row))
 
 
 def entities(paths: Paths, device: Device, used: Iterable[str]) -> Entities:
-    """Everything to show and to set: what is measured only as far as it is in use."""
+    """Everything to show and to set: what is measured only as far as its key is in use."""
     used = set(used)
     found: Entities = {}
     for path, row in paths.items():

@@ -64,11 +64,6 @@ def name_of(path: str) -> str:
     return words
 
 
-def slug(name: str) -> str:
-    """Letters, digits and underscores, as in identifiers."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
 def _words(camel: str) -> str:
     """MinCellVoltage → Min cell voltage; LowSoc → Low SoC; Cv1 → CV1."""
     parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]*\d*|[a-z]+\d*|\d+", camel)

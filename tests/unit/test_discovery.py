@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from bridge.core.discovery import (
-    Device,
     Entities,
     as_device,
     as_entities,
     entities,
-    in_use,
     key_of,
     keys_in,
+    measured,
 )
+from bridge.core.entity_device import Device
 from bridge.core.entity_names import name_of
 from bridge.core.gate import Role
 from bridge.core.paths import path_table
@@ -32,9 +32,9 @@ def everything() -> Entities:
     return entities(PATHS, DEVICE, map(key_of, MEASURED))
 
 
-def test_only_what_has_a_value_is_in_use() -> None:
-    values = {"/Soc": 50.0, "/Soh": None, "/Alarms/LowSoc": 0, "/Freshness/Stage": "fresh"}
-    assert in_use(PATHS, values) == {"soc", "alarms_lowsoc"}
+def test_measurements_and_alarms_are_measured_and_nothing_else() -> None:
+    assert measured(PATHS) == set(MEASURED)
+    assert "/Info/MaxChargeCurrent" not in measured(PATHS)
 
 
 def test_what_is_not_in_use_is_no_entity_but_limits_and_settings_always_are() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.core.discovery import Device, entities, key_of
+from bridge.core.discovery import entities, key_of
+from bridge.core.entity_device import Device
 from bridge.core.paths import path_table
 
 DOCKER = Path(__file__).parents[2] / "docker"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bridge.core.discovery import Device
+from bridge.core.entity_device import Device
 from bridge.core.model import Value
 from bridge.core.paths import path_table
 from bridge.home_assistant import LEARN, RENEW, Discovery
