@@ -126,3 +126,11 @@ def test_compose_points_the_bridge_at_its_own_broker() -> None:
 
     assert host in COMPOSE["services"]
     assert f"listener {port}\n" in (DOCKER / "mosquitto.conf").read_text()
+
+
+def test_node_red_shares_the_brokers_network_and_is_seen_on_this_machine_only() -> None:
+    services = yaml.safe_load((DOCKER / "node-red" / "compose.yaml").read_text())["services"]
+
+    assert set(services) - set(COMPOSE["services"]) == {"node-red"}
+    assert services["node-red"]["network_mode"] == "service:broker"
+    assert all(port.startswith("127.0.0.1:") for port in services["broker"]["ports"])
