@@ -3,6 +3,7 @@
 python3 -m bridge --config FILE [--broker HOST[:PORT]]      run
 python3 -m bridge check FILE                                check a configuration, change nothing
 python3 -m bridge watch --config FILE [--broker …]          a live view in the terminal
+python3 -m bridge explain --config FILE [--plot PICTURE]    the limits that a configuration makes
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import sys
 from dataclasses import replace
 
 from bridge import __version__
-from bridge.core.configuration import BadConfiguration, Config
+from bridge.core.configuration import BadConfiguration, BatteryConfig, Config
+from bridge.core.panel import Panel
 
-OK, BAD_CONFIGURATION = 0, 2
+OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 
 
 def main(arguments: list[str]) -> int:
@@ -26,6 +28,8 @@ def main(arguments: list[str]) -> int:
         config = file.load(options.config)
         if options.command == "check":
             return _check(config)
+        if options.command == "explain":
+            return _explain(config, options)
         return _run(_with_broker(config, options.broker), options)
     except BadConfiguration as bad:
         print(f"{options.config} cannot be used:", *bad.problems, sep="\n  ", file=sys.stderr)
@@ -47,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(watch, required=True)
     watch.add_argument("--ident", help="which battery; the first one by default")
     watch.set_defaults(command="watch")
+    explain = commands.add_parser("explain", help="the limits over voltage, temperature and SoC")
+    explain.add_argument("--config", metavar="FILE", required=True)
+    _add_offline(explain)
+    explain.set_defaults(command="explain")
     return parser
 
 
@@ -55,6 +63,11 @@ def _add_common(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument(
         "--broker", metavar="HOST[:PORT]", help="another broker than the configuration's"
     )
+
+
+def _add_offline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ident", help="which battery; the first one by default")
+    parser.add_argument("--plot", metavar="PICTURE", help="draw it too: .svg, .png or .pdf")
 
 
 def _with_broker(config: Config, broker: str | None) -> Config:
@@ -71,6 +84,36 @@ def _check(config: Config) -> int:
     from bridge.core.overview import overview
 
     print(overview(config))
+    return OK
+
+
+def _battery(config: Config, ident: str | None) -> BatteryConfig:
+    """The battery of this ident, or the first one. Raises BadConfiguration."""
+    named = [battery for battery in config.batteries if ident in (None, battery.ident)]
+    if not named:
+        known = ", ".join(battery.ident for battery in config.batteries)
+        raise BadConfiguration([f"--ident: there is no battery {ident!r}, only {known}"])
+    return named[0]
+
+
+def _explain(config: Config, options: argparse.Namespace) -> int:
+    from bridge.core import explain
+
+    battery = _battery(config, options.ident)
+    print(explain.explanation(battery))
+    return _plot(explain.panels(battery), f"limits of {battery.name}", options.plot)
+
+
+def _plot(panels: list[Panel], title: str, file: str | None) -> int:
+    from bridge.adapters import plot
+
+    if file is None:
+        return OK
+    try:
+        plot.draw(panels, title, file)
+    except plot.CannotPlot as problem:
+        print(problem, file=sys.stderr)
+        return FAILED
     return OK
 
 
