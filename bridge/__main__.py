@@ -34,6 +34,9 @@ def main(arguments: list[str]) -> int:
     except BadConfiguration as bad:
         print(f"{options.config} cannot be used:", *bad.problems, sep="\n  ", file=sys.stderr)
         return BAD_CONFIGURATION
+    except BrokenPipeError:  # whoever read along, head or less, has seen enough
+        sys.stderr.close()  # or Python complains about it once more at the end
+        return OK
 
 
 def _parser() -> argparse.ArgumentParser:
