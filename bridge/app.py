@@ -12,6 +12,8 @@ from bridge import __version__
 from bridge.adapters import dbus_service, health, log, mqtt_link, settings
 from bridge.adapters.loop import Loop, guarded, monotonic
 from bridge.core.configuration import PORTAL_ID, Config
+from bridge.core.gate import glance
+from bridge.core.throttle import Throttle
 from bridge.home_assistant import discovery_of
 from bridge.notifications import Notifications
 from bridge.wired import WiredBattery
@@ -48,6 +50,8 @@ class App:
         self._connecting = False
         self._retained_told: set[str] = set()
         self._dropped_told = 0
+        self._drops_logged = Throttle(per_second=0.02, burst=5)
+        self._link_told = Throttle(per_second=0.1, burst=20)
         self._topics: list[str] = []
         self._status = RAN
         self._loop = Loop()
@@ -144,17 +148,19 @@ class App:
         """A retained message carries no age: it may be a year old."""
         if topic not in self._retained_told and len(self._retained_told) < 100:
             self._retained_told.add(topic)
-            logger.warning("ignored the retained message on %s: nobody knows how old it is", topic)
+            words = "ignored the retained message on %s: nobody knows how old it is"
+            logger.warning(words, glance(topic))
 
     def _tell_dropped(self) -> None:
         dropped = self._link.dropped - self._dropped_told
-        if dropped:
+        if dropped and self._drops_logged.allows(monotonic()):
             self._dropped_told += dropped
             logger.warning("too many topics at once: %d messages were dropped", dropped)
 
     def _on_link_state(self, connected: bool, words: str) -> None:
-        """On paho's thread."""
-        logger.log(logging.INFO if connected else logging.WARNING, "%s", words)
+        """On paho's thread. A broker that drops us at once does so each second."""
+        if self._link_told.allows(monotonic()):
+            logger.log(logging.INFO if connected else logging.WARNING, "%s", words)
         if connected:
             self._loop.ring(self._on_connected)
 

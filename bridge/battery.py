@@ -16,7 +16,7 @@ from bridge.core.alarms import Alarms
 from bridge.core.configuration import BatteryConfig
 from bridge.core.decode import NOTHING, decode_batch, decode_write
 from bridge.core.freshness import Freshness, FreshnessWatch
-from bridge.core.gate import PathSpec, Role
+from bridge.core.gate import PathSpec, Role, glance
 from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
 from bridge.core.live_settings import LiveSettings, RefusedSettings
 from bridge.core.model import Date, Decision, Limit, Measurements, Refused, Request, Stage, Value
@@ -128,6 +128,7 @@ class Battery:
         self._settings_told = False
         self._refusals = Throttle(per_second=2, burst=20)
         self._refusals_logged = Throttle(per_second=0.1, burst=10)
+        self._changes_logged = Throttle(per_second=0.1, burst=100)
         self._transitions_logged = Throttle(per_second=0.1, burst=20)
 
     # --- writes --------------------------------------------------------------------------
@@ -257,7 +258,8 @@ class Battery:
         """Change settings together. Raises RefusedSettings, and then nothing has changed."""
         news = self._settings.change(writes)
         for line in news:
-            log.info("%s: %s", self._config.ident, line)
+            if self._changes_logged.allows(self._monotonic()):
+                log.info("%s: %s", self._config.ident, line)
         if news:
             self._apply_settings()
             self._store.save(SETTINGS_KEY, self._settings.record())
@@ -286,12 +288,18 @@ class Battery:
         if reason == _NO_SUCH_PATH and (told or logged):
             reason += did_you_mean(path, self.paths)  # too dear for what nobody will read
         if told:
-            answer = {"topic": topic, "path": path, "value": _printable(value), "reason": reason}
+            answer = {
+                "topic": glance(topic),
+                "path": glance(path),
+                "value": _printable(value),
+                "reason": reason,
+            }
             self._client.publish(f"{self._topic}/rejected", report_.as_json(answer))
         if logged:
             withheld = self._refusals_logged.take_withheld()
             more = f" (and {withheld} more refusals before)" if withheld else ""
-            log.warning("%s: refused %s: %s%s", self._config.ident, path or topic, reason, more)
+            what = glance(path or topic)
+            log.warning("%s: refused %s: %s%s", self._config.ident, what, reason, more)
 
     # --- when to publish -----------------------------------------------------------------
 

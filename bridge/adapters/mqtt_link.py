@@ -120,7 +120,8 @@ class _Client(paho.Client):
 
     def loop_forever(self, *arguments: Any, **named: Any) -> Any:
         """What `loop_start` runs on its thread. An ill-formed packet makes paho raise anything:
-        struct.error, IndexError, KeyError. What our own callbacks raise is a bug, and goes on."""
+        struct.error, IndexError, KeyError; one of 100 MB, a MemoryError where memory is limited.
+        What our own callbacks raise is a bug, and goes on."""
         while True:
             try:
                 return super().loop_forever(*arguments, **named)
@@ -248,7 +249,7 @@ class MqttLink:
             self._tell(False, f"lost broker {self._broker} ({reason}), will keep trying")
 
     def _on_nonsense(self) -> None:
-        self._tell(False, f"broker {self._broker} sends what is no MQTT, will keep trying")
+        self._tell(False, f"broker {self._broker} sends what cannot be read, will keep trying")
 
     def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
         try:

@@ -183,6 +183,12 @@ _SWITCHES = {"true": True, "on": True, "yes": True, "false": False, "off": False
 _NO_VALUE = frozenset({"unknown", "unavailable", "none", "null", "nan", "undefined", ""})
 
 
+def glance(text: str, most: int = 120) -> str:
+    """A foreign word for a log or a message: not at length, and on one line."""
+    shown = text if len(text) <= most else text[: most - 1] + "…"
+    return shown if shown.isprintable() else ascii(shown)
+
+
 def _short(value: object) -> str:
     """A value for a message: never more than a glance of it."""
     try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
 from integration.ear import Ear
-from live import RunningBridge, healthy
+from live import RunningBridge, healthy, wait_for
 from pocket import PocketGx
 
 WRITE = "W/c0ffee000001/battery/1"
@@ -56,3 +57,19 @@ def test_it_goes_on_as_if_nothing_had_been_said(bridge: RunningBridge, what: str
         ear.tell(BATCH, {"Voltages/Cell7": 3.56})
         bus.comes("CCL", 0.0, seconds=2)
     assert bridge.process.poll() is None, bridge.log()
+
+
+def test_a_message_that_does_not_fit_into_memory_costs_the_connection_at_most(
+    gx: PocketGx, tmp_path: Path
+) -> None:
+    bridge = RunningBridge(gx, tmp_path).connected()
+    status = Path(f"/proc/{bridge.process.pid}/status").read_text(encoding="ascii")
+    used = int(next(line for line in status.splitlines() if "VmData" in line).split()[1]) * 1024
+    few = used + 20_000_000  # service/run limits it so
+    resource.prlimit(bridge.process.pid, resource.RLIMIT_DATA, (few, few))
+    with bridge.bus() as bus, Ear(gx.port) as ear:
+        for soc in (41, 42):
+            ear.tell(BATCH, "x" * 60_000_000)
+            bridge.says("sends what cannot be read")
+            # What is told while the bridge connects anew is lost, so tell it until it is heard.
+            wait_for(lambda s=soc: ear.tell(BATCH, {"Soc": s}) or bus["/Soc"] == s, bridge.log)

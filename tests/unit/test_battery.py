@@ -123,6 +123,23 @@ def test_one_broken_sensor_in_a_batch_does_not_silence_the_others(number: str) -
     assert refused["path"] == "/Soc" and "is not a number to work with" in refused["reason"]
 
 
+def test_whatever_a_client_repeats_the_log_stays_short_and_each_line_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    bench = Bench()
+    bench.feed()
+    for n in range(2000):
+        bench.dbus("/Settings/Limiter/MaxChargeCurrent", 50 + n % 2)
+        bench.batch({"x\nERROR forged\x1b[2J" + "y" * 60_000: n})
+        bench.mqtt("/" + "z" * 60_000, "1")
+        bench.clock.now += 0.01
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) < 200
+    assert all(len(line) < 300 and line.isprintable() for line in lines)
+    assert all(len(answer["path"]) < 200 for answer in bench.rejected)
+
+
 @pytest.mark.parametrize(
     "payload",
     ["unknown", "unavailable", "NaN", "{}", '{"value": NaN}', '{"value": {"a": 1}}', "[1]", "true",
