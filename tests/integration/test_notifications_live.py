@@ -93,3 +93,40 @@ def test_a_broker_that_was_restarted_is_served_again(gx: PocketGx, tmp_path: Pat
             wait_until(lambda: client.on(SERIAL), "our Serial on the new broker")
             client.send(f"R/{P}/keepalive", ECHO)
             wait_until(lambda: client.on(DONE), "the full publish")
+
+
+ACCESS = """
+topic readwrite virtual-battery/#
+topic readwrite W/#
+topic readwrite R/#
+topic read N/#
+"""
+
+
+def test_a_broker_that_lets_nobody_publish_there_sees_one_attempt(tmp_path: Path) -> None:
+    """As on a GX whose Serial has not been published yet."""
+    with PocketGx(broker=False) as gx:
+        rules, config = tmp_path / "access", tmp_path / "mosquitto.conf"
+        rules.write_text(ACCESS)
+        config.write_text(
+            f"listener {gx.port} 127.0.0.1\nallow_anonymous true\nacl_file {rules}\nuser root\n"
+            "log_dest stderr\nlog_type debug\n"
+        )
+        with (tmp_path / "broker.log").open("wb") as log:
+            broker = gx.spawn(["mosquitto", "-c", str(config)], stderr=log)
+        with bridge(gx, tmp_path):
+            wait_until(lambda: b"Denied" in (tmp_path / "broker.log").read_bytes(), "the claim")
+            with Client(gx.port) as client:
+                client.send(f"R/{P}/keepalive", ECHO)
+                client.send("virtual-battery/virtual/set", FULL)
+                wait_until(lambda: client.state().get("stage") == "fresh", "a fresh battery")
+                client.send(f"R/{P}/battery/1/Soc")
+                client.send(f"R/{P}/battery/1/Soh")
+                wait_until(lambda: client.on(f"R/{P}/battery/1/Soh"), "the reads")
+        assert not client.below("N/")
+        broker.terminate()
+        broker.wait(5)
+        denied = [
+            line for line in (tmp_path / "broker.log").read_text().splitlines() if "Denied" in line
+        ]
+        assert len(denied) == 1 and "/system/0/Serial" in denied[0], denied
