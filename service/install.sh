@@ -4,9 +4,10 @@
 # Run it on the GX, as root, from the unpacked archive, wherever that lies. It may be run again at
 # any time. A power cut at any moment leaves a GX that starts the old version or the new one:
 #
-# - A version is copied under a name that nothing starts, and renamed when it is on the disk whole.
-# - It is tried by links on the RAM disk. What starts with the GX is still the old version.
-# - One that proved itself becomes what starts with the GX by the renaming of one link.
+# - A version gets a folder of its own, and is tried by links on the RAM disk. What starts with the
+#   GX is still the old version.
+# - One that proved itself, and is on the disk whole, becomes what starts with the GX by the renaming
+#   of one link.
 set -eu
 script=$(readlink -f "$0")
 unpacked=${script%/service/install.sh}
@@ -72,7 +73,6 @@ keep_copy() {
         rm -rf "$releases/.incoming"
         fail "The copy to $releases failed. Is there space left on /data? Nothing was changed."
     fi
-    sync
     mv "$releases/.incoming" "$release"
 }
 

@@ -75,7 +75,8 @@ class Machine:
                 env=_environment(),
             )
         assert self._process.stdout is not None
-        assert self._process.stdout.read(7) == b"started", self.console()
+        started = self._process.stdout.read(7) == b"started"
+        assert started, f"{self.console()}\nIt needs root, or user namespaces."
 
     def power_cut(self) -> None:
         process, self._process = self._process, None

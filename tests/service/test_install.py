@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -52,9 +54,11 @@ def test_installing_again_changes_nothing(installed: Machine, unpacked: Path) ->
     process = installed.process_id()
     (installed.home / "config.yaml").open("a").write("# mine\n")
     before = tree(installed.home), installed.rc_local.read_text()
+    (installed.data / "rc.local.disabled").touch()  # what the GX's menu leaves
     again = installed.install(unpacked)
     assert again.returncode == 0, again.stderr
     assert "It runs already" in again.stdout
+    assert "were switched off" in again.stdout
     assert (tree(installed.home), installed.rc_local.read_text()) == before
     assert installed.process_id() == process
 
@@ -115,6 +119,23 @@ def test_a_broken_new_version_gives_way_to_the_old(
     installed.power_cut()
     installed.boot()
     installed.wait_until_well("after the next start")
+
+
+def test_ctrl_c_while_a_version_is_tried_leads_back(
+    installed: Machine, unpacked: Path, tmp_path: Path
+) -> None:
+    good = installed.version()
+    silent = releases.make(unpacked, tmp_path / "new", "9.9.9", BROKEN["never gets to D-Bus"])
+    shutil.copytree(silent, installed.data / "unpacked")
+    install = "echo $$ >/run/terminal; STEADY=0.5 exec sh /data/unpacked/service/install.sh"
+    running = installed.start(f"setsid sh -c '{install}'", stderr=subprocess.PIPE)
+    installed.wait_until(lambda: installed.version() == "9.9.9", "it is tried")
+    installed.run("kill -INT -$(cat /run/terminal)")
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert b"Interrupted" in said and b"Traceback" not in said
+    assert installed.version() == good
+    assert installed.is_well()
 
 
 def test_a_broken_first_version_leaves_no_service(

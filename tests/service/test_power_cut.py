@@ -108,6 +108,25 @@ def test_a_cut_while_installing_over_an_old_version(
     assert 5 < switched < steps - 1
 
 
+def test_a_cut_while_a_broken_version_is_tried(
+    with_old: Path, unpacked: Path, tmp_path: Path
+) -> None:
+    """What has not proved itself does not start with the GX."""
+    silent = STAND_IN["bridge/__main__.py"].replace("service.register()", "")
+    files = {**STAND_IN, "bridge/__main__.py": silent}
+    broken = releases.make(unpacked, tmp_path / "broken", "3.0.0", files)
+    machine = machine_with(tmp_path / "gx", with_old)
+    machine.boot()
+    process = run_script(machine, broken, "install.sh", step=0)
+    machine.wait_until(lambda: machine.version() == "3.0.0", "it is tried")
+    machine.power_cut()
+    process.wait()
+    machine.boot()
+    machine.wait_until_well("after the cut")
+    assert machine.version() == "1.0.0"
+    machine.power_cut()
+
+
 def test_a_cut_while_installing_for_the_first_time(new: Path, tmp_path: Path) -> None:
     """The GX starts, its owner's own rc.local is whole, and the installation can be repeated."""
 

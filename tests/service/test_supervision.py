@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from machine import Machine, MakeMachine
@@ -49,6 +51,15 @@ def test_it_obeys_svc(running: Machine) -> None:
 
     running.run(f"svc -u {SERVICE}")
     running.wait_until_well("after svc -u")
+
+
+def test_it_starts_without_broker_and_settings(data_of_installed: Path, tmp_path: Path) -> None:
+    """At the start of a GX they may come later."""
+    machine = Machine(tmp_path / "gx", parts="bus")
+    subprocess.run(["cp", "-a", f"{data_of_installed}/.", machine.data], check=True)
+    machine.boot()
+    machine.wait_until_well("while they are missing")
+    machine.power_cut()
 
 
 def test_a_crash_is_mended_by_a_restart(installed: Machine) -> None:
