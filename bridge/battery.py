@@ -8,63 +8,33 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any
 
-from bridge.core import report as report_
 from bridge.core.access import ALL_OPEN, Door, Doors
 from bridge.core.alarms import Alarms
 from bridge.core.configuration import BatteryConfig
 from bridge.core.decode import NOTHING, decode_batch, decode_write
 from bridge.core.freshness import Freshness, FreshnessWatch
-from bridge.core.gate import PathSpec, Role, glance
+from bridge.core.gate import PathSpec, Role
 from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
 from bridge.core.live_settings import LiveSettings, RefusedSettings
 from bridge.core.model import Date, Decision, Limit, Measurements, Refused, Request, Stage, Value
-from bridge.core.nearest import did_you_mean
 from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, path_table
 from bridge.core.plausibility import Plausibility
 from bridge.core.publication import publication
+from bridge.core.report import report
 from bridge.core.telemetry import Telemetry
-from bridge.core.throttle import Throttle
+from bridge.ports import Bus, Client, Store, Timer
+from bridge.teller import NO_SUCH_PATH, Teller
 
 log = logging.getLogger(__name__)
 
 TAKEN, READ_ONLY, REFUSED = 0, 1, 2
 """SetValue's answers, as velib gives them."""
 
-STATE_INTERVAL = 0.9  # s between two messages on the state topic; ticks come a little early or late
 _REQUESTS = {CVL_PATH: "cvl", CCL_PATH: "ccl", DCL_PATH: "dcl"}
 NAME_KEY, SETTINGS_KEY = "CustomName", "RemoteSettings"  # what the store is asked to keep
 _BMS_CABLE = "/Alarms/BmsCable"
-_NO_SUCH_PATH = "there is no such path"
-
-
-class Bus(Protocol):
-    """The D-Bus service of this battery."""
-
-    def publish(self, changes: Mapping[str, Value]) -> None:
-        """Make the changes known in one signal."""
-
-
-class Client(Protocol):
-    """The MQTT side."""
-
-    def publish(self, topic: str, payload: str, retain: bool = False) -> None:
-        """Send, or lose it when there is no connection. Never waits."""
-
-
-class Timer(Protocol):
-    """The main loop."""
-
-    def call_in(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Call back once, after so many seconds."""
-
-
-class Store(Protocol):
-    """What is kept over a restart."""
-
-    def save(self, key: str, value: Value) -> None:
-        """Keep a value. Never waits."""
 
 
 class Battery:
@@ -90,14 +60,14 @@ class Battery:
     ) -> None:
         self._settings = LiveSettings(config)
         self._doors = doors
-        self._topic = topic
         self._interval = publish_interval
-        self._bus, self._client, self._timer, self._store = bus, client, timer, store
+        self._bus, self._timer, self._store = bus, timer, store
         self._monotonic, self._today = monotonic, today
         started = monotonic()
 
         self.paths = path_table(config.cells)
         self.frame = _frame(config)
+        self._teller = Teller(config.ident, topic, client, self.paths)
         self._telemetry = Telemetry(self.paths, config.cells)
         self._plausibility = Plausibility(config.cells)
         self._watch = FreshnessWatch(started)
@@ -123,13 +93,6 @@ class Battery:
         self._pending_limits = False
         self._timer_set = False
         self._published_at = float("-inf")
-        self._told: dict[str, object] | None = None
-        self._told_at = float("-inf")
-        self._settings_told = False
-        self._refusals = Throttle(per_second=2, burst=20)
-        self._refusals_logged = Throttle(per_second=0.1, burst=10)
-        self._changes_logged = Throttle(per_second=0.1, burst=100)
-        self._transitions_logged = Throttle(per_second=0.1, burst=20)
 
     # --- writes --------------------------------------------------------------------------
 
@@ -142,7 +105,7 @@ class Battery:
                 shown = value
                 self._take(path, value, self._doors.mqtt, now)
         except Refused as refusal:
-            self._refuse(topic, path, shown, str(refusal), now)
+            self._teller.refusal(topic, path, shown, str(refusal), now)
 
     def on_batch(self, payload: bytes, topic: str, now: float) -> None:
         """Many writes in one JSON object. What is wrong in it is refused, the rest is taken; but
@@ -151,7 +114,7 @@ class Battery:
             writes = decode_batch(payload)
         except Refused as refusal:
             shown = payload[:60].decode("utf-8", "replace")
-            self._refuse(topic, "", shown, str(refusal), now)
+            self._teller.refusal(topic, "", shown, str(refusal), now)
             return
         settings: dict[str, object] = {}
         for path, value in writes if isinstance(writes, list) else []:
@@ -162,16 +125,17 @@ class Battery:
                 else:
                     self._admit(spec, value, now)
             except Refused as refusal:
-                self._refuse(topic, path, value, str(refusal), now)
+                self._teller.refusal(topic, path, value, str(refusal), now)
         try:
-            self._change_settings(settings)
+            if settings:
+                self._change_settings(settings)
         except RefusedSettings as refused:
             for path, reason in refused.refusals:
-                self._refuse(topic, path, settings[path], reason, now)
+                self._teller.refusal(topic, path, settings[path], reason, now)
 
     def on_oversize(self, path: str, topic: str, size: int, now: float) -> None:
         """A message so large that it was not even kept."""
-        self._refuse(topic, path, None, f"{size} bytes are too much", now)
+        self._teller.refusal(topic, path, None, f"{size} bytes are too much", now)
 
     def on_write(self, path: str, value: object, now: float) -> int:
         """A write by D-Bus SetValue. Answers its return code: 0 taken, 1 read-only, 2 refused."""
@@ -181,7 +145,7 @@ class Battery:
         try:
             self._take(path, value, self._doors.dbus, now)
         except Refused as refusal:
-            self._refuse("D-Bus", path, value, str(refusal), now)
+            self._teller.refusal("D-Bus", path, value, str(refusal), now)
             return REFUSED
         return TAKEN
 
@@ -197,7 +161,7 @@ class Battery:
         """Whether this path may be written, and by this door. Raises Refused."""
         spec = self.paths.get(path)
         if spec is None:
-            raise Refused(_NO_SUCH_PATH)
+            raise Refused(NO_SUCH_PATH)
         if not spec.writable:
             raise Refused("this path cannot be written")
         door.check(spec.role)
@@ -257,10 +221,8 @@ class Battery:
     def _change_settings(self, writes: Mapping[str, object]) -> None:
         """Change settings together. Raises RefusedSettings, and then nothing has changed."""
         news = self._settings.change(writes)
-        for line in news:
-            if self._changes_logged.allows(self._monotonic()):
-                log.info("%s: %s", self._config.ident, line)
         if news:
+            self._teller.settings_changed(news, self._monotonic())
             self._apply_settings()
             self._store.save(SETTINGS_KEY, self._settings.record())
 
@@ -280,26 +242,7 @@ class Battery:
 
     def _apply_settings(self) -> None:
         self.frame = _frame(self._config)
-        self._settings_told = False
         self._pending = self._pending_limits = True
-
-    def _refuse(self, topic: str, path: str, value: object, reason: str, now: float) -> None:
-        told, logged = self._refusals.allows(now), self._refusals_logged.allows(now)
-        if reason == _NO_SUCH_PATH and (told or logged):
-            reason += did_you_mean(path, self.paths)  # too dear for what nobody will read
-        if told:
-            answer = {
-                "topic": glance(topic),
-                "path": glance(path),
-                "value": _printable(value),
-                "reason": reason,
-            }
-            self._client.publish(f"{self._topic}/rejected", report_.as_json(answer))
-        if logged:
-            withheld = self._refusals_logged.take_withheld()
-            more = f" (and {withheld} more refusals before)" if withheld else ""
-            what = glance(path or topic)
-            log.warning("%s: refused %s: %s%s", self._config.ident, what, reason, more)
 
     # --- when to publish -----------------------------------------------------------------
 
@@ -354,7 +297,7 @@ class Battery:
         freshness = self._assess(now)
         outcome = self._decide(freshness, now)
         self._limiter_state = outcome.state
-        self._log_transitions(freshness, outcome.decision, now)
+        self._teller.transitions(self._stage, self._decision, freshness, outcome.decision, now)
         self._alarms.follow(
             self._measured(freshness, now), self._config.alarms, self._config.cells, now
         )
@@ -369,8 +312,8 @@ class Battery:
             self._bus.publish(changes)
         self._on_bus = values
         self._pending = self._pending_limits = False
-        self._tell_state(values, freshness, now)
-        self._tell_settings()
+        self._teller.state(lambda: self._report(values, freshness, now), now)
+        self._teller.settings(self._settings.on_bus, self._settings.tree)
 
     def values(self) -> dict[str, Value]:
         """What stands on the bus now."""
@@ -417,49 +360,17 @@ class Battery:
 
     # --- telling -------------------------------------------------------------------------
 
-    def _tell_state(self, values: Mapping[str, Value], freshness: Freshness, now: float) -> None:
-        if now - self._told_at < STATE_INTERVAL or self._decision is None:
-            return
-        content = report_.report(
+    def _report(
+        self, values: Mapping[str, Value], freshness: Freshness, now: float
+    ) -> dict[str, Any]:
+        assert self._decision is not None, "reported after a decision"
+        return report(
             values, self._decision, self._requests, freshness, self.frame, self.identity, now
         )
-        news = report_.without_ages(content)
-        if news != self._told:
-            self._told, self._told_at = news, now
-            self._client.publish(f"{self._topic}/state", report_.as_json(content), retain=True)
-
-    def _tell_settings(self) -> None:
-        """All settings, when one has changed: a batch that brings them back when it is sent."""
-        if not self._settings_told:
-            self._settings_told = True
-            tree = report_.as_json(self._settings.tree())
-            self._client.publish(f"{self._topic}/settings", tree, retain=True)
 
     def tell_again(self) -> None:
-        """A broker that has just come, or come back, knows nothing: tell the state at the next
-        tick although it has not changed."""
-        self._told, self._told_at = None, float("-inf")
-        self._settings_told = False
-
-    def _log_transitions(self, freshness: Freshness, decision: Decision, now: float) -> None:
-        if freshness.stage is not self._stage:
-            culprit = f" ({freshness.culprit.value})" if freshness.culprit else ""
-            self._log(now, "measurements are %s%s", freshness.stage.word, culprit)
-        before = self._decision
-        for name, new, old in (
-            ("CVL", decision.cvl, before.cvl if before else None),
-            ("CCL", decision.ccl, before.ccl if before else None),
-            ("DCL", decision.dcl, before.dcl if before else None),
-        ):
-            if old is None or new.rule != old.rule:
-                shown = "withdrawn" if new.value is None else f"{new.value:.1f}"
-                self._log(now, "%s %s: %s", name, shown, new.reason)
-
-    def _log(self, now: float, words: str, *parts: object) -> None:
-        if self._transitions_logged.allows(now):
-            withheld = self._transitions_logged.take_withheld()
-            more = f" ({withheld} lines before this were left out)" if withheld else ""
-            log.info("%s: " + words + "%s", self._config.ident, *parts, more)
+        """The broker has just come, or come back."""
+        self._teller.again()
 
 
 def _frame(config: BatteryConfig) -> Frame:
@@ -476,15 +387,3 @@ def _is_tighter(new: Limit, old: Limit) -> bool:
     if new.value is None or old.value is None:
         return new.value is not old.value
     return new.value < old.value
-
-
-def _printable(value: object) -> object:
-    """A refused value as it can stand in JSON, and not at length."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, (int, float)) and abs(value) < 1e15:
-        return value
-    try:
-        return str(value)[:60]
-    except (ValueError, RecursionError):
-        return f"a {type(value).__name__} of great length"

@@ -76,7 +76,8 @@ class LiveSettings:
             if values[path] != self._values[path]
         ]
         self._decided |= decided
-        self._take(values)
+        if news:
+            self._take(values)
         return news
 
     def load(self, text: str, *, newest: bool = False) -> list[str]:
