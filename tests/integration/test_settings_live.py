@@ -123,6 +123,23 @@ def test_settings_by_topic_and_batch_are_echoed_and_refused_as_a_whole(
         assert told["Settings"]["Limiter"]["Cv2"] == 3.48
 
 
+def test_a_curve_may_come_as_text_or_as_arrays(bridge: RunningBridge, store: Onlooker) -> None:
+    path = "/Settings/Limiter/ChargeSoc"
+    points = [dbus.Array(point, signature="d") for point in ((80.0, 1.0), (90.0, 0.5))]
+    with bridge.bus() as bus:
+        assert bus[path] == "off"
+        assert bus.set(path, dbus.Array(points, signature="ad")) == 0
+        bus.comes(path, "[[80,1],[90,0.5]]")
+        assert bus.set(path, "[[80, 1], [95, 0.5]]") == 0
+        bus.comes(path, "[[80,1],[95,0.5]]")
+        keeps(store, ChargeSoc=[[80, 1], [95, 0.5]])
+        assert bus.set(path, dbus.Array([], signature="i", variant_level=1)) == 2
+        assert bus[path] == "[[80,1],[95,0.5]]"
+        assert bus.set(path, "off") == 0
+        bus.comes(path, "off")
+        keeps(store)
+
+
 def test_a_changed_configuration_wins_over_an_older_remote_change(
     bridge: RunningBridge, store: Onlooker
 ) -> None:

@@ -1,0 +1,64 @@
+"""Requests: wishes for a limit that can only tighten, are not kept, and end with a null."""
+
+from __future__ import annotations
+
+import pytest
+from doubles import Bench
+
+CVL = "/Info/MaxChargeVoltage"
+CCL = "/Info/MaxChargeCurrent"
+DCL = "/Info/MaxDischargeCurrent"
+
+
+def fed() -> Bench:
+    bench = Bench()
+    bench.feed()
+    return bench
+
+
+def test_of_several_writers_the_latest_counts_whichever_way_it_came() -> None:
+    bench = fed()
+    bench.mqtt(CCL, "40")
+    assert bench.dbus(CCL, 60) == 0
+    bench.batch({"Info": {"MaxChargeCurrent": 30}})
+    bench.settle()
+    assert bench.ccl == 30.0
+    assert bench.dbus(CCL, 35.0) == 0
+    bench.settle()
+    assert bench.ccl == 35.0
+    bench.pass_time(2, bench.feed)
+    assert bench.state["requests"]["CCL"]["value"] == 35.0
+
+
+@pytest.mark.parametrize(
+    ("path", "wish", "before"), [(CVL, 54.0, 55.2), (CCL, 12.5, 100.0), (DCL, 0.0, 150.0)]
+)
+def test_each_limit_can_be_asked_for_and_given_back(
+    path: str, wish: float, before: float
+) -> None:
+    bench = fed()
+    bench.mqtt(path, f'{{"value": {wish}}}')
+    assert bench[path] == wish
+    bench.mqtt(path, '{"value": null}')
+    bench.settle()
+    assert bench[path] == before
+    bench.pass_time(2, bench.feed)
+    assert bench.state["requests"] == {}
+
+
+def test_a_request_is_not_kept_and_no_setting() -> None:
+    bench = fed()
+    bench.mqtt(CCL, "40")
+    bench.pass_time(2, bench.feed)
+    assert bench.store.saved == []
+    assert bench["/Settings/Changed"] == "nothing"
+
+
+@pytest.mark.parametrize("value", ["-1", "NaN", "unknown", '{"value": "x"}', "5001", "true", "{}"])
+def test_a_wish_that_cannot_be_understood_leaves_the_last_one(value: str) -> None:
+    bench = fed()
+    bench.mqtt(CCL, "40")
+    bench.mqtt(CCL, value)
+    bench.settle()
+    assert bench.ccl == 40.0
+    assert len(bench.rejected) == 1
