@@ -47,22 +47,25 @@ def _draw_panel(axis: Any, panel: Panel) -> None:
     axis.set_xlabel(panel.x_label)
     axis.set_ylabel(panel.y_label)
     axis.grid(True, alpha=0.3)
-    lines = [_draw_curve(axis, curve, f"C{n}", "-") for n, curve in enumerate(panel.curves)]
+    drawn_as = "steps-post" if panel.stepped else "default"
+    lines = [
+        _draw_curve(axis, curve, f"C{n}", "-", drawn_as) for n, curve in enumerate(panel.curves)
+    ]
     if panel.right:
         right = axis.twinx()
         right.set_ylabel(panel.right_label)
         first = len(panel.curves)
         lines += [
-            _draw_curve(right, curve, f"C{n}", "--")
+            _draw_curve(right, curve, f"C{n}", "--", drawn_as)
             for n, curve in enumerate(panel.right, start=first)
         ]
     axis.legend(handles=lines, loc="best", fontsize="small")
 
 
-def _draw_curve(axis: Any, curve: Curve, colour: str, style: str) -> Any:
+def _draw_curve(axis: Any, curve: Curve, colour: str, style: str, drawn_as: str) -> Any:
     xs = [x for x, _ in curve.points]
     ys = [math.nan if y is None else y for _, y in curve.points]
     (line,) = axis.plot(
-        xs, ys, label=curve.label, color=colour, linestyle=style, drawstyle="steps-post"
+        xs, ys, label=curve.label, color=colour, linestyle=style, drawstyle=drawn_as
     )
     return line

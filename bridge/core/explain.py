@@ -89,6 +89,7 @@ def panels(config: BatteryConfig) -> list[Panel]:
             y_label="A",
             right=(_curve("CVL", sweep, lambda d: d.cvl),),
             right_label="V",
+            stepped=config.limiter.taper == "steps",
         )
         for sweep in sweeps(config)
     ]

@@ -22,3 +22,4 @@ class Panel:
     y_label: str
     right: tuple[Curve, ...] = ()
     right_label: str = ""
+    stepped: bool = True  # a value holds until the next point
