@@ -19,7 +19,7 @@ from tests.pack.client import readings
 from tests.pack.model import Balancing, Pack, Weakness, build
 from tests.pack.simulation import Simulation
 
-DAYS = int(os.environ.get("CLOSED_LOOP_DAYS", "14"))
+DAYS = max(14, int(os.environ.get("CLOSED_LOOP_DAYS", "14")))
 INTERVAL = 30.0  # s between two publications
 FRESHNESS = {"aging": 65, "stale": 120, "lost": 600}  # for a client as slow as that
 DAY = 86400.0
