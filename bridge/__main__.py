@@ -3,6 +3,8 @@
 python3 -m bridge --config FILE [--broker HOST[:PORT]]      run
 python3 -m bridge check FILE                                check a configuration, change nothing
 python3 -m bridge watch --config FILE [--broker …]          a live view in the terminal
+python3 -m bridge record --config FILE [--broker …] OUT     writes down what clients write
+python3 -m bridge replay --config FILE RECORDING            how this configuration would behave
 python3 -m bridge explain --config FILE [--plot PICTURE]    the limits that a configuration makes
 """
 
@@ -10,11 +12,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bridge import __version__
 from bridge.core.configuration import BadConfiguration, BatteryConfig, Config
-from bridge.core.panel import Panel
+
+if TYPE_CHECKING:
+    from bridge import replay as replay_
+    from bridge.adapters.mqtt_link import Broker
+    from bridge.core.panel import Panel
 
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 
@@ -30,6 +38,8 @@ def main(arguments: list[str]) -> int:
             return _check(config)
         if options.command == "explain":
             return _explain(config, options)
+        if options.command == "replay":
+            return _replay(config, options)
         return _run(_with_broker(config, options.broker), options)
     except BadConfiguration as bad:
         print(f"{options.config} cannot be used:", *bad.problems, sep="\n  ", file=sys.stderr)
@@ -58,6 +68,18 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--config", metavar="FILE", required=True)
     _add_offline(explain)
     explain.set_defaults(command="explain")
+    record = commands.add_parser("record", help="write down what clients write, for replay")
+    _add_common(record, required=True)
+    record.add_argument("out", metavar="OUT", help="a file of JSON lines")
+    record.set_defaults(command="record")
+    replay = commands.add_parser("replay", help="a recording through this configuration")
+    replay.add_argument("recording", metavar="RECORDING")
+    replay.add_argument("--config", metavar="FILE", required=True)
+    replay.add_argument(
+        "--every", metavar="SECONDS", type=float, default=0.0, help="a line at least so often"
+    )
+    _add_offline(replay)
+    replay.set_defaults(command="replay")
     return parser
 
 
@@ -107,6 +129,33 @@ def _explain(config: Config, options: argparse.Namespace) -> int:
     return _plot(explain.panels(battery), f"limits of {battery.name}", options.plot)
 
 
+def _replay(config: Config, options: argparse.Namespace) -> int:
+    from bridge import replay
+    from bridge.core.recording import BadRecording
+
+    player = replay.Replay(_battery(config, options.ident), config)
+    moments = []
+
+    def noted(lines: Iterable[str]) -> Iterator[replay_.Moment]:
+        for moment in player.run(lines):
+            if options.plot:
+                moments.append(moment)
+            yield moment
+
+    try:
+        with open(options.recording, encoding="utf-8") as lines:  # noqa: PTH123  or /dev/stdin
+            for line in replay.table(noted(lines), options.every):
+                print(line)
+    except (OSError, UnicodeDecodeError, BadRecording) as problem:
+        print(f"{options.recording}: {problem}", file=sys.stderr)
+        return FAILED
+    for words, count in player.refused.items():
+        print(f"refused {count} times: {words}", file=sys.stderr)
+    if player.others:
+        print(f"{player.others} messages were for other batteries", file=sys.stderr)
+    return _plot(replay.panels(moments), f"{options.recording}", options.plot)
+
+
 def _plot(panels: list[Panel], title: str, file: str | None) -> int:
     from bridge.adapters import plot
 
@@ -142,9 +191,21 @@ def _run(config: Config, options: argparse.Namespace) -> int:
         from bridge import watch
 
         return watch.main(config, broker, options.ident)
+    if options.command == "record":
+        return _record(config, broker, options.out)
     from bridge import app
 
     return app.run(config, broker)
+
+
+def _record(config: Config, broker: Broker, out: str) -> int:
+    from bridge import record
+
+    try:
+        return record.main(config, broker, out)
+    except OSError as problem:
+        print(f"{out}: {problem.strerror or problem}", file=sys.stderr)
+        return FAILED
 
 
 if __name__ == "__main__":

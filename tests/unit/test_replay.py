@@ -1,0 +1,122 @@
+"""A recording through the core: what is written down, what it shows, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.adapters.config import load
+from bridge.core.recording import BadRecording, Entry, read, written
+from bridge.replay import Replay, panels, table
+
+ROOT = Path(__file__).parents[2]
+CONFIG = load(str(ROOT / "config.yaml"))
+START = 1_790_000_000.0  # in September 2026
+
+
+@given(st.floats(0, 4e9), st.text(), st.binary(max_size=100))
+def test_what_is_written_can_be_read(time: float, topic: str, payload: bytes) -> None:
+    entry = read(written(Entry(time, topic, payload)))
+    assert entry == Entry(round(time, 3), topic, payload)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "x", "[]", "1", "null", '{"time": 1}', '{"time": "1", "topic": "a", "payload": ""}',
+     '{"time": 1, "topic": 2, "payload": ""}', '{"time": 1, "topic": "a", "payload": 5}',
+     '{"time": 1, "topic": "a", "hex": "zz"}', '{"time": NaN, "topic": "a", "payload": ""}'],
+)  # fmt: skip
+def test_what_is_no_entry_is_refused(line: str) -> None:
+    with pytest.raises(BadRecording):
+        read(line)
+
+
+def frame(time: float, cell: float, **more: object) -> str:
+    cells = {f"Voltages/Cell{n}": 3.3 for n in range(1, 17)} | {"Voltages/Cell7": cell}
+    content = {**cells, "Dc/0/Voltage": 52.8, "Dc/0/Current": 20, "Soc": 60, **more}
+    return written(Entry(time, "virtual-battery/virtual/set", json.dumps(content).encode()))
+
+
+def a_day() -> Iterator[str]:
+    """A minute of rest, one of a cell that rises, silence, and a lone write at its end."""
+    for second in range(60):
+        yield frame(START + second, 3.3)
+    for second in range(60):
+        yield frame(START + 60 + second, 3.3 + second / 250)
+    topic = "W/c0619ab1/battery/1/Soc"
+    yield written(Entry(START + 300, topic, b'{"value": 61}'))
+
+
+def replayed(lines: Iterator[str]) -> tuple[Replay, list[str]]:
+    replay = Replay(CONFIG.batteries[0], CONFIG)
+    return replay, list(table(replay.run(lines), 0))
+
+
+def test_limits_and_reasons_are_those_of_the_service() -> None:
+    replay, lines = replayed(a_day())
+    held = [line.split("  ")[-1] for line in lines]
+    assert any("CCL: cell voltage" in words for words in held)
+    assert any("DCL: failsafe" in words for words in held), "the silence"
+    assert not replay.refused and not replay.others
+
+
+def test_time_passes_as_in_the_recording() -> None:
+    moments = list(Replay(CONFIG.batteries[0], CONFIG).run(a_day()))
+    assert moments[-1].time == pytest.approx(START + 301)
+    assert len(moments) == 301
+    assert moments[-1].values["/Soc"] == 61
+    assert moments[59].values["/Info/MaxChargeCurrent"] == 100
+
+
+def test_a_clock_that_was_set_back_or_a_gap_of_weeks_is_survived() -> None:
+    lines = [frame(START, 3.3), frame(START - 5000, 3.3), frame(START + 3e6, 3.3)]
+    moments = list(Replay(CONFIG.batteries[0], CONFIG).run(lines))
+    assert 3600 <= len(moments) <= 3602
+    times = [moment.time for moment in moments]
+    assert times == sorted(times)
+
+
+def test_refusals_and_messages_for_others_are_counted() -> None:
+    other = written(Entry(START, "W/c0619ab1/battery/77/Soc", b"5"))
+    wrong = written(Entry(START, "W/c0619ab1/battery/1/Soc", b"500"))
+    replay, _ = replayed(iter([other, wrong, wrong]))
+    assert replay.others == 1
+    assert list(replay.refused.values()) == [2]
+
+
+def test_the_panels_hold_measurements_and_limits() -> None:
+    moments = list(Replay(CONFIG.batteries[0], CONFIG).run(a_day()))
+    labels = {c.label for panel in panels(moments) for c in (*panel.curves, *panel.right)}
+    assert labels == {"CCL", "DCL", "CVL", "current", "pack", "SoC", "highest cell", "lowest cell"}
+
+
+def command(recording: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "bridge", "replay", str(recording), "--config", "config.yaml"]
+    return subprocess.run(
+        [*words, *more], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_the_command_needs_no_dbus(tmp_path: Path) -> None:
+    recording = tmp_path / "day.jsonl"
+    recording.write_text("\n".join(a_day()), encoding="utf-8")
+    done = command(recording, "--every", "30")
+    assert done.returncode == 0, done.stderr
+    assert "CCL: cell voltage" in done.stdout
+    assert "held by" in done.stdout.splitlines()[0]
+
+
+def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
+    recording = tmp_path / "bad.jsonl"
+    recording.write_text("not JSON\n", encoding="utf-8")
+    done = command(recording)
+    assert done.returncode == 1
+    assert str(recording) in done.stderr and "Traceback" not in done.stderr
+    assert command(tmp_path / "absent").returncode == 1
