@@ -39,14 +39,17 @@ _RULES = (
     ("CCL", "/Info/ChargeLimitation", "maximum"),
     ("DCL", "/Info/DischargeLimitation", "maximum"),
 )
+_DECIDED = (CVL_PATH, CCL_PATH, DCL_PATH, *(path for _, path, _ in _RULES))
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What stood on the bus at a time of the recording (seconds of the epoch)."""
+    """What stood on the bus at a time of the recording (seconds of the epoch), and the reasons
+    of the limits by their names."""
 
     time: float
     values: Mapping[str, Value]
+    reasons: Mapping[str, str]
 
 
 class Replay:
@@ -58,6 +61,7 @@ class Replay:
     def __init__(self, config: BatteryConfig, whole: Config) -> None:
         self.refused: dict[str, int] = {}
         self.others = 0
+        self._reasons: Mapping[str, str] = {}
         self._now = 0.0
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._serial = itertools.count()
@@ -79,7 +83,7 @@ class Replay:
             while tick <= until:
                 self._pass_to(tick)
                 battery.on_tick(self._now)
-                yield Moment(self._now, battery.values())
+                yield Moment(self._now, battery.values(), self._reasons)
                 tick += 1.0
             self._pass_to(max(entry.time, self._now))  # a clock that was set back stands still
             tick = max(tick, self._now)
@@ -87,7 +91,7 @@ class Replay:
         if battery is not None:
             self._pass_to(tick)
             battery.on_tick(self._now)
-            yield Moment(self._now, battery.values())
+            yield Moment(self._now, battery.values(), self._reasons)
 
     def _battery(self) -> Battery:
         return Battery(
@@ -135,8 +139,10 @@ class Replay:
         heapq.heappush(self._timers, (self._now + seconds, next(self._serial), callback))
 
     def publish(self, topic: str, payload: str, retain: bool = False) -> None:  # noqa: ARG002
-        """Of all that is said, the refusals are worth counting."""
-        if topic.endswith("/rejected"):
+        """Of all that is said, the reasons are to be shown and the refusals to be counted."""
+        if topic.endswith("/state"):
+            self._reasons = json.loads(payload)["reasons"]
+        elif topic.endswith("/rejected"):
             refusal = json.loads(payload)
             words = f"{refusal['path']}: {refusal['reason']}"
             self.refused[words] = self.refused.get(words, 0) + 1
@@ -159,17 +165,16 @@ def table(moments: Iterable[Moment], every: float) -> Iterator[str]:
     for moment in moments:
         values = moment.values
         held = [
-            f"{name}: {values.get(path)}"
-            for name, path, unheld in _RULES
-            if values.get(path) not in (unheld, None)
+            name for name, path, unheld in _RULES if values.get(path) not in (unheld, None)
         ]
-        news = (held, [values.get(path) for path in (CVL_PATH, CCL_PATH, DCL_PATH)])
+        news = [values.get(path) for path in _DECIDED]
         is_due = every > 0 and moment.time - told_at >= every
         if news != told or is_due:
             told, told_at = news, moment.time
             shown = "".join(f"{_shown(values.get(p), text):>{_WIDTH}}" for _, p, text in _COLUMNS)
             clock = time.strftime("%H:%M:%S", time.localtime(moment.time))
-            yield f"{clock}{shown}  {', '.join(held)}".rstrip()
+            why = "; ".join(f"{name}: {moment.reasons.get(name)}" for name in held)
+            yield f"{clock}{shown}  {why}".rstrip()
 
 
 def panels(moments: list[Moment]) -> list[Panel]:

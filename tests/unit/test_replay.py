@@ -62,8 +62,8 @@ def replayed(lines: Iterator[str]) -> tuple[Replay, list[str]]:
 def test_limits_and_reasons_are_those_of_the_service() -> None:
     replay, lines = replayed(a_day())
     held = [line.split("  ")[-1] for line in lines]
-    assert any("CCL: cell voltage" in words for words in held)
-    assert any("DCL: failsafe" in words for words in held), "the silence"
+    assert any("CCL: cell 7 at 3.400 V, cv1 is 3.4 V" in words for words in held)
+    assert any("DCL: the measurements are stale" in words for words in held), "the silence"
     assert not replay.refused and not replay.others
 
 
@@ -109,7 +109,7 @@ def test_the_command_needs_no_dbus(tmp_path: Path) -> None:
     recording.write_text("\n".join(a_day()), encoding="utf-8")
     done = command(recording, "--every", "30")
     assert done.returncode == 0, done.stderr
-    assert "CCL: cell voltage" in done.stdout
+    assert "CCL: cell 7 at" in done.stdout
     assert "held by" in done.stdout.splitlines()[0]
 
 
