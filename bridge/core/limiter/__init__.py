@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from bridge.core.limiter.memory import Memory
-from bridge.core.limiter.recovery import Pace, Recovering, follow, seconds_to
+from bridge.core.limiter.recovery import NOISE, Pace, Recovering, follow, seconds_to
 from bridge.core.limiter.remembering import remember, slide_down
 from bridge.core.limiter.rules import CCL_RULES, CVL_RULES, DCL_RULES
 from bridge.core.limiter.situation import Rule, Situation, look
@@ -195,7 +195,7 @@ def _settle(
     if trust.is_blind and before is not None:
         target = min(target, before.value)
     after = follow(before, target, pace, now, trust.may_loosen)
-    if after.value >= smallest.value:
+    if after.value >= smallest.value - NOISE:
         return Limit(after.value, rule, smallest.reason, caps), after
     if not trust.may_loosen:
         reason = "nothing may rise before the measurements are fresh and beyond doubt"

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 LONGEST_STEP = 2.0
 """Seconds. A clock that jumped, or a process that was stopped, is not that much recovery."""
 
+NOISE = 1e-6
+"""V or A. The same sum of decimal fractions in another order differs by less; that is no rise."""
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -41,7 +44,8 @@ def follow(
     now = max(now, before.at)
     if target <= before.value:
         return Recovering(target, None, now)
-    if before.value <= 0.0 and target < pace.release:
+    is_worth_it = before.value > 0.0 or target >= pace.release
+    if target <= before.value + NOISE or not is_worth_it:
         return Recovering(before.value, None, now)
     since = now if before.rising_since is None else before.rising_since
     if not may_loosen or now - since < pace.hold:
