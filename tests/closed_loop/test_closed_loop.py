@@ -25,7 +25,7 @@ FRESHNESS = {"aging": 65, "stale": 120, "lost": 600}  # for a client as slow as 
 DAY = 86400.0
 
 OVERVOLTAGE, MIN_CELL = 3.55, 2.80  # of the LFP preset
-AT_ONCE = 0.06  # V that a cell may move in one interval before anybody can know of it
+AT_ONCE = 0.03  # V that a cell may move in one interval before anybody can know of it
 
 
 @dataclass
