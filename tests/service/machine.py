@@ -14,7 +14,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
-VELIB = REPOSITORY / "docker" / "gx" / "velib"
+# The real one, where it is at hand.
+VELIB = Path(os.environ.get("VELIB_PYTHON") or REPOSITORY / "docker" / "gx" / "velib")
 # The distribution's own: a virtual environment would lend the GX libraries that it does not have.
 PYTHON = sys._base_executable
 PATIENCE = 20.0  # s, for anything that should happen at once; a busy machine takes its time
@@ -99,8 +100,8 @@ class Machine:
     def install(self, unpacked: Path, steady: float = 0.5, patience: float = 8) -> Result:
         """Copy an unpacked archive onto the GX, as over the network, and install it."""
         folder = self.data / "unpacked"
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(unpacked, folder)
+        subprocess.run(["rm", "-rf", folder], check=True)
+        subprocess.run(["cp", "-R", unpacked, folder], check=True)
         return self.run(
             "sh /data/unpacked/service/install.sh", STEADY=str(steady), PATIENCE=str(patience)
         )

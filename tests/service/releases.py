@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -30,9 +30,16 @@ def unpack(archive: Path, target: Path) -> Path:
     return target / archive.name.removesuffix(".tar.gz")
 
 
-def make(original: Path, target: Path, version: str, files: Mapping[str, str] = {}) -> Path:
-    """A version of another number, with some files replaced, and with matching checksums."""
-    shutil.copytree(original, target)
+def make(
+    original: Path,
+    target: Path,
+    version: str,
+    files: Mapping[str, str] = {},
+    without: Sequence[str] = (),
+) -> Path:
+    """A version of another number: some files replaced, folders left out, checksums that match."""
+    shutil.copytree(original, target, ignore=shutil.ignore_patterns(*without))
+    (target / "bridge").mkdir(exist_ok=True)
     (target / "bridge" / "__init__.py").write_text(f'__version__ = "{version}"\n')
     for name, text in files.items():
         (target / name).write_text(text)
