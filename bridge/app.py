@@ -63,6 +63,7 @@ class App:
             ring=lambda: self._loop.ring(self._on_mail),
             will=(f"{self._base}/status", "offline"),
             is_queue=lambda topic: topic.endswith(_QUEUES),
+            is_known=self._is_known,
             on_state=self._on_link_state,
         )
         self._notifications = Notifications(
@@ -156,6 +157,12 @@ class App:
         if dropped and self._drops_logged.allows(monotonic()):
             self._dropped_told += dropped
             logger.warning("too many topics at once: %d messages were dropped", dropped)
+
+    def _is_known(self, topic: str) -> bool:
+        """On paho's thread: whether a topic is one of ours, not just below one of ours."""
+        return not topic.startswith("W/") or any(
+            battery.knows(topic) for battery in self._batteries
+        )
 
     def _on_link_state(self, connected: bool, words: str) -> None:
         """On paho's thread. A broker that drops us at once does so each second."""

@@ -16,7 +16,7 @@ from bridge.core.configuration import BatteryConfig
 from bridge.core.decode import NOTHING, decode_batch, decode_write
 from bridge.core.freshness import Freshness, FreshnessWatch
 from bridge.core.gate import PathSpec, Role
-from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
+from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide, without_request
 from bridge.core.live_settings import LiveSettings, RefusedSettings
 from bridge.core.model import Date, Decision, Limit, Measurements, Refused, Request, Stage, Value
 from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, path_table
@@ -188,12 +188,28 @@ class Battery:
             self._rename("" if value is None else str(value))
         elif spec.role is Role.PAGE:
             self._constants[spec.path] = value
+        elif spec.role is Role.COMMAND:
+            self._forget(value)
         else:
             self._telemetry.write(spec, value, now)
 
     def _request(self, path: str, value: Value, now: float) -> None:
+        name = _REQUESTS[path]
         request = Request(float(value), now) if isinstance(value, (int, float)) else None
-        self._requests = replace(self._requests, **{_REQUESTS[path]: request})
+        before: Request | None = getattr(self._requests, name)
+        if before is not None and request is None:
+            self._limiter_state = without_request(
+                self._limiter_state, self.frame, name, before, now
+            )
+        self._requests = replace(self._requests, **{name: request})
+        self._pending_limits = True
+
+    def _forget(self, what: Value) -> None:
+        """A sensor that is gone for good, or was written by mistake. Raises Refused."""
+        forgotten = self._telemetry.forget(str(what or ""))
+        if not forgotten:
+            raise Refused(f"nothing called {str(what or '')!r} was written: name a path or a group")
+        log.info("%s: forgot %s", self._config.ident, ", ".join(forgotten))
         self._pending_limits = True
 
     def _rename(self, name: str) -> None:
@@ -220,19 +236,21 @@ class Battery:
 
     def _change_settings(self, writes: Mapping[str, object]) -> None:
         """Change settings together. Raises RefusedSettings, and then nothing has changed."""
+        stale = self._config.freshness.stale
         news = self._settings.change(writes)
         if news:
             self._teller.settings_changed(news, self._monotonic())
-            self._apply_settings()
+            self._apply_settings(stale)
             self._store.save(SETTINGS_KEY, self._settings.record())
 
     def load_settings(self, kept: str, *, newest: bool = False) -> None:
         """Take over the settings that were kept. `newest`: nothing decided here is newer."""
+        stale = self._config.freshness.stale
         unusable = self._settings.load(kept, newest=newest)
         if unusable:
             words = "; ".join(unusable)
             log.warning("%s: not all kept settings are used: %s", self._config.ident, words)
-        self._apply_settings()
+        self._apply_settings(stale)
         if self._settings.record() != (kept or "{}"):
             self._store.save(SETTINGS_KEY, self._settings.record())
 
@@ -240,7 +258,9 @@ class Battery:
         """What must be kept of the settings."""
         return self._settings.record()
 
-    def _apply_settings(self) -> None:
+    def _apply_settings(self, stale: float) -> None:
+        """stale: what it was. Longer times revive nothing that was stale already."""
+        self._telemetry.bury(self._monotonic(), stale)
         self.frame = _frame(self._config)
         self._pending = self._pending_limits = True
 

@@ -122,6 +122,13 @@ class WiredBattery:
         self.battery.identity.update(instance=instance, portal=portal or None)
         return [self._batch_topic, *([self._write_prefix + "#"] if is_known else [])]
 
+    def knows(self, topic: str) -> bool:
+        """Whether a W/ topic leads to a path of this battery. May be asked on any thread."""
+        prefix = self._write_prefix
+        return bool(prefix) and topic.startswith(prefix) and (
+            topic[len(prefix) - 1 :] in self.battery.paths
+        )
+
     def on_message(self, message: mqtt_link.Message, now: float) -> None:
         """A message that may be for this battery or for another one."""
         if message.topic == self._batch_topic:

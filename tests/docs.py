@@ -24,6 +24,7 @@ _WHO = {
     Role.REQUEST: "you: a request",
     Role.DECISION: "it",
     Role.PAGE: "the GUI",
+    Role.COMMAND: "you: a command",
 }
 
 

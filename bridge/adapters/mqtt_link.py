@@ -29,6 +29,7 @@ KEEPALIVE = 30  # seconds; a broker that vanished is noticed after 45 s at the l
 BACKOFF = (1, 60)  # seconds between attempts, doubling from the first to the second
 MAX_PAYLOAD = 64 * 1024  # bytes; a batch for 256 cells is about 10 kB
 AT_ONCE = 128  # messages of one drain; a frame of a usual battery is fewer
+CROWDED = 256  # messages in the mailbox from which on the newest of a topic replaces the others
 MAX_WAITING = 4096  # messages in the mailbox; a battery of 256 cells has some 1100 topics
 MAX_WAITING_BYTES = 1024 * 1024  # of their payloads; a hundred batches for 256 cells
 
@@ -61,33 +62,43 @@ class Message(NamedTuple):
 class Mailbox:
     """Messages on their way from paho's thread to the main loop.
 
-    Of several messages on one topic only the newest is kept, unless the topic is a queue: there
-    each message may say something else (a batch names some paths, the next one others).
-    Bounded, by number and by size: when full, the oldest message goes, since the newest is what
-    counts. Thus bounded is also the main loop's work on one filling.
+    Every message is kept while it is not crowded: a valid value and the garbage after it are two
+    pieces of news. In a crowd only the newest of a topic is kept, unless the topic is a queue:
+    there each message may say something else (a batch names some paths, the next one others).
+    Bounded, by number and by size: when full, strangers go first (topics that nobody here knows),
+    then the oldest. Thus bounded is also the main loop's work on one filling.
     """
 
-    def __init__(self, is_queue: Callable[[str], bool] = lambda topic: False) -> None:
-        self._is_queue = is_queue
+    def __init__(
+        self,
+        is_queue: Callable[[str], bool] = lambda topic: False,
+        is_known: Callable[[str], bool] = lambda topic: True,
+    ) -> None:
+        self._is_queue, self._is_known = is_queue, is_known
         self._lock = threading.Lock()
-        self._waiting: dict[object, Message] = {}
+        self._waiting: dict[int, Message] = {}
+        self._newest: dict[str, int] = {}  # of each topic that is no queue
+        self._strangers: dict[int, None] = {}
         self._bytes = 0
         self._serial = itertools.count()
         self.dropped = 0
 
     def put(self, message: Message) -> bool:
         """Store; tell whether the mailbox was empty before (so somebody must be woken)."""
-        key: object = message.topic
-        if self._is_queue(message.topic):
-            key = (message.topic, next(self._serial))
+        is_queue, is_known = self._is_queue(message.topic), self._is_known(message.topic)
         with self._lock:
             was_empty = not self._waiting
-            if key in self._waiting:  # so that the newest also stands last
-                self._take_out(key)
-            self._waiting[key] = message
+            if message.topic in self._newest and self._is_crowded:
+                self._take_out(self._newest[message.topic])
+            serial = next(self._serial)
+            self._waiting[serial] = message
             self._bytes += _weight(message)
+            if not is_queue:
+                self._newest[message.topic] = serial
+            if not is_known:
+                self._strangers[serial] = None
             while len(self._waiting) > MAX_WAITING or self._bytes > MAX_WAITING_BYTES:
-                self._take_out(next(iter(self._waiting)))
+                self._take_out(next(iter(self._strangers or self._waiting)))
                 self.dropped += 1
         return was_empty
 
@@ -95,14 +106,21 @@ class Mailbox:
         """Take out the oldest messages, in order."""
         with self._lock:
             oldest = list(itertools.islice(self._waiting, most))
-            return [self._take_out(key) for key in oldest]
+            return [self._take_out(serial) for serial in oldest]
+
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self._waiting) >= CROWDED or self._bytes >= MAX_WAITING_BYTES // 4
 
     @property
     def is_empty(self) -> bool:
         return not self._waiting
 
-    def _take_out(self, key: object) -> Message:
-        message = self._waiting.pop(key)
+    def _take_out(self, serial: int) -> Message:
+        message = self._waiting.pop(serial)
+        self._strangers.pop(serial, None)
+        if self._newest.get(message.topic) == serial:
+            del self._newest[message.topic]
         self._bytes -= _weight(message)
         return message
 
@@ -155,6 +173,7 @@ class MqttLink:
         ring: Callable[[], None],
         will: tuple[str, str] | None = None,
         is_queue: Callable[[str], bool] = lambda topic: False,
+        is_known: Callable[[str], bool] = lambda topic: True,
         on_state: Callable[[bool, str], None] = lambda connected, words: None,
     ) -> None:
         self._broker = broker
@@ -162,7 +181,7 @@ class MqttLink:
         self._on_state = on_state
         self._last_words = ""
         self._topics: list[str] = []
-        self._mailbox = Mailbox(is_queue)
+        self._mailbox = Mailbox(is_queue, is_known)
         self._client = self._make_client(broker, will)
 
     def _make_client(self, broker: Broker, will: tuple[str, str] | None) -> paho.Client:
@@ -178,6 +197,7 @@ class MqttLink:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         return client
 
     # --- for the main loop ---------------------------------------------------------------
@@ -250,6 +270,13 @@ class MqttLink:
 
     def _on_nonsense(self) -> None:
         self._tell(False, f"broker {self._broker} sends what cannot be read, will keep trying")
+
+    def _on_subscribe(
+        self, _client: paho.Client, _user: Any, _id: int, answers: list[ReasonCode], _more: Any
+    ) -> None:
+        """A broker may let us in and still keep topics from us."""
+        if any(answer.is_failure for answer in answers):
+            self._tell(False, f"broker {self._broker} does not let us subscribe to all our topics")
 
     def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
         try:

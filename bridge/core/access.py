@@ -27,6 +27,7 @@ _KIND_OF: Mapping[Role, Kind] = {
     Role.REQUEST: Kind.REQUESTS,
     Role.SETTING: Kind.SETTINGS,
     Role.NAME: Kind.SETTINGS,
+    Role.COMMAND: Kind.SETTINGS,
 }
 
 

@@ -492,6 +492,7 @@ def _ceiling(section: _Section, chemistry: str, limiter: LimiterSettings) -> Cei
         "charge_current": limiter.max_charge_current,
         "discharge_current": limiter.max_discharge_current,
         "cell_voltage": settings.CEILING_CELL_VOLTAGE[chemistry],
+        "min_cell_voltage": settings.CEILING_MIN_CELL_VOLTAGE[chemistry],
     }
     return _settings(section, Ceiling, defaults)
 

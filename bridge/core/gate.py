@@ -22,10 +22,19 @@ class Role(str, enum.Enum):
     CEILING = "ceiling"  # read-only: only the configuration sets it
     DECISION = "decision"  # read-only: what was decided, and about the service itself
     PAGE = "page"  # the GUI's choice of what it looks at
+    COMMAND = "command"  # writing it does something; it shows nothing
 
 
 WRITABLE = frozenset(
-    {Role.NAME, Role.MEASUREMENT, Role.ALARM, Role.REQUEST, Role.SETTING, Role.PAGE}
+    {
+        Role.NAME,
+        Role.MEASUREMENT,
+        Role.ALARM,
+        Role.REQUEST,
+        Role.SETTING,
+        Role.PAGE,
+        Role.COMMAND,
+    }
 )
 
 

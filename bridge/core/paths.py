@@ -240,6 +240,13 @@ _VOLTAGES = (
 
 _FRESHNESS = (
     _decision("/Freshness/Stage", TEXT, "C", "fresh, aging, waiting, stale or lost"),
+    _path(
+        "/Freshness/Forget",
+        TEXT,
+        Role.COMMAND,
+        "C",
+        "written: a path or a group that shall count as never written",
+    ),
     _decision("/Freshness/NextStage", TEXT, "C", "what silence leads to; invalid while fresh"),
     _decision("/Freshness/NextStageIn", SECONDS, "C", "and when, in steps of 5 s"),
     *(

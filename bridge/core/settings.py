@@ -235,6 +235,7 @@ class Ceiling:
     charge_current: float = _amps("highest CCL ever")
     discharge_current: float = _amps("highest DCL ever")
     cell_voltage: float = _cell("highest CVL ever, per cell")
+    min_cell_voltage: float = _cell("no setting lets the cells be discharged below this")
 
 
 def fields_of(kind: type) -> tuple[Spec, ...]:
@@ -326,6 +327,9 @@ CURRENT_ALARM = (1.1, 1.25)
 CEILING_CELL_VOLTAGE: Mapping[str, float] = {"lfp": 3.65, "lto": 2.70, "nmc": 4.20}
 """The manufacturers' usual absolute maximum, V per cell."""
 
+CEILING_MIN_CELL_VOLTAGE: Mapping[str, float] = {"lfp": 2.50, "lto": 1.50, "nmc": 2.70}
+"""And their usual end of discharge, V per cell."""
+
 CURRENT_SHARES: Mapping[str, float] = {
     "max_charge_current_above_cv1": 0.5,
     "max_charge_current_above_cv2": 0.1,
@@ -381,6 +385,10 @@ def limiter_problems(settings: LimiterSettings, ceiling: Ceiling) -> list[tuple[
         value, highest = getattr(settings, name), getattr(ceiling, limit)
         if value > highest:
             problems.append((name, f"{value:g} is above ceiling.{limit} ({highest:g})"))
+    for name in ("min_cell_voltage", "discharge_voltage"):
+        value, lowest = getattr(settings, name), ceiling.min_cell_voltage
+        if value < lowest:
+            problems.append((name, f"{value:g} is below ceiling.min_cell_voltage ({lowest:g})"))
     for one, other in _TOGETHER:
         if (getattr(settings, one) is None) != (getattr(settings, other) is None):
             missing = one if getattr(settings, one) is None else other

@@ -15,6 +15,7 @@ from bridge.core.model import Cells, Group, Input, Measurements, Value
 from bridge.core.paths import MAX_CELL, MIN_CELL, VOLTAGE, Paths, cell_path
 
 NEVER = math.inf
+_LONG_AGO = -math.inf
 NO_VALUES: Mapping[str, float] = {}
 
 _EXTREMES = (MIN_CELL, MAX_CELL)
@@ -87,8 +88,24 @@ class Telemetry:
 
     def last(self, path: str) -> tuple[Value, float] | None:
         """The last valid value and when it came; None if there was none."""
-        at = self._at.get(path)
-        return None if at is None else (self._values[path], at)
+        at = self._at.get(path, _LONG_AGO)
+        return None if at == _LONG_AGO else (self._values[path], at)
+
+    def bury(self, now: float, stale: float) -> None:
+        """Let what is older than `stale` never count again: only a new write makes it young."""
+        for path, at in self._at.items():
+            if now - at > stale:
+                self._at[path] = _LONG_AGO
+
+    def forget(self, what: str) -> list[str]:
+        """As if it had never been written: one path, or all of a group. Answers which."""
+        gone = [path for path in self._at if what in (path, path[1:], _name(self._groups[path]))]
+        for path in gone:
+            for known in (self._values, self._shown, self._at):
+                known.pop(path, None)
+            self._withdrawn.discard(path)
+        self._resting = {s: self._rests_on(s) for s in Input if self._is_written(s)}
+        return gone
 
     def age(self, path: str, now: float) -> float:
         """Seconds since the last valid write; infinite if there was none. Never negative."""
@@ -105,9 +122,8 @@ class Telemetry:
 
     def input_age(self, source: Input, now: float) -> float:
         """The age of the oldest value that the limiter needs of the input; infinite while one is
-        missing. So one dead BMS of two is noticed although the other one speaks."""
-        if source is Input.CELLS:
-            return min(self._oldest(self._cell_paths, now), self._oldest(_EXTREMES, now))
+        missing. So one dead BMS of two is noticed although the other one speaks, and a dead cell
+        although somebody still tells the extremes."""
         return self._oldest(self._resting.get(source, ()), now)
 
     def shown(
@@ -179,6 +195,10 @@ class Telemetry:
 
     def _all_paths(self, source: Input) -> tuple[str, ...]:
         return (*self._cell_paths, *_EXTREMES) if source is Input.CELLS else _SOURCES[source]
+
+
+def _name(group: Group | None) -> str:
+    return "" if group is None else group.value
 
 
 def _blocked_by(flags: tuple[Flag, ...], known: Callable[[str], float | None]) -> str:

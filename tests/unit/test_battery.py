@@ -237,6 +237,8 @@ def test_a_request_tightens_and_null_withdraws_it() -> None:
     assert (bench.ccl, bench["/Info/ChargeLimitation"]) == (40.0, "request")
     bench.mqtt("/Info/MaxChargeCurrent", '{"value": null}')
     bench.settle()
+    assert (bench.ccl, bench["/Info/ChargeLimitation"]) == (40.0, "recovery")
+    bench.pass_time(60, bench.feed)
     assert (bench.ccl, bench["/Info/ChargeLimitation"]) == (100.0, "maximum")
 
 

@@ -125,6 +125,10 @@ def test_without_a_ceiling_the_file_itself_is_the_ceiling() -> None:
             {"ceiling": {"discharge_current": 5000}, "failsafe": {"charge_current": 900}},
             "failsafe.charge_current: 900 is above ceiling.charge_current (84)",
         ),
+        (
+            {"limiter": {"min_cell_voltage": 2.0}},
+            "limiter.min_cell_voltage: 2 is below ceiling.min_cell_voltage (2.5)",
+        ),
         ({"freshness": {"required": []}}, "freshness.required: must name at least one group"),
         ({"freshness": {"required": ["cell"]}}, 'freshness.required: \'cell\' is none of cells'),
         ({"freshness": {"aging": 90}}, "freshness.aging: 90 is above stale (60)"),

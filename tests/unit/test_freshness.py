@@ -212,6 +212,57 @@ def test_the_cells_are_also_known_by_both_their_extremes() -> None:
     assert bench.ccl == 10.0
 
 
+def test_living_extremes_do_not_cover_a_dead_cell() -> None:
+    """The BMS of the high cell died; another client still tells some extremes."""
+    bench = fed()
+    bench.mqtt("/Voltages/Cell7", "3.58")
+    assert bench.ccl == 0.0
+    alive = [n for n in range(1, 17) if n != 7]
+
+    def the_rest() -> None:
+        bench.batch({f"Voltages/Cell{n}": 3.3 for n in alive})
+        bench.batch({"System/MinCellVoltage": 3.3, "System/MaxCellVoltage": 3.31})
+        bench.batch({"Dc/0/Voltage": 53.0})
+
+    bench.pass_time(300, the_rest)
+    assert (stage(bench), bench.ccl, bench.dcl) == ("stale", 0.0, 0.0)
+
+
+def test_longer_times_revive_nothing_that_was_stale() -> None:
+    bench = fed()
+    bench.pass_time(400)
+    assert (stage(bench), bench.ccl) == ("stale", 0.0)
+    bench.batch({"Settings": {"Freshness": {"Aging": 86400, "Stale": 86400, "Lost": 86400}}})
+    bench.pass_time(300)
+    assert stage(bench) in ("stale", "lost")
+    assert (bench.ccl, bench.dcl, bench["/Dc/0/Voltage"]) == (0.0, 0.0, None)
+    bench.pass_time(2, bench.feed)
+    assert stage(bench) == "fresh"
+
+
+@pytest.mark.parametrize("name", ["/Dc/0/Temperature", "Dc/0/Temperature", "temperature"])
+def test_a_sensor_that_is_gone_for_good_can_be_forgotten(name: str) -> None:
+    """One stray write must not stop a house until the next restart."""
+    bench = fed()
+    bench.mqtt("/Dc/0/Temperature", "20")
+    bench.pass_time(62, bench.feed)
+    assert (bench.ccl, bench.dcl) == (0.0, 0.0)
+    assert bench.dbus("/Freshness/Forget", "nonsense") == 2
+    assert bench.dbus("/Freshness/Forget", name) == 0
+    bench.pass_time(100, bench.feed)
+    assert (bench.ccl, bench.dcl) == (100.0, 150.0)
+    assert bench["/Freshness/Forget"] is None
+
+
+@pytest.mark.parametrize("group", ["cells", "dc"])
+def test_what_is_required_cannot_be_forgotten_away(group: str) -> None:
+    bench = fed()
+    bench.pass_time(70, bench.feed)
+    bench.mqtt("/Freshness/Forget", group)
+    bench.pass_time(2)
+    assert (stage(bench), bench.ccl, bench.dcl) == ("stale", 0.0, 0.0)
+
+
 def test_one_extreme_is_not_enough() -> None:
     bench = Bench()
     bench.pass_time(62, lambda: bench.batch({"System/MaxCellVoltage": 3.3, "Dc/0/Voltage": 52.8}))

@@ -40,10 +40,26 @@ def test_each_limit_can_be_asked_for_and_given_back(
     bench.mqtt(path, f'{{"value": {wish}}}')
     assert bench[path] == wish
     bench.mqtt(path, '{"value": null}')
-    bench.settle()
-    assert bench[path] == before
     bench.pass_time(2, bench.feed)
     assert bench.state["requests"] == {}
+    assert bench[path] == wish, "what the request held down rises slowly"
+    bench.pass_time(300, bench.feed)
+    assert bench[path] == before
+
+
+@pytest.mark.parametrize(("path", "wish"), [(CVL, 53.0), (CVL, 0.0), (CCL, 5.0), (DCL, 0.0)])
+def test_a_null_lifts_nothing_at_once_and_a_new_wish_holds_again(path: str, wish: float) -> None:
+    """Node-RED makes a null of a NaN: one missing number must not open the current."""
+    bench = fed()
+    bench.mqtt(path, str(wish))
+    held = bench[path]
+    for _ in range(50):
+        bench.mqtt(path, '{"value": null}')
+        bench.settle()
+        assert bench[path] == held
+        bench.mqtt(path, str(wish))
+        bench.pass_time(1, bench.feed)
+        assert bench[path] == held
 
 
 def test_a_request_is_not_kept_and_no_setting() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bridge.core.limiter.memory import Memory
 from bridge.core.limiter.recovery import NOISE, Pace, Recovering, follow, seconds_to
@@ -139,6 +140,23 @@ class Trust:
 
     may_loosen: bool
     is_blind: bool
+
+
+def without_request(
+    state: LimiterState, frame: Frame, name: str, request: Request, now: float
+) -> LimiterState:
+    """The state after a client has taken its request back: what that held down rises as slowly as
+    after any rule. A flow that sends a null for want of a number lifts nothing at once.
+
+    name: cvl, ccl or dcl.
+    """
+    before: Recovering | None = getattr(state, name)
+    floor = frame.limiter.min_charge_voltage * frame.cells if name == "cvl" else 0.0
+    held = max(request.value, floor)
+    if before is None or before.value <= held:
+        return state
+    changes: dict[str, Any] = {name: Recovering(held, None, max(now, before.at))}
+    return replace(state, **changes)
 
 
 def _caps(rules: Mapping[str, Rule], situations: list[Situation]) -> dict[str, Cap]:
