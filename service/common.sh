@@ -35,7 +35,7 @@ use_release() {
 velib_python() {
     for copy in /opt/victronenergy/dbus-systemcalc-py/ext/velib_python \
         /opt/victronenergy/*/ext/velib_python; do
-        if [ -f "$copy/vedbus.py" ] && [ -f "$copy/settingsdevice.py" ]; then
+        if [ -f "$copy/vedbus.py" ] && [ -f "$copy/ve_utils.py" ]; then
             echo "$copy"
             return
         fi

@@ -14,7 +14,6 @@ import dbus
 import dbus.bus
 from dbus.mainloop.glib import DBusGMainLoop
 from gi.repository import GLib
-from settingsdevice import SettingsDevice
 from vedbus import VeDbusItemExport, VeDbusService
 
 
@@ -27,8 +26,6 @@ def main() -> None:
         "own_connection": own_connection,
         "VeDbusService": VeDbusService,
         "VeDbusItemExport": VeDbusItemExport,
-        "SettingsDevice": SettingsDevice,
-        "heard": [],
     }
 
     def obey(_stdin: object, _condition: object) -> bool:
