@@ -26,6 +26,7 @@ def main() -> None:
         "own_connection": own_connection,
         "VeDbusService": VeDbusService,
         "VeDbusItemExport": VeDbusItemExport,
+        "heard": [],
     }
 
     def obey(_stdin: object, _condition: object) -> bool:
