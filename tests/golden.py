@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bridge.core.configuration import parse
 from bridge.core.explain import explanation
-from bridge.core.settings import PRESETS
+from bridge.core.presets import PRESETS
 
 FOLDER = Path(__file__).parent / "unit" / "golden"
 

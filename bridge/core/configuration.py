@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from itertools import pairwise
 from typing import Any, TypeVar
 
-from bridge.core import settings
+from bridge.core import checks, presets, settings
 from bridge.core.access import EVERYTHING, Door, Doors, Kind
 from bridge.core.model import Group
 from bridge.core.nearest import did_you_mean
@@ -22,14 +19,11 @@ from bridge.core.settings import (
     LimiterSettings,
     PlausibilitySettings,
     Spec,
-    Table,
 )
 
 MAX_CELLS = 256
 PORTAL_ID = r"[^#+/\s]+"
 """What may stand in a topic."""
-
-Member = TypeVar("Member", bound=Enum)
 
 
 class BadConfiguration(Exception):
@@ -130,7 +124,7 @@ class _Section:
         if isinstance(raw, Mapping):
             self._raw = {str(key): value for key, value in raw.items()}
         else:
-            self.complain("", f"must be a mapping of keys to values, not {_kind(raw)}")
+            self.complain("", f"must be a mapping of keys to values, not {checks.kind_of(raw)}")
 
     def complain(self, key: str, words: str) -> None:
         place = ".".join(part for part in (self.place, key) if part) or "the file"
@@ -153,7 +147,7 @@ class _Section:
         """A number that another default depends on; whether it is right is checked elsewhere."""
         value = self._raw.get(key)
         try:
-            return check_number(value, -math.inf, math.inf, "")
+            return checks.check_number(value, -math.inf, math.inf, "")
         except ValueError:
             return default
 
@@ -171,28 +165,28 @@ class _Section:
             return None if default is _REQUIRED else default
 
     def number(self, key: str, low: float, high: float, unit: str, default: Any) -> Any:
-        return self._get(key, default, lambda value: check_number(value, low, high, unit))
+        return self._get(key, default, lambda value: checks.check_number(value, low, high, unit))
 
     def integer(self, key: str, low: int, high: int, default: Any) -> Any:
-        return self._get(key, default, lambda value: _check_integer(value, low, high))
+        return self._get(key, default, lambda value: checks.check_integer(value, low, high))
 
     def text(self, key: str, default: Any, pattern: str = "", expected: str = "") -> Any:
-        return self._get(key, default, lambda value: _check_text(value, pattern, expected))
+        return self._get(key, default, lambda value: checks.check_text(value, pattern, expected))
 
     def choice(self, key: str, choices: tuple[str, ...], default: Any) -> Any:
-        return self._get(key, default, lambda value: check_choice(value, choices))
+        return self._get(key, default, lambda value: checks.check_choice(value, choices))
 
     def kinds(self, key: str) -> tuple[Kind, ...]:
         """Which kinds of writes; all of them where nothing is said."""
-        kinds = self._get(key, EVERYTHING, lambda value: _check_members(value, Kind))
+        kinds = self._get(key, EVERYTHING, lambda value: checks.check_members(value, Kind))
         return tuple(kinds)
 
     def switch(self, key: str, default: bool) -> bool:
-        return bool(self._get(key, default, _check_switch))
+        return bool(self._get(key, default, checks.check_switch))
 
     def setting(self, spec: Spec, default: Any) -> Any:
         """One field of a settings dataclass, checked by its own declaration."""
-        return self._get(spec.name, default, lambda value: check_setting(spec, value))
+        return self._get(spec.name, default, lambda value: checks.check_setting(spec, value))
 
     def done(self) -> None:
         for key in self._raw:
@@ -201,137 +195,6 @@ class _Section:
 
 
 _REQUIRED = object()
-
-
-# --- checks of single values; each answers the value or raises ValueError with the words ------
-
-
-def check_number(value: object, low: float, high: float, unit: str) -> float:
-    """A finite number in range. Raises ValueError."""
-    if isinstance(value, str):
-        raise ValueError(f"{value!r} is text, a number is needed here")
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"must be a number, not {_kind(value)}")
-    try:
-        number = float(value)
-    except OverflowError:
-        raise ValueError("the number is too large to work with") from None
-    if not math.isfinite(number):
-        raise ValueError(f"{number} is not a number to work with")
-    if not low <= number <= high:
-        raise ValueError(f"{number:g} is outside {low:g} to {high:g} {unit}".rstrip())
-    return number
-
-
-def check_choice(value: object, choices: tuple[str, ...]) -> str:
-    """One of a few words; YAML reads a bare on or off as true or false. Raises ValueError."""
-    word = {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
-    if word not in choices:
-        hint = did_you_mean(str(word), choices)
-        raise ValueError(f"{word!r} is none of {', '.join(choices)}{hint}")
-    return str(word)
-
-
-def check_table(value: object, spec: Spec) -> Table:
-    """A table: at least two points [x, y], x rising, both in range. An empty list is off.
-
-    Raises ValueError.
-    """
-    expected = f"[{spec.unit if spec.y_unit else 'x'}, {spec.y_unit or 'share of the maximum'}]"
-    if not isinstance(value, (list, tuple)):
-        raise ValueError(f"must be a list of points {expected}")
-    points = []
-    for number, point in enumerate(value, start=1):
-        if not isinstance(point, (list, tuple)) or len(point) != 2:
-            raise ValueError(f"point {number} must be {expected}")
-        try:
-            x = check_number(point[0], spec.low, spec.high, spec.unit)
-            points.append((x, check_number(point[1], spec.y_low, spec.y_high, spec.y_unit)))
-        except ValueError as problem:
-            raise ValueError(f"point {number}: {problem}") from None
-    if len(points) == 1:
-        raise ValueError("one point is no curve: give at least two, or none")
-    for (x, _), (after, _) in pairwise(points):
-        if after <= x:
-            raise ValueError(f"x must rise from point to point, but {after:g} follows {x:g}")
-    return tuple(points)
-
-
-def check_levels(value: object, spec: Spec) -> settings.Levels:
-    """[warning, alarm], the alarm further out than the warning. An empty list is off.
-
-    Raises ValueError.
-    """
-    if not isinstance(value, (list, tuple)) or len(value) not in (0, 2):
-        raise ValueError("must be [warning, alarm], or [] for none")
-    if not value:
-        return ()
-    warning, alarm = (check_number(level, spec.low, spec.high, spec.unit) for level in value)
-    if (alarm > warning) if spec.falling else (alarm < warning):
-        words = "above" if spec.falling else "below"
-        raise ValueError(f"the alarm ({alarm:g}) is {words} the warning ({warning:g})")
-    return (warning, alarm)
-
-
-def check_groups(value: object) -> tuple[Group, ...]:
-    """A list of freshness groups. Raises ValueError."""
-    return _check_members(value, Group)
-
-
-def _check_members(value: object, kind: type[Member]) -> tuple[Member, ...]:
-    """A list of some of a few words, each once. Raises ValueError."""
-    names = [member.value for member in kind]
-    if not isinstance(value, (list, tuple)):
-        raise ValueError(f"must be a list such as [{', '.join(names[:2])}], not {_kind(value)}")
-    for name in value:
-        if name not in names:
-            hint = did_you_mean(str(name), names)
-            raise ValueError(f"{name!r} is none of {', '.join(names)}{hint}")
-    return tuple(kind(name) for name in dict.fromkeys(value))
-
-
-def check_setting(spec: Spec, value: object) -> Any:
-    """Check one setting by its declaration. Raises ValueError."""
-    if spec.kind == settings.NUMBER:
-        return check_number(value, spec.low, spec.high, spec.unit)
-    if spec.kind == settings.CHOICE:
-        return check_choice(value, spec.choices)
-    if spec.kind == settings.LEVELS:
-        return check_levels(value, spec)
-    if spec.kind == settings.TABLE:
-        return check_table(value, spec)
-    return check_groups(value)
-
-
-def _check_integer(value: object, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"must be a whole number, not {_kind(value)}")
-    if not low <= value <= high:
-        raise ValueError(f"{value} is outside {low} to {high}")
-    return value
-
-
-def _check_text(value: object, pattern: str, expected: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"must be text, not {_kind(value)}; put it in quotes")
-    if pattern and not re.fullmatch(pattern, value):
-        raise ValueError(f"{value!r} will not do: {expected}")
-    return value
-
-
-def _check_switch(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"must be on or off, not {value!r}")
-    return value
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, bool):
-        return "on/off"
-    names = {int: "a number", float: "a number", str: "text", type(None): "nothing"}
-    if isinstance(value, Mapping):
-        return "a mapping"
-    return names.get(type(value), "a list" if isinstance(value, Iterable) else type(value).__name__)
 
 
 # --- the sections of the file -----------------------------------------------------------------
@@ -420,7 +283,7 @@ def _battery(section: _Section) -> BatteryConfig | None:
     name = section.text("name", "Virtual battery", r".{0,32}", "at most 32 characters")
     instance = section.integer("instance", 0, 10000, 1)
     cells = section.integer("cells", 1, MAX_CELLS, _REQUIRED)
-    chemistry = section.choice("chemistry", tuple(settings.PRESETS), _REQUIRED)
+    chemistry = section.choice("chemistry", tuple(presets.PRESETS), _REQUIRED)
     capacity = section.number("capacity", 0.1, 100000, "Ah", _REQUIRED)
     chemistry_known, capacity_known = chemistry or "lfp", capacity or 1.0
     limiter = _limiter(section.section("limiter"), chemistry_known, capacity_known)
@@ -476,12 +339,12 @@ def _settings(
 
 
 def _limiter(section: _Section, chemistry: str, capacity: float) -> LimiterSettings:
-    charge_rate, discharge_rate = settings.C_RATES[chemistry]
-    defaults = dict(settings.PRESETS[chemistry])
+    charge_rate, discharge_rate = presets.C_RATES[chemistry]
+    defaults = dict(presets.PRESETS[chemistry])
     defaults["max_charge_current"] = round(capacity * charge_rate, 1)
     defaults["max_discharge_current"] = round(capacity * discharge_rate, 1)
     maximum = section.peek_number("max_charge_current", defaults["max_charge_current"])
-    for name, share in settings.CURRENT_SHARES.items():
+    for name, share in presets.CURRENT_SHARES.items():
         defaults[name] = round(maximum * share, 1)
     return _settings(section, LimiterSettings, defaults)
 
@@ -491,15 +354,15 @@ def _ceiling(section: _Section, chemistry: str, limiter: LimiterSettings) -> Cei
     defaults = {
         "charge_current": limiter.max_charge_current,
         "discharge_current": limiter.max_discharge_current,
-        "cell_voltage": settings.CEILING_CELL_VOLTAGE[chemistry],
-        "min_cell_voltage": settings.CEILING_MIN_CELL_VOLTAGE[chemistry],
+        "cell_voltage": presets.CEILING_CELL_VOLTAGE[chemistry],
+        "min_cell_voltage": presets.CEILING_MIN_CELL_VOLTAGE[chemistry],
     }
     return _settings(section, Ceiling, defaults)
 
 
 def _alarms(section: _Section, chemistry: str, ceiling: Ceiling) -> AlarmSettings:
-    defaults = dict(settings.ALARM_PRESETS[chemistry])
+    defaults = dict(presets.ALARM_PRESETS[chemistry])
     for name in ("charge_current", "discharge_current"):
         most = getattr(ceiling, name)
-        defaults[f"high_{name}"] = tuple(round(most * s, 1) for s in settings.CURRENT_ALARM)
+        defaults[f"high_{name}"] = tuple(round(most * s, 1) for s in presets.CURRENT_ALARM)
     return _settings(section, AlarmSettings, defaults)

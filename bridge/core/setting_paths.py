@@ -14,7 +14,8 @@ from enum import Enum
 from typing import Any
 
 from bridge.core import settings
-from bridge.core.configuration import BatteryConfig, check_setting
+from bridge.core.checks import check_setting
+from bridge.core.configuration import BatteryConfig
 from bridge.core.gate import TEXT, PathSpec, Quantity, Role
 from bridge.core.model import Refused, Value
 from bridge.core.settings import SECTIONS, Ceiling, Spec

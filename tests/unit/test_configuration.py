@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from bridge.adapters.config import load
 from bridge.core.configuration import BadConfiguration, Config, parse
 from bridge.core.overview import overview
+from bridge.core.presets import PRESETS
 from bridge.core.settings import (
-    PRESETS,
     FailsafeSettings,
     FreshnessSettings,
     LimiterSettings,

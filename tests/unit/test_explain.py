@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.core.explain import panels, sweeps
-from bridge.core.settings import PRESETS
+from bridge.core.presets import PRESETS
 from tests import golden
 
 ROOT = Path(__file__).parents[2]
