@@ -44,6 +44,8 @@ def main() -> None:
 def build_root(scratch: Path) -> None:
     root = scratch / "root"
     root.mkdir(exist_ok=True)
+    bind(root, root)
+    mount("--make-private", root)  # in a chroot, unshare could not do that for all
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", root)
     for name in ("usr", "etc", "bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         source = Path("/") / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -63,9 +64,8 @@ class Machine:
         "first": before rc.local, as on a GX; "last": after it; "needed": when the service is there;
         "never".
         """
-        argv = ["unshare", *_user_namespace(), "--mount", "--pid", *self._network]
-        argv += ["--fork", PYTHON]
-        argv += [str(HERE / "init.py"), str(self.directory)]
+        argv = ["unshare", *_user_namespace(), *_mount_namespace(), "--pid", *self._network]
+        argv += ["--fork", PYTHON, str(HERE / "init.py"), str(self.directory)]
         argv += ["--parts", self._parts, "--svscan", svscan]
         with (self.directory / "console").open("ab") as console:
             self._process = subprocess.Popen(
@@ -154,6 +154,14 @@ MakeMachine = Callable[[Path], Machine]
 def _user_namespace() -> list[str]:
     """Who is not root can still be root of a namespace, where the kernel allows it."""
     return [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+
+
+@functools.cache
+def _mount_namespace() -> list[str]:
+    """In a chroot, unshare fails to cut the new mounts off from the old ones: init.py does it."""
+    probe = ["unshare", *_user_namespace(), "--mount", "true"]
+    cut_off = subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    return ["--mount"] if cut_off else ["--mount", "--propagation", "unchanged"]
 
 
 def _environment() -> dict[str, str]:

@@ -132,7 +132,15 @@ def test_python_312_takes_all_of_it(unpacked: Path, tmp_path: Path) -> None:
 
 def published(gx: PocketGx, values: dict[str, float]) -> object:
     """Publish values, of which one is unknown; answers the battery's state of charge."""
-    publish = ["mosquitto_pub", "-p", str(gx.port), "-t", "virtual-battery/virtual/set"]
+    publish = [
+        "mosquitto_pub",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(gx.port),
+        "-t",
+        "virtual-battery/virtual/set",
+    ]
     subprocess.run([*publish, "-m", json.dumps(values)], check=True)
     return ask(gx, "/Soc")
 

@@ -47,7 +47,9 @@ def test_it_obeys_svc(running: Machine) -> None:
     running.run(f"svc -d {SERVICE}")
     running.wait_until(lambda: running.process_id() is None, "svc -d ends it")
     assert "com.victronenergy.battery" not in bus_names(running)
-    assert "offline" in running.run("mosquitto_sub -C 1 -t virtual-battery/status").stdout
+    assert (
+        "offline" in running.run("mosquitto_sub -h 127.0.0.1 -C 1 -t virtual-battery/status").stdout
+    )
 
     running.run(f"svc -u {SERVICE}")
     running.wait_until_well("after svc -u")
@@ -145,14 +147,14 @@ def test_it_writes_to_flash_only_what_people_decide(running: Machine) -> None:
     before = written(running)
     for burst in range(3):
         payload = json.dumps({"Dc/0/Voltage": 53 + burst / 10, "Soc": 50, "Dc/0/Current": burst})
-        assert running.run(f"mosquitto_pub -t {topic} -m '{payload}'").returncode == 0
+        assert running.run(f"mosquitto_pub -h 127.0.0.1 -t {topic} -m '{payload}'").returncode == 0
     running.wait_until(
         lambda: "53.2" in running.run(f"{ask('/Dc/0/Voltage')}").stdout, "the values are on D-Bus"
     )
     log = running.log.read_text()
     assert written(running) == before
     for _ in range(3):
-        running.run(f"mosquitto_pub -t {topic} -m '{payload}'")
+        running.run(f"mosquitto_pub -h 127.0.0.1 -t {topic} -m '{payload}'")
     assert running.log.read_text() == log  # the same again is no news
 
 
@@ -161,8 +163,8 @@ def test_deeply_nested_json_does_not_end_it(running: Machine) -> None:
     process = running.process_id()
     nested = "head -c 60000 /dev/zero | tr '\\0' '['"
     for topic in ("virtual-battery/virtual/set", "W/c0ffee000001/battery/1/Soc"):
-        assert running.run(f"{nested} | mosquitto_pub -s -t {topic}").returncode == 0
-    good = "mosquitto_pub -t W/c0ffee000001/battery/1/Soc -m '{\"value\": 61}'"
+        assert running.run(f"{nested} | mosquitto_pub -h 127.0.0.1 -s -t {topic}").returncode == 0
+    good = "mosquitto_pub -h 127.0.0.1 -t W/c0ffee000001/battery/1/Soc -m '{\"value\": 61}'"
     running.run(good)
     running.wait_until(lambda: "61" in running.run(ask("/Soc")).stdout, "it goes on")
     assert running.process_id() == process
