@@ -72,7 +72,7 @@ on without one by itself. The ways out:
     Multi, Quattro   the device's page in the GX, Advanced, Restart VE.Bus system
     DC-DC chargers,  the device's page in the GX, Settings, BMS control: reset
     alternators
-- It was a mistake: install it again. The configuration is found, and control returns by itself.
+- It was a mistake: install it again, with its configuration, and control returns by itself.
 END
 }
 
