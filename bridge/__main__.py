@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 
+_WHERE_THE_LIBRARIES_ARE = (
+    "On a GX service/install.sh brings what is needed; elsewhere ./run does, into .venv/:"
+    " use .venv/bin/python, or ./run itself."
+)
+
 
 def main(arguments: list[str]) -> int:
     """Run a command. Answers the exit status; 2 for a bad configuration."""
@@ -44,6 +49,9 @@ def main(arguments: list[str]) -> int:
     except BadConfiguration as bad:
         print(f"{options.config} cannot be used:", *bad.problems, sep="\n  ", file=sys.stderr)
         return BAD_CONFIGURATION
+    except ModuleNotFoundError as missing:
+        print(f"Python has no {missing.name} here. {_WHERE_THE_LIBRARIES_ARE}", file=sys.stderr)
+        return FAILED
     except BrokenPipeError:  # whoever read along, head or less, has seen enough
         sys.stderr.close()  # or Python complains about it once more at the end
         return OK
@@ -56,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     _add_common(parser, required=False)
     parser.set_defaults(command="run")
-    commands = parser.add_subparsers(metavar="")
+    commands = parser.add_subparsers(metavar="WORD", title="words", dest="word")
     check = commands.add_parser("check", help="check a configuration, show what it means")
     check.add_argument("config", metavar="FILE")
     check.set_defaults(command="check")

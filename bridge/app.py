@@ -57,6 +57,8 @@ class App:
         self._loop = Loop()
         for number in (signal.SIGTERM, signal.SIGINT):  # from now on; served once the loop runs
             self._loop.on_signal(number, self._loop.quit)
+        self._loop.on_signal(signal.SIGUSR1, lambda: self._set_log_level("debug"))
+        self._loop.on_signal(signal.SIGUSR2, lambda: self._set_log_level(config.log_level))
         self._watchdog = health.Watchdog()
         self._link = mqtt_link.MqttLink(
             broker,
@@ -181,6 +183,10 @@ class App:
         self._subscribe()
 
     # --- who and where we are --------------------------------------------------------------
+
+    def _set_log_level(self, level: str) -> None:
+        log.start(level)
+        logger.warning("the log is at level %s now", level)
 
     def _find_portal(self) -> None:
         """The portal id: from the configuration, the file of a GX, or the system service."""

@@ -6,7 +6,8 @@ import logging
 
 
 def start(level: str) -> None:
-    """Log everything of this level and above: debug, info, warning or error."""
+    """Log everything of this level and above: debug, info, warning or error. May be called again
+    to change the level."""
     logging.basicConfig(format="%(levelname)s %(message)s", level=level.upper(), force=True)
     # Libraries speak of the wires (velib of each path); at info level that is noise.
     if level != "debug":

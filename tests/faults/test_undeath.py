@@ -120,6 +120,18 @@ def test_a_bug_in_a_callback_of_the_loop_ends_the_process() -> None:
     assert "ZeroDivisionError" in said
 
 
+def test_the_log_level_changes_at_run_time(gx, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    import signal
+
+    bridge = RunningBridge(gx, tmp_path, log_level="warning").connected()
+    assert "INFO" not in bridge.log()
+    bridge.process.send_signal(signal.SIGUSR1)
+    bridge.says("the log is at level debug now")
+    bridge.process.send_signal(signal.SIGUSR2)
+    bridge.says("the log is at level warning now")
+    assert bridge.process.poll() is None
+
+
 def test_a_stopped_process_that_wakes_up_has_aged(gx, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """Frozen for longer than `stale`, it publishes no old permission when it goes on."""
     import signal

@@ -227,6 +227,20 @@ def test_time_to_go_is_unknown_while_nothing_is_discharged() -> None:
     assert bench["/TimeToGo"] is None
 
 
+def test_a_stop_by_a_reading_in_doubt_does_not_blame_the_pack() -> None:
+    bench = Bench()
+    bench.feed()
+    bench.mqtt("/Voltages/Cell1", "0")
+
+    def the_others() -> None:
+        bench.batch({f"Voltages/Cell{n}": 3.3 for n in range(2, 17)})
+        bench.batch({"Dc/0/Voltage": 52.8})
+
+    bench.pass_time(6, the_others)
+    assert bench.dcl == 0.0
+    assert "pack at" not in bench.state["reasons"]["DCL"]
+
+
 # --- requests ---------------------------------------------------------------------------------
 
 

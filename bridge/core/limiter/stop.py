@@ -56,7 +56,9 @@ def why_discharge_stops(situation: Situation) -> str:
             f"{name} at {lowest:.3f} V, stop at {settings.min_cell_voltage:g} V,"
             f" ends at {cell_end:g} V"
         )
+    end_of_pack = (settings.discharge_voltage + margin) * situation.cells
+    if voltage is not None and reached(voltage, end_of_pack):
+        return "stopped before, until every cell and the pack voltage are known beyond doubt"
     stop = settings.discharge_voltage * situation.cells
-    end = stop + margin * situation.cells
     shown = "unknown" if voltage is None else f"at {voltage:.2f} V"
-    return f"pack {shown}, stop at {stop:.2f} V, ends at {end:.2f} V"
+    return f"pack {shown}, stop at {stop:.2f} V, ends at {end_of_pack:.2f} V"
