@@ -11,17 +11,27 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import sys
 import threading
 import time
 import traceback
+import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.reasoncodes import ReasonCode
+# paho looks for a proxy with urllib.request, which brings http, email and two megabytes. We use no
+# proxy (see _Client), and a GX has little memory: an empty module stands in while paho is imported.
+_PROXIES = "urllib.request"
+_stands_in = sys.modules.setdefault(_PROXIES, types.ModuleType(_PROXIES))
+
+import paho.mqtt.client as paho  # noqa: E402
+from paho.mqtt.enums import CallbackAPIVersion  # noqa: E402
+from paho.mqtt.reasoncodes import ReasonCode  # noqa: E402
+
+if not hasattr(_stands_in, "urlopen"):
+    del sys.modules[_PROXIES]  # whoever wants the real one later gets it
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +145,9 @@ class _Client(paho.Client):
     def __init__(self, on_nonsense: Callable[[], None]) -> None:
         super().__init__(CallbackAPIVersion.VERSION2, clean_session=True)
         self._on_nonsense = on_nonsense
+
+    def _get_proxy(self) -> None:
+        """None: the broker is on the device itself or near it."""
 
     def loop_forever(self, *arguments: Any, **named: Any) -> Any:
         """What `loop_start` runs on its thread. An ill-formed packet makes paho raise anything:
