@@ -50,7 +50,24 @@ def load(file: str) -> Config:
         raise BadConfiguration([f"{file}: {_words(problem)}"]) from None
     except RecursionError:
         raise BadConfiguration([f"{file}: is nested too deeply"]) from None
-    return parse(raw)
+    config = parse(raw)
+    problems = _unreadable_files(config)
+    if problems:
+        raise BadConfiguration(problems)
+    return config
+
+
+def _unreadable_files(config: Config) -> list[str]:
+    """The files that the configuration names and that cannot be read, each with its place."""
+    named = {"mqtt.password_file": config.mqtt.password_file, "mqtt.tls.ca": config.mqtt.tls_ca}
+    problems = []
+    for place, name in named.items():
+        try:
+            if name:
+                Path(name).read_bytes()
+        except OSError as problem:
+            problems.append(f"{place}: {name}: {problem.strerror or problem}")
+    return problems
 
 
 def _words(problem: yaml.YAMLError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,17 @@ def test_a_file_that_is_no_yaml_is_refused_with_its_line(
     file.write_text(text, encoding="utf-8")
     with pytest.raises(BadConfiguration, match=words):
         load(str(file))
+
+
+def test_files_that_are_named_and_missing_are_mistakes(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    mqtt = {"password_file": str(tmp_path / "no-password"), "tls": {"ca": str(tmp_path / "no-ca")}}
+    file.write_text(json.dumps({**MINIMAL, "mqtt": mqtt}), encoding="utf-8")
+    with pytest.raises(BadConfiguration) as bad:
+        load(str(file))
+    assert [words.split(":")[0] for words in bad.value.problems] == [
+        "mqtt.password_file", "mqtt.tls.ca",
+    ]  # fmt: skip
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
