@@ -5,12 +5,10 @@ from __future__ import annotations
 from bridge.core.limiter import seasons
 from bridge.core.limiter.memory import Memory, remember_block
 from bridge.core.limiter.phases import next_phase
+from bridge.core.limiter.recovery import LONGEST_STEP
 from bridge.core.limiter.stop import is_discharge_stopped
 from bridge.core.model import Date, Measurements, Stage
 from bridge.core.settings import LimiterSettings
-
-LONGEST_STEP = 2.0
-"""Seconds. A clock that jumped moves nothing further than that."""
 
 
 def remember(
