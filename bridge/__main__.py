@@ -17,12 +17,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge import __version__
-from bridge.core.configuration import BadConfiguration, BatteryConfig, Config
+from bridge.core.settings.configuration import BadConfiguration, BatteryConfig, Config
 
 if TYPE_CHECKING:
-    from bridge import replay as replay_
     from bridge.adapters.mqtt_link import Broker
     from bridge.core.panel import Panel
+    from bridge.tools import replay as replay_
 
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 
@@ -114,7 +114,7 @@ def _with_broker(config: Config, broker: str | None) -> Config:
 
 
 def _check(config: Config) -> int:
-    from bridge.core.overview import overview
+    from bridge.tools.overview import overview
 
     print(overview(config))
     return OK
@@ -130,7 +130,7 @@ def _battery(config: Config, ident: str | None) -> BatteryConfig:
 
 
 def _explain(config: Config, options: argparse.Namespace) -> int:
-    from bridge.core import explain
+    from bridge.tools import explain
 
     battery = _battery(config, options.ident)
     print(explain.explanation(battery))
@@ -138,8 +138,8 @@ def _explain(config: Config, options: argparse.Namespace) -> int:
 
 
 def _replay(config: Config, options: argparse.Namespace) -> int:
-    from bridge import replay
-    from bridge.core.recording import BadRecording
+    from bridge.tools import replay
+    from bridge.tools.recording import BadRecording
 
     player = replay.Replay(_battery(config, options.ident), config)
     moments = []
@@ -196,7 +196,7 @@ def _run(config: Config, options: argparse.Namespace) -> int:
     except OSError as problem:
         raise BadConfiguration([f"mqtt: {problem.filename}: {problem.strerror}"]) from None
     if options.command == "watch":
-        from bridge import watch
+        from bridge.tools import watch
 
         return watch.main(config, broker, options.ident)
     if options.command == "record":
@@ -207,7 +207,7 @@ def _run(config: Config, options: argparse.Namespace) -> int:
 
 
 def _record(config: Config, broker: Broker, out: str) -> int:
-    from bridge import record
+    from bridge.tools import record
 
     try:
         return record.main(config, broker, out)

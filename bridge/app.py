@@ -11,12 +11,12 @@ from pathlib import Path
 from bridge import __version__
 from bridge.adapters import dbus_service, health, log, mqtt_link, settings
 from bridge.adapters.loop import Loop, guarded, monotonic
-from bridge.core.configuration import PORTAL_ID, Config
-from bridge.core.gate import glance
+from bridge.core.paths.gate import sanitize_for_log
+from bridge.core.settings.configuration import PORTAL_ID, Config
 from bridge.core.throttle import Throttle
-from bridge.home_assistant import discovery_of
-from bridge.notifications import Notifications
-from bridge.wired import WiredBattery
+from bridge.gateways.home_assistant.publisher import discovery_of
+from bridge.gateways.victron_mqtt.publisher import Notifications
+from bridge.host import BatteryHost
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class App:
         )
         self._settings_bus = dbus_service.private_bus()
         self._batteries = [
-            WiredBattery(
+            BatteryHost(
                 battery,
                 config,
                 str(broker),
@@ -152,7 +152,7 @@ class App:
         if topic not in self._retained_told and len(self._retained_told) < 100:
             self._retained_told.add(topic)
             words = "ignored the retained message on %s: nobody knows how old it is"
-            logger.warning(words, glance(topic))
+            logger.warning(words, sanitize_for_log(topic))
 
     def _tell_dropped(self) -> None:
         dropped = self._link.dropped - self._dropped_told

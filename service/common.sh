@@ -80,7 +80,7 @@ start_again() {
 
 # well PATIENCE STEADY: whether what start_again started gets to D-Bus, and stays there.
 well() {
-    python3 "$release/service/well.py" --wait "$1" --steady "$2" --after "${ending:-0}"
+    python3 "$release/service/healthcheck.py" --wait "$1" --steady "$2" --after "${ending:-0}"
 }
 
 process_id() {

@@ -13,7 +13,7 @@ import sys
 import dbus
 
 from bridge.adapters.config import load
-from bridge.core.configuration import BadConfiguration
+from bridge.core.settings.configuration import BadConfiguration
 
 SERVICE = "com.victronenergy.settings"
 

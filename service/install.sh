@@ -116,7 +116,7 @@ forget_version() {
 runs_already() {
     [ "$release" = "$old" ] &&
         [ "$(readlink "$service/run")" = "$release/service/run" ] &&
-        python3 "$release/service/well.py" >/dev/null
+        python3 "$release/service/healthcheck.py" >/dev/null
 }
 
 try_version() {

@@ -20,4 +20,4 @@ if ! well 60 "${STEADY:-3}"; then
     fail "It is not on D-Bus. The whole log: $log/current"
 fi
 echo "Restarted:"
-python3 "$release/service/well.py"
+python3 "$release/service/healthcheck.py"

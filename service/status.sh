@@ -8,7 +8,7 @@ release=${script%/service/status.sh}
 
 main() {
     status=0
-    on_bus=$(python3 "$release/service/well.py" 2>&1) || status=1
+    on_bus=$(python3 "$release/service/healthcheck.py" 2>&1) || status=1
     fact version "$(version_of "$release")"
     fact service "$(svstat "$service" 2>&1 | sed 's/^[^:]*: //')"
     [ -z "$(pause)" ] || fact '' "$(pause)"

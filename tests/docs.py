@@ -9,10 +9,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from bridge.core.gate import PathSpec, Role
-from bridge.core.paths import ROWS
-from bridge.core.setting_paths import OFF, SETTINGS, Setting
-from bridge.core.settings import FROM_PRESET, LEVELS, NUMBER
+from bridge.core.paths.gate import PathSpec, Role
+from bridge.core.paths.table import ROWS
+from bridge.core.settings.declarations import FROM_PRESET, LEVELS, NUMBER
+from bridge.core.settings.setting_paths import OFF, SETTINGS, Setting
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 

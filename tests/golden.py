@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridge.core.configuration import parse
-from bridge.core.explain import explanation
-from bridge.core.presets import PRESETS
+from bridge.core.settings.configuration import parse
+from bridge.core.settings.presets import PRESETS
+from bridge.tools.explain import explanation
 
 FOLDER = Path(__file__).parent / "unit" / "golden"
 

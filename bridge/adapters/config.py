@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from bridge.core.configuration import BadConfiguration, Config, parse
+from bridge.core.settings.configuration import BadConfiguration, Config, parse
 
 
 class _Loader(yaml.SafeLoader):

@@ -11,9 +11,9 @@ import dbus.mainloop.glib
 from ve_utils import unwrap_dbus_value
 from vedbus import VeDbusItemExport, VeDbusService
 
-from bridge.core.gate import PathSpec
 from bridge.core.model import Value
-from bridge.core.paths import Paths
+from bridge.core.paths.gate import PathSpec
+from bridge.core.paths.table import Paths
 
 Write = Callable[[str, object], int]
 """Takes a path and a value; answers SetValue's return code."""

@@ -19,7 +19,7 @@ from pocket import REPOSITORY, PocketGx
 from welcome import Place, welcome
 
 from bridge.adapters.config import load
-from bridge.core.configuration import BadConfiguration, BatteryConfig, Config
+from bridge.core.settings.configuration import BadConfiguration, BatteryConfig, Config
 
 USUAL_PORT = 1883
 STATE = REPOSITORY / ".pocket"  # what outlives a session: settings, and the logs of the last one

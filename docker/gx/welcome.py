@@ -6,7 +6,7 @@ import json
 import shlex
 from dataclasses import dataclass
 
-from bridge.core.configuration import BatteryConfig
+from bridge.core.settings.configuration import BatteryConfig
 
 
 @dataclass(frozen=True)

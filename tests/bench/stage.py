@@ -21,7 +21,7 @@ from gi.repository import GLib
 from live import RunningBridge, battery, wait_for
 from pocket import PocketGx
 
-from bridge.core.paths import path_table
+from bridge.core.paths.table import path_table
 from tests.bench import echo
 from tests.bench.process import Process
 

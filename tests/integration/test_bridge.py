@@ -46,7 +46,7 @@ def test_the_first_write_of_the_readme(bridge: RunningBridge, bus: Bus, ear: Ear
 
 
 def test_types_and_texts_on_the_wire_are_those_of_the_table(bus: Bus) -> None:
-    from bridge.core.paths import path_table
+    from bridge.core.paths.table import path_table
 
     items = bus.items()
     table = path_table(16)

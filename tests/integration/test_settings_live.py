@@ -21,7 +21,7 @@ from integration.ear import Ear
 from live import Bus, RunningBridge, battery, healthy, wait_for
 from pocket import PocketGx
 
-from bridge.core.paths import path_table
+from bridge.core.paths.table import path_table
 
 DEVICE = "/Settings/Devices/virtual/"
 NAME, INSTANCE = DEVICE + "CustomName", DEVICE + "ClassAndVrmInstance"
@@ -429,7 +429,7 @@ def test_the_name_is_kept_beside_the_instance_and_may_be_empty(
 def test_no_write_of_any_kind_to_any_path_lifts_a_limit_past_its_ceiling(
     gx: PocketGx, tmp_path: Path
 ) -> None:
-    """tests/unit/test_ceilings.py has all values; here a few go all the way, by both doors."""
+    """tests/unit/test_ceilings.py has all values; here a few go all the way, by both access."""
     at_once = {"current_hold": 0, "current_rise": 1, "voltage_hold": 0, "voltage_rise": 1}
     config = battery(ceiling={"charge_current": 120, "discharge_current": 160}, limiter=at_once)
     bridge = RunningBridge(gx, tmp_path, config).connected()

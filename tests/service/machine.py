@@ -21,7 +21,7 @@ VELIB = Path(os.environ.get("VELIB_PYTHON") or REPOSITORY / "docker" / "gx" / "v
 PYTHON = sys._base_executable
 PATIENCE = 20.0  # s, for anything that should happen at once; a busy machine takes its time
 
-WELL = "python3 /data/virtual-battery/current/service/well.py"
+WELL = "python3 /data/virtual-battery/current/service/healthcheck.py"
 Result = subprocess.CompletedProcess[str]
 
 

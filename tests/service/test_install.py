@@ -93,7 +93,8 @@ def test_a_new_version_finds_the_settings_of_the_old(
 BROKEN = {
     "does not load": {"bridge/app.py": "import a_module_that_no_gx_has\n"},
     "refuses the configuration": {
-        "bridge/adapters/config.py": "from bridge.core.configuration import BadConfiguration\n"
+        "bridge/adapters/config.py":
+        "from bridge.core.settings.configuration import BadConfiguration\n"
         "def load(file):\n    raise BadConfiguration(['everything is wrong'])\n"
     },
     "dies at once": {"bridge/app.py": "def run(config, broker):\n    raise RuntimeError('oops')\n"},
@@ -139,7 +140,7 @@ def test_ctrl_c_while_a_version_is_tried_leads_back(
     install = "echo $$ >/run/terminal; STEADY=0.5 exec sh /data/unpacked/service/install.sh"
     running = installed.start(f"setsid sh -c '{install}'", stderr=subprocess.PIPE)
     installed.wait_until(
-        lambda: "well.py --wait" in installed.run("ps").stdout, "it is tried, and watched"
+        lambda: "healthcheck.py --wait" in installed.run("ps").stdout, "it is tried, and watched"
     )
     installed.run("kill -INT -$(cat /run/terminal)")
     _, said = running.communicate(timeout=30)

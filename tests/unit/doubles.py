@@ -9,10 +9,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bridge.battery import Battery
-from bridge.core.access import ALL_OPEN, Doors
-from bridge.core.configuration import BatteryConfig, parse
+from bridge.battery.battery import Battery
 from bridge.core.model import Date, Value
+from bridge.core.paths.access import ALL_OPEN, Access
+from bridge.core.settings.configuration import BatteryConfig, parse
 
 
 class Clock:
@@ -89,7 +89,7 @@ class Bench:
     def __init__(
         self,
         config: BatteryConfig | None = None,
-        doors: Doors = ALL_OPEN,
+        access: Access = ALL_OPEN,
         today: Date | None = None,
         **changes: Any,
     ) -> None:
@@ -106,7 +106,7 @@ class Bench:
             timer=self.timer,
             store=self.store,
             monotonic=self.clock,
-            doors=doors,
+            access=access,
             today=lambda: today,
         )
         self.battery.refresh(self.clock.now)

@@ -9,9 +9,9 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bridge.core.limiter import Frame
+from bridge.core.limiter import LimiterConfig
 from bridge.core.model import Date, Input, Measurements, Stage
-from bridge.core.settings import Table
+from bridge.core.settings.declarations import Table
 
 EPSILON = 1e-6
 
@@ -26,7 +26,7 @@ class Oracle:
     clock: float = -math.inf
 
     def bounds(
-        self, m: Measurements, frame: Frame, stage: Stage, now: float, date: Date | None
+        self, m: Measurements, frame: LimiterConfig, stage: Stage, now: float, date: Date | None
     ) -> tuple[float, float, float]:
         """(CVL, CCL, DCL) that the rules allow now, before ceilings and requests."""
         self.clock = now = max(self.clock, now)

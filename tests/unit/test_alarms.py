@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from doubles import Bench, battery_config
 
-from bridge.core.alarms import WATCHED, Alarms
 from bridge.core.model import Cells, Input, Measurements
+from bridge.core.outputs.alarms import WATCHED, Alarms
 
 
 def measured(cell: float = 3.3, **others: object) -> Measurements:

@@ -105,7 +105,9 @@ def test_a_flood_of_unknown_paths_costs_no_search_for_what_was_meant(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     searches: list[str] = []
-    monkeypatch.setattr("bridge.teller.did_you_mean", lambda path, _: searches.append(path) or "")
+    monkeypatch.setattr(
+        "bridge.battery.status.did_you_mean", lambda path, _: searches.append(path) or ""
+    )
     bench = Bench()
     for number in range(10_000):
         bench.mqtt(f"/Nobody/{number}", "1")

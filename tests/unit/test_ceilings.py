@@ -10,10 +10,10 @@ from doubles import Bench, battery_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.core.live_settings import LiveSettings, RefusedSettings
-from bridge.core.paths import CCL_PATH, CVL_PATH, DCL_PATH, path_table
-from bridge.core.setting_paths import RESTORE, SETTINGS
-from bridge.core.settings import SECTIONS
+from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, path_table
+from bridge.core.settings.declarations import SECTIONS
+from bridge.core.settings.live import LiveSettings, RefusedSettings
+from bridge.core.settings.setting_paths import RESTORE, SETTINGS
 
 CELLS = 2  # more of them are more of the same
 CEILING = {"charge_current": 120, "discharge_current": 160, "cell_voltage": 3.6}

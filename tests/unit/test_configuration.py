@@ -14,15 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.adapters.config import load
-from bridge.core.configuration import BadConfiguration, Config, parse
-from bridge.core.overview import overview
-from bridge.core.presets import PRESETS
-from bridge.core.settings import (
+from bridge.core.settings.configuration import BadConfiguration, Config, parse
+from bridge.core.settings.declarations import (
     FailsafeSettings,
     FreshnessSettings,
     LimiterSettings,
     fields_of,
 )
+from bridge.core.settings.presets import PRESETS
+from bridge.tools.overview import overview
 
 EXAMPLE = Path(__file__).parents[2] / "config.yaml"
 

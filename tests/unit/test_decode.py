@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bridge.core.decode import NOTHING, decode_batch, decode_write
 from bridge.core.model import Refused
-from bridge.core.paths import path_table
+from bridge.core.paths.payloads import NOTHING, decode_batch, decode_write
+from bridge.core.paths.table import path_table
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bridge.core.dialect import (
+from bridge.gateways.victron_mqtt.messages import (
     Keepalive,
     below,
     completed,

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from bridge.core.discovery import (
+from bridge.core.paths.gate import Role
+from bridge.core.paths.table import path_table
+from bridge.gateways.home_assistant.device import Device
+from bridge.gateways.home_assistant.entities import (
     Entities,
     as_device,
     as_entities,
@@ -17,10 +20,7 @@ from bridge.core.discovery import (
     keys_in,
     measured,
 )
-from bridge.core.entity_device import Device
-from bridge.core.entity_names import name_of
-from bridge.core.gate import Role
-from bridge.core.paths import path_table
+from bridge.gateways.home_assistant.names import name_of
 
 PATHS = path_table(16)
 MEASURED = [p for p, row in PATHS.items() if row.role in (Role.MEASUREMENT, Role.ALARM)]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.core.discovery import entities, key_of
-from bridge.core.entity_device import Device
-from bridge.core.paths import path_table
+from bridge.core.paths.table import path_table
+from bridge.gateways.home_assistant.device import Device
+from bridge.gateways.home_assistant.entities import entities, key_of
 
 DOCKER = Path(__file__).parents[2] / "docker"
 FLOWS = sorted((DOCKER / "node-red").glob("*.json"))

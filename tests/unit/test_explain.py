@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.core.explain import panels, sweeps
-from bridge.core.presets import PRESETS
+from bridge.core.settings.presets import PRESETS
+from bridge.tools.explain import panels, sweeps
 from tests import golden
 
 ROOT = Path(__file__).parents[2]

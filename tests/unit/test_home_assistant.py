@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from bridge.core.entity_device import Device
 from bridge.core.model import Value
-from bridge.core.paths import path_table
-from bridge.home_assistant import LEARN, RENEW, Discovery
+from bridge.core.paths.table import path_table
+from bridge.gateways.home_assistant.device import Device
+from bridge.gateways.home_assistant.publisher import LEARN, RENEW, Discovery
 
 DEVICE = Device("virtual", "Cellar", "virtual-battery", "1.0", {"CVL": 58, "CCL": 200, "DCL": 250})
 CONFIG = "homeassistant/device/virtual_battery_virtual/config"

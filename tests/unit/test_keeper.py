@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.keeper import BURST, Keeper
+from bridge.core.settings.save_queue import BURST, SaveQueue
 
 
 def test_a_decision_is_sent_once_and_is_done_when_it_is_kept() -> None:
-    keeper = Keeper()
+    keeper = SaveQueue()
     keeper.decide("name", "Cellar")
     assert keeper.is_on_its_way("name")
     assert keeper.due(0) == {"name": "Cellar"}
@@ -19,7 +19,7 @@ def test_a_decision_is_sent_once_and_is_done_when_it_is_kept() -> None:
 
 
 def test_while_one_is_under_way_only_the_latest_waits() -> None:
-    keeper = Keeper()
+    keeper = SaveQueue()
     keeper.decide("name", "a")
     keeper.due(0)
     keeper.decide("name", "b")
@@ -30,7 +30,7 @@ def test_while_one_is_under_way_only_the_latest_waits() -> None:
 
 
 def test_what_did_not_arrive_is_sent_again_unless_something_newer_waits() -> None:
-    keeper = Keeper()
+    keeper = SaveQueue()
     keeper.decide("name", "a")
     keeper.due(0)
     keeper.failed("name")
@@ -41,7 +41,7 @@ def test_what_did_not_arrive_is_sent_again_unless_something_newer_waits() -> Non
 
 
 def test_a_flow_that_runs_wild_costs_one_write_a_minute_and_its_last_word_is_kept() -> None:
-    keeper, writes = Keeper(), []
+    keeper, writes = SaveQueue(), []
     for second in range(3600):
         keeper.decide("settings", str(second))
         for value in keeper.due(second).values():
@@ -60,7 +60,7 @@ steps = st.lists(st.sampled_from(["decide", "due", "kept", "failed"]), max_size=
 
 @given(steps)
 def test_the_last_decision_is_never_lost(steps: list[str]) -> None:
-    keeper, stored, last = Keeper(), "", ""
+    keeper, stored, last = SaveQueue(), "", ""
     sent: dict[str, str] = {}
     for number, step in enumerate(steps):
         if step == "decide":

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from limiter_oracle import Oracle
 
-from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
+from bridge.core.limiter import LimiterConfig, LimiterState, Outcome, Requests, decide
 from bridge.core.model import Cells, Date, Input, Measurements, Request, Stage
 
 STEPS = int(os.environ.get("LIMITER_STEPS", "100000"))
@@ -54,13 +54,13 @@ SEASONAL = {
 }
 
 
-def frame_of(cells: int = CELLS, failsafe: float = 0.0, **limiter: object) -> Frame:
+def frame_of(cells: int = CELLS, failsafe: float = 0.0, **limiter: object) -> LimiterConfig:
     config = battery_config(
         cells=cells,
         limiter={**CURRENTS, **limiter},
         failsafe={"charge_current": failsafe, "discharge_current": 2 * failsafe},
     )
-    return Frame(cells, config.limiter, config.failsafe, config.ceiling)
+    return LimiterConfig(cells, config.limiter, config.failsafe, config.ceiling)
 
 
 FRAMES = [
@@ -87,7 +87,7 @@ class Step(NamedTuple):
     """The arguments of one decision."""
 
     measurements: Measurements
-    frame: Frame
+    frame: LimiterConfig
     requests: Requests
     stage: Stage
     now: float

@@ -10,7 +10,7 @@ from doubles import Bench, battery_config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.limiter import Frame, LimiterState, Outcome, Requests, decide
+from bridge.core.limiter import LimiterConfig, LimiterState, Outcome, Requests, decide
 from bridge.core.model import Cells, Date, Input, Measurements, Stage
 
 CURRENTS = {
@@ -32,7 +32,7 @@ class Limiter:
 
     def __init__(self, **settings: object) -> None:
         config = battery_config(limiter={**CURRENTS, **settings})
-        self.frame = Frame(16, config.limiter, config.failsafe, config.ceiling)
+        self.frame = LimiterConfig(16, config.limiter, config.failsafe, config.ceiling)
         self.state = LimiterState()
         self.now = 0.0
         self.date: Date | None = None

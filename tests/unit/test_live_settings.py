@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from doubles import Bench, battery_config
 
-from bridge.core.configuration import parse
-from bridge.core.live_settings import LiveSettings, RefusedSettings
-from bridge.core.setting_paths import CHANGED, RESTORE, ROOT, SETTINGS
+from bridge.core.settings.configuration import parse
+from bridge.core.settings.live import LiveSettings, RefusedSettings
+from bridge.core.settings.setting_paths import CHANGED, RESTORE, ROOT, SETTINGS
 
 CV1, CV2 = "/Settings/Limiter/Cv1", "/Settings/Limiter/Cv2"
 CHARGE, DISCHARGE = "/Settings/Limiter/MaxChargeCurrent", "/Settings/Limiter/MaxDischargeCurrent"
@@ -400,7 +400,7 @@ def test_each_door_can_be_closed_to_each_kind(
     others = [k for k in ("measurements", "requests", "settings") if k != kind]
     battery = {"ident": "test", "cells": 16, "chemistry": "lfp", "capacity": 280}
     config = parse({door: {"accept": others}, "batteries": [battery]})
-    bench = Bench(config.batteries[0], doors=config.doors)
+    bench = Bench(config.batteries[0], access=config.access)
     bench.mqtt(path, json.dumps({"value": value}))
     batch_refused = len(bench.rejected)
     code = bench.dbus(path, value)

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from bridge.core.dialect import our_serial
 from bridge.core.model import Value
-from bridge.notifications import ALIVE, Notifications
+from bridge.gateways.victron_mqtt.messages import our_serial
+from bridge.gateways.victron_mqtt.publisher import ALIVE, Notifications
 
 PORTAL = "c0ffee"
 SERIAL = f"N/{PORTAL}/system/0/Serial"

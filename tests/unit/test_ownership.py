@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from bridge.core.dialect import our_serial
-from bridge.core.ownership import CLAIM, LISTEN, Owner, Ownership
+from bridge.gateways.victron_mqtt.messages import our_serial
+from bridge.gateways.victron_mqtt.ownership import CLAIM, LISTEN, Owner, Ownership
 
 OURS = our_serial("c0ffee").encode()
 A_GXS = json.dumps({"value": "c0ffee"}).encode()

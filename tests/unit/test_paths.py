@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.model import Group, Refused
-from bridge.core.paths import (
+from bridge.core.paths.table import (
     CELL,
     FLAG,
     LEVEL,

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.adapters.config import load
-from bridge.core.recording import BadRecording, Entry, read, written
-from bridge.replay import Replay, panels, table
+from bridge.tools.recording import BadRecording, Entry, read, written
+from bridge.tools.replay import Replay, panels, table
 
 ROOT = Path(__file__).parents[2]
 CONFIG = load(str(ROOT / "config.yaml"))

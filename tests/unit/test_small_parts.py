@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bridge.adapters import mqtt_link
 from bridge.adapters.health import Watchdog
 from bridge.adapters.mqtt_link import AT_ONCE, CROWDED, MAX_WAITING, Mailbox, Message
-from bridge.core.nearest import did_you_mean, distance
+from bridge.core.text import did_you_mean, distance
 from bridge.core.throttle import Throttle
 
 

@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from bridge.watch.journal import Journal
-from bridge.watch.render import render
-from bridge.watch.screen import Appended, Terminal, screen_for
-from bridge.watch.state import parse
-from bridge.watch.text import ASCII, UNICODE, Look, age, clipped, columns, printable
-from bridge.watch.view import View
+from bridge.tools.watch.journal import Journal
+from bridge.tools.watch.render import render
+from bridge.tools.watch.screen import Appended, Terminal, screen_for
+from bridge.tools.watch.state import parse
+from bridge.tools.watch.text import ASCII, UNICODE, Look, age, clipped, columns, printable
+from bridge.tools.watch.view import View
 
 BASE, IDENT = "virtual-battery", "virtual"
 STATE, REJECTED, BATCH = (f"{BASE}/{IDENT}/{name}" for name in ("state", "rejected", "set"))

@@ -6,7 +6,7 @@ import shlex
 import pytest
 from welcome import Place, welcome
 
-from bridge.core.configuration import BatteryConfig, parse
+from bridge.core.settings.configuration import BatteryConfig, parse
 
 PLACE = Place(
     port=1884,

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bridge.core.limiter.memory import Memory
+from bridge.core.limiter.latches import LatchState
 from bridge.core.limiter.recovery import NOISE, Pace, Recovering, follow, seconds_to
 from bridge.core.limiter.remembering import remember, slide_down
 from bridge.core.limiter.rules import CCL_RULES, CVL_RULES, DCL_RULES
-from bridge.core.limiter.situation import Rule, Situation, look
+from bridge.core.limiter.situation import Rule, Situation, build_situation
 from bridge.core.model import Cap, Date, Decision, Limit, Measurements, Request, Stage
-from bridge.core.settings import Ceiling, FailsafeSettings, LimiterSettings
+from bridge.core.settings.declarations import Ceiling, FailsafeSettings, LimiterSettings
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class LimiterState:
     cvl: Recovering | None = None
     ccl: Recovering | None = None
     dcl: Recovering | None = None
-    memory: Memory = Memory()
+    memory: LatchState = LatchState()
 
 
 @dataclass(frozen=True)
-class Frame:
+class LimiterConfig:
     """Everything about a battery that decides its limits besides the measurements."""
 
     cells: int  # in series
@@ -59,7 +59,7 @@ class Outcome:
 
 def decide(
     measurements: Measurements,
-    frame: Frame,
+    frame: LimiterConfig,
     requests: Requests,
     stage: Stage,
     state: LimiterState,
@@ -79,7 +79,7 @@ def decide(
     situations = []
     for measured in (measurements,) if suspected is None else (measurements, suspected):
         memory = remember(memory, measured, settings, cells, stage, now, date)
-        situations.append(look(measured, settings, cells, memory, now, date))
+        situations.append(build_situation(measured, settings, cells, memory, now, date))
     trust = Trust(
         may_loosen=stage is Stage.FRESH and not measurements.doubt, is_blind=stage > Stage.AGING
     )
@@ -143,7 +143,7 @@ class Trust:
 
 
 def without_request(
-    state: LimiterState, frame: Frame, name: str, request: Request, now: float
+    state: LimiterState, frame: LimiterConfig, name: str, request: Request, now: float
 ) -> LimiterState:
     """The state after a client has taken its request back: what that held down rises as slowly as
     after any rule. A flow that sends a null for want of a number lifts nothing at once.
@@ -178,13 +178,13 @@ def _floored(caps: dict[str, Cap], floor: float) -> dict[str, Cap]:
     }
 
 
-def _charge_failsafe(frame: Frame, stage: Stage) -> dict[str, Cap]:
+def _charge_failsafe(frame: LimiterConfig, stage: Stage) -> dict[str, Cap]:
     if stage is Stage.WAITING:
         return {"waiting": Cap(0.0, "waiting for the first measurements")}
     return _failsafe(frame.failsafe.charge_current, stage)
 
 
-def _discharge_failsafe(frame: Frame, stage: Stage) -> dict[str, Cap]:
+def _discharge_failsafe(frame: LimiterConfig, stage: Stage) -> dict[str, Cap]:
     """While waiting nothing is added: a restart must not drop an off-grid inverter."""
     return _failsafe(frame.failsafe.discharge_current, stage)
 

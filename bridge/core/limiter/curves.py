@@ -9,7 +9,7 @@ from __future__ import annotations
 from bridge.core.limiter.situation import Situation
 from bridge.core.limiter.taper import most_careful, share
 from bridge.core.model import Cap, Input
-from bridge.core.settings import Table
+from bridge.core.settings.declarations import Table
 
 
 def silence(source: Input) -> Cap:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.core.settings import LimiterSettings
+from bridge.core.settings.declarations import LimiterSettings
 
 BULK, ABSORPTION, FLOAT = "Bulk", "Absorption", "Float"
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from bridge.core.limiter import seasons
-from bridge.core.limiter.memory import Memory, remember_block
+from bridge.core.limiter.latches import LatchState, remember_block
 from bridge.core.limiter.phases import next_phase
 from bridge.core.limiter.recovery import LONGEST_STEP
 from bridge.core.limiter.stop import is_discharge_stopped
 from bridge.core.model import Date, Measurements, Stage
-from bridge.core.settings import LimiterSettings
+from bridge.core.settings.declarations import LimiterSettings
 
 
 def remember(
-    before: Memory,
+    before: LatchState,
     measurements: Measurements,
     settings: LimiterSettings,
     cells: int,
     stage: Stage,
     now: float,
     date: Date | None,
-) -> Memory:
+) -> LatchState:
     """The memory after these measurements. now must not be before the memory's own time."""
     certain = stage is Stage.FRESH and not measurements.doubt
     hold = settings.block_release
-    return Memory(
+    return LatchState(
         discharge_stopped=is_discharge_stopped(
             measurements, settings, cells, before.discharge_stopped, certain
         ),
@@ -43,7 +43,7 @@ def remember(
 
 
 def slide_down(
-    before: Memory,
+    before: LatchState,
     measurements: Measurements,
     settings: LimiterSettings,
     ccl: float,

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bridge.core.limiter import curves
-from bridge.core.limiter.memory import Block
+from bridge.core.limiter.latches import Block
 from bridge.core.limiter.phases import phase_voltage
 from bridge.core.limiter.situation import Rule, Situation, excess, name_of
 from bridge.core.limiter.stop import reached, why_discharge_stops
 from bridge.core.limiter.taper import line
 from bridge.core.model import Cap, Input
-from bridge.core.settings import LimiterSettings
+from bridge.core.settings.declarations import LimiterSettings
 
 # --- CVL --------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.core.model import Date
-from bridge.core.settings import LimiterSettings, Table
+from bridge.core.settings.declarations import LimiterSettings, Table
 
 EARLIEST = 2024
 """A clock that shows an earlier year was never set."""

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.core.limiter import seasons
-from bridge.core.limiter.memory import Memory
+from bridge.core.limiter.latches import LatchState
 from bridge.core.model import Cap, Cells, Date, Input, Measurements
-from bridge.core.settings import LimiterSettings
+from bridge.core.settings.declarations import LimiterSettings
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Situation:
     measurements: Measurements
     settings: LimiterSettings
     cells: int  # in series
-    memory: Memory
+    memory: LatchState
     now: float  # monotonic seconds
     highest: float | None
     lowest: float | None
@@ -41,11 +41,11 @@ class Situation:
 Rule = Callable[[Situation], "Cap | None"]
 
 
-def look(
+def build_situation(
     measurements: Measurements,
     settings: LimiterSettings,
     cells: int,
-    memory: Memory,
+    memory: LatchState,
     now: float,
     date: Date | None,
 ) -> Situation:

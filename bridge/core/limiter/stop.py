@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.core.limiter.situation import Situation, lowest_cell, name_of, pack_voltage
 from bridge.core.model import Input, Measurements
-from bridge.core.settings import LimiterSettings
+from bridge.core.settings.declarations import LimiterSettings
 
 TINY = 1e-6
 """Volts. Sums and products of decimal fractions miss their threshold by less; a miss may tighten,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from bridge.core.settings import Table
+from bridge.core.settings.declarations import Table
 
 
 def share(table: Table, x: float, steps: bool = False) -> float:

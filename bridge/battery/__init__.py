@@ -1,0 +1,1 @@
+"""One virtual battery; it knows ports, not libraries."""

@@ -1,0 +1,120 @@
+"""What a battery tells people: its own topics, and its lines in the log. All of it is bounded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from bridge.core.measurements.freshness import Freshness
+from bridge.core.model import Decision, Stage, Value
+from bridge.core.outputs.state_document import as_json, without_ages
+from bridge.core.paths.gate import sanitize_for_log
+from bridge.core.paths.table import Paths
+from bridge.core.text import did_you_mean
+from bridge.core.throttle import Throttle
+from bridge.ports import Client
+
+log = logging.getLogger(__name__)
+
+NO_SUCH_PATH = "there is no such path"
+STATE_INTERVAL = 0.9  # s between two messages on the state topic; ticks come a little early or late
+
+
+class StatusPublisher:
+    """The voice of one battery, on the topics below `topic`."""
+
+    def __init__(self, ident: str, topic: str, client: Client, paths: Paths) -> None:
+        self._ident = ident
+        self._topic = topic
+        self._client = client
+        self._paths = paths
+        self._state: dict[str, Any] | None = None
+        self._state_at = float("-inf")
+        self._settings: Mapping[str, Value] | None = None
+        self._refusals = Throttle(per_second=2, burst=20)
+        self._refusals_logged = Throttle(per_second=0.1, burst=10)
+        self._changes_logged = Throttle(per_second=0.1, burst=100)
+        self._transitions_logged = Throttle(per_second=0.1, burst=20)
+
+    def again(self) -> None:
+        """A broker that has just come, or come back, knows nothing: tell all at the next chance
+        although it has not changed."""
+        self._state, self._state_at, self._settings = None, float("-inf"), None
+
+    def state(self, content: Callable[[], dict[str, Any]], now: float) -> None:
+        """The state topic, when there is news and the last message is long enough ago."""
+        if now - self._state_at < STATE_INTERVAL:
+            return
+        state = content()
+        news = without_ages(state)
+        if news != self._state:
+            self._state, self._state_at = news, now
+            self._client.publish(f"{self._topic}/state", as_json(state), retain=True)
+
+    def settings(self, values: Mapping[str, Value], tree: Callable[[], dict[str, Any]]) -> None:
+        """All settings, when one has changed: a batch that brings them back when it is sent."""
+        if values is not self._settings:
+            self._settings = values
+            self._client.publish(f"{self._topic}/settings", as_json(tree()), retain=True)
+
+    def refusal(self, topic: str, path: str, value: object, reason: str, now: float) -> None:
+        """A write that was not taken, and why."""
+        told, logged = self._refusals.allows(now), self._refusals_logged.allows(now)
+        if reason == NO_SUCH_PATH and (told or logged):
+            reason += did_you_mean(path, self._paths)  # too dear for what nobody will read
+        if told:
+            answer = {
+                "topic": sanitize_for_log(topic),
+                "path": sanitize_for_log(path),
+                "value": _printable(value),
+                "reason": reason,
+            }
+            self._client.publish(f"{self._topic}/rejected", as_json(answer))
+        if logged:
+            withheld = self._refusals_logged.take_withheld()
+            more = f" (and {withheld} more refusals before)" if withheld else ""
+            where = sanitize_for_log(path or topic)
+            log.warning("%s: refused %s: %s%s", self._ident, where, reason, more)
+
+    def settings_changed(self, news: Iterable[str], now: float) -> None:
+        """One line for each setting that has changed."""
+        for line in news:
+            if self._changes_logged.allows(now):
+                log.info("%s: %s", self._ident, line)
+
+    def transitions(
+        self, stage: Stage, before: Decision | None, freshness: Freshness, now_holds: Decision,
+        now: float,
+    ) -> None:  # fmt: skip
+        """One line for a stage that is not what it was, and for each limit that another rule
+        holds now. stage, before: what was."""
+        if freshness.stage is not stage:
+            culprit = f" ({freshness.culprit.value})" if freshness.culprit else ""
+            self._transition(now, "measurements are %s%s", freshness.stage.word, culprit)
+        for name, new, old in (
+            ("CVL", now_holds.cvl, before.cvl if before else None),
+            ("CCL", now_holds.ccl, before.ccl if before else None),
+            ("DCL", now_holds.dcl, before.dcl if before else None),
+        ):
+            if old is None or new.rule != old.rule:
+                shown = "withdrawn" if new.value is None else f"{new.value:.1f}"
+                self._transition(now, "%s %s: %s", name, shown, new.reason)
+
+    def _transition(self, now: float, words: str, *parts: object) -> None:
+        if self._transitions_logged.allows(now):
+            withheld = self._transitions_logged.take_withheld()
+            more = f" ({withheld} lines before this were left out)" if withheld else ""
+            log.info("%s: " + words + "%s", self._ident, *parts, more)
+
+
+def _printable(value: object) -> object:
+    """A refused value as it can stand in JSON, and not at length."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)) and abs(value) < 1e15:
+        return value
+    try:
+        return str(value)[:60]
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__} of great length"

@@ -1,0 +1,1 @@
+"""What the battery tells: bus values, alarms, the state document."""

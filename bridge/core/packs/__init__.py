@@ -1,0 +1,1 @@
+"""A pack: one string of cells, with its measurements, its protections and what they allow."""

@@ -1,0 +1,1 @@
+"""D-Bus paths: the table, and the gate that each value passes."""

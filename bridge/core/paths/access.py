@@ -1,0 +1,58 @@
+"""Who may write what: each way in can be closed to a kind of write."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bridge.core.model import Refused
+from bridge.core.paths.gate import Role
+
+
+class Kind(str, enum.Enum):
+    """What a write is, as the configuration names it."""
+
+    MEASUREMENTS = "measurements"
+    REQUESTS = "requests"
+    SETTINGS = "settings"
+
+
+EVERYTHING = tuple(Kind)
+
+_KIND_OF: Mapping[Role, Kind] = {
+    Role.MEASUREMENT: Kind.MEASUREMENTS,
+    Role.ALARM: Kind.MEASUREMENTS,
+    Role.PAGE: Kind.MEASUREMENTS,
+    Role.REQUEST: Kind.REQUESTS,
+    Role.SETTING: Kind.SETTINGS,
+    Role.NAME: Kind.SETTINGS,
+    Role.COMMAND: Kind.SETTINGS,
+}
+
+
+@dataclass(frozen=True)
+class WriteAccess:
+    """A way in, the key of the configuration that closes it, and what may come by it."""
+
+    name: str
+    key: str
+    accept: tuple[Kind, ...] = EVERYTHING
+
+    def check(self, role: Role) -> None:
+        """Raises Refused for what may not come by this door."""
+        kind = _KIND_OF[role]
+        if kind not in self.accept:
+            raise Refused(f"{kind.value} are not taken over {self.name}, says {self.key}")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Both ways in. On a GX a write to a W/ topic comes by both, as its broker sets the value on
+    D-Bus as well: there, close both or none."""
+
+    mqtt: WriteAccess
+    dbus: WriteAccess
+
+
+ALL_OPEN = Access(mqtt=WriteAccess("MQTT", "mqtt.accept"), dbus=WriteAccess("D-Bus", "dbus.accept"))

@@ -1,0 +1,1 @@
+"""Settings: declared, checked, in force, kept."""

@@ -1,0 +1,180 @@
+"""Home Assistant's discovery on the broker: sent, renewed, and taken back.
+
+What was sent in former times is still there, retained. So after each connection it is read first:
+what is wanted again is kept, the rest is removed. Switched off, everything is removed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from bridge.core.model import Value
+from bridge.core.paths.table import Paths
+from bridge.core.settings.configuration import BatteryConfig, Config
+from bridge.gateways.home_assistant.device import PREFIX, STATUS, Device
+
+log = logging.getLogger(__name__)
+
+LEARN = 2.0  # s for the retained messages of former times to arrive
+RENEW = 5.0  # s between two renewals while new measurements come into use
+
+OFF, ON, ENTITIES = "off", "on", "entities"
+
+
+class Client(Protocol):
+    """The MQTT side."""
+
+    def publish(self, topic: str, payload: str, retain: bool = False) -> None:
+        """Send, or lose it when there is no connection. Never waits."""
+
+
+class Source(Protocol):
+    """One battery."""
+
+    paths: Paths
+
+    def values(self) -> Mapping[str, Value]:
+        """What stands on the bus now."""
+
+    def tell_again(self) -> None:
+        """Tell the state although it has not changed."""
+
+
+def discovery_of(
+    config: Config, battery: BatteryConfig, client: Client, source: Source, version: str
+) -> Discovery:
+    """The discovery of one battery as the configuration wants it."""
+    ceiling = battery.ceiling
+    device = Device(
+        ident=battery.ident,
+        name=battery.name,
+        base=config.mqtt.base_topic,
+        version=version,
+        ceilings={
+            "CVL": round(ceiling.cell_voltage * battery.cells, 2),
+            "CCL": ceiling.charge_current,
+            "DCL": ceiling.discharge_current,
+        },
+    )
+    return Discovery(config.mqtt.home_assistant, client, source, device)
+
+
+class Discovery:
+    """The discovery of one battery. mode: off, on (one message), entities (one for each).
+
+    `on_message` takes what arrives on `topics`. Call `on_tick` once a second; it answers whether
+    `topics` has changed.
+    """
+
+    def __init__(self, mode: str, client: Client, source: Source, device: Device) -> None:
+        self._mode = mode
+        self._client = client
+        self._source = source
+        self._device = device
+        self._learning_since: float | None = None
+        self._used: set[str] = set()
+        self._unused: frozenset[str] = frozenset() if mode == OFF else _measured(source.paths)
+        self._former: dict[str, str] = {}
+        self._there: set[str] = set()
+        self._sent: tuple[set[str], str] | None = None
+        self._sent_at = float("-inf")
+
+    def topics(self) -> list[str]:
+        """What to subscribe to: Home Assistant's coming, and at first our own past."""
+        topics = [] if self._mode == OFF else [STATUS]
+        if self._learning_since is not None:
+            topics += [self._device.config_topic, f"{PREFIX}/+/{self._device.node}/+/config"]
+        return topics
+
+    def on_connected(self, now: float) -> None:
+        """A broker that has just come may have forgotten, or remember too much."""
+        self._learning_since = now
+        self._there = set()
+        self._sent = None
+
+    def on_message(self, topic: str, payload: bytes | None) -> None:
+        """A message that may be for us or for another battery."""
+        if topic == STATUS:
+            if payload == b"online" and self._learning_since is None:
+                self._sent, self._sent_at = None, float("-inf")
+                self._source.tell_again()
+        elif topic == self._device.config_topic:
+            former = {} if self._mode == OFF else _keys_in(payload or b"")
+            self._learn(topic, payload, former)
+        elif self._is_entity(topic):
+            _, platform, _, key, _ = topic.split("/")
+            self._learn(topic, payload, {key: platform})
+
+    def _is_entity(self, topic: str) -> bool:
+        parts = topic.split("/")
+        return len(parts) == 5 and parts[0] == PREFIX and parts[2] == self._device.node
+
+    def _learn(self, topic: str, payload: bytes | None, keys: Mapping[str, str]) -> None:
+        if self._learning_since is not None and payload != b"":
+            self._there.add(topic)
+            self._former.update(keys)
+
+    def on_tick(self, now: float) -> bool:
+        if self._learning_since is not None:
+            if 0 <= now - self._learning_since < LEARN:
+                return False
+            self._learning_since = None
+            self._renew(now)
+            return True
+        if self._mode != OFF and self._has_news() and not 0 <= now - self._sent_at < RENEW:
+            self._renew(now)
+        return False
+
+    def _has_news(self) -> bool:
+        """Home Assistant has come, a measurement came into use, or the battery has a new name."""
+        self._look()
+        return self._sent != (self._used, self._name())
+
+    def _look(self) -> None:
+        """Which measurements have come into use by now."""
+        values = self._source.values()
+        used = {path for path in self._unused if values.get(path) is not None}
+        self._used |= used
+        self._unused -= used
+
+    def _name(self) -> str:
+        return str(self._source.values().get("/CustomName") or "") or self._device.name
+
+    def _renew(self, now: float) -> None:
+        """Send what is wanted, remove what is there besides."""
+        messages = {} if self._mode == OFF else self._messages()
+        for topic in self._there - set(messages):
+            self._client.publish(topic, "", retain=True)
+        for topic, payload in messages.items():
+            self._client.publish(topic, payload, retain=True)
+        if self._there and self._mode == OFF:
+            log.info("%s: removed from Home Assistant", self._device.ident)
+        self._there = set(messages)
+        self._sent_at = now
+
+    def _messages(self) -> dict[str, str]:
+        from bridge.gateways.home_assistant import entities  # memory, for those who use it
+
+        self._look()
+        self._sent = (set(self._used), self._name())
+        device = replace(self._device, name=self._name())
+        used = {*map(entities.key_of, self._used), *self._former}
+        found = entities.entities(self._source.paths, device, used)
+        if self._mode == ENTITIES:
+            return entities.as_entities(device, found)
+        return {device.config_topic: entities.as_device(device, found, self._former)}
+
+
+def _measured(paths: Paths) -> frozenset[str]:
+    from bridge.gateways.home_assistant.entities import measured
+
+    return measured(paths)
+
+
+def _keys_in(payload: bytes) -> Mapping[str, str]:
+    from bridge.gateways.home_assistant.entities import keys_in
+
+    return keys_in(payload)

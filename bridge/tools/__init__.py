@@ -1,0 +1,1 @@
+"""Programs for people: watch, explain, record, replay."""

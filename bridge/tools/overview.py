@@ -1,0 +1,47 @@
+"""A checked configuration in plain lines: what will be in force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.core.settings.configuration import BatteryConfig, Config
+from bridge.core.settings.declarations import LEVELS, SECTIONS, Spec, fields_of
+
+
+def overview(config: Config) -> str:
+    """Every setting of every battery with its unit, as the service will use it."""
+    mqtt = config.mqtt
+    security = " with TLS" if mqtt.tls else ""
+    lines = [f"broker {mqtt.host}:{mqtt.port}{security}, own topics below {mqtt.base_topic}/"]
+    for door in (config.access.mqtt, config.access.dbus):
+        lines.append(f"taken over {door.name}: {', '.join(door.accept) or 'nothing'}")
+    for battery in config.batteries:
+        lines += _battery(battery)
+    return "\n".join(lines)
+
+
+def _battery(battery: BatteryConfig) -> list[str]:
+    lines = [
+        f"battery {battery.ident}: {battery.name!r}, {battery.cells} {battery.chemistry} cells,"
+        f" {battery.capacity:g} Ah, instance {battery.instance} if free"
+    ]
+    for part in ("ceiling", *SECTIONS):
+        settings = getattr(battery, part)
+        lines.append(f"  {part}")
+        for spec in fields_of(type(settings)):
+            lines.append(f"    {spec.name:34} {_shown(getattr(settings, spec.name), spec)}")
+    return lines
+
+
+def _shown(value: Any, spec: Spec) -> str:
+    if value is None or value == ():
+        return "off"
+    if isinstance(value, tuple) and isinstance(value[0], tuple):
+        if spec.y_unit:
+            return "  ".join(f"from {spec.unit} {x:g}: {y:g} {spec.y_unit}" for x, y in value)
+        return "  ".join(f"{x:g}{spec.unit}: {share:.0%}" for x, share in value)
+    if spec.kind == LEVELS:
+        return f"warning {value[0]:g} {spec.unit}, alarm {value[1]:g} {spec.unit}"
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return f"{value:g} {spec.unit}".rstrip() if isinstance(value, float) else str(value)

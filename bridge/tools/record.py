@@ -1,0 +1,55 @@
+"""Record what clients write, for `replay`: every W/ topic of batteries, and every batch."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from typing import TextIO
+
+from bridge.adapters.mqtt_link import Broker, MqttLink
+from bridge.core.settings.configuration import Config
+from bridge.tools.recording import Entry, written
+
+
+def main(config: Config, broker: Broker, file: str) -> int:
+    """Record into a file until a signal ends it. Answers the exit status. Raises OSError."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    topics = ["W/+/battery/+/#", f"{config.mqtt.base_topic}/+/set"]
+    with open(file, "w", encoding="utf-8") as out:  # noqa: PTH123  a name, or /dev/stdout
+        count = _record(broker, topics, out, stop)
+    print(f"{count} messages in {file}", file=sys.stderr)
+    return 0
+
+
+def _record(broker: Broker, topics: list[str], out: TextIO, stop: threading.Event) -> int:
+    news = threading.Event()
+    link = MqttLink(
+        broker,
+        ring=news.set,
+        is_queue=lambda topic: True,
+        on_state=lambda connected, words: print(words, file=sys.stderr),
+    )
+    link.subscribe(topics)
+    link.start()
+    count = 0
+    while not stop.is_set():
+        news.wait(0.5)
+        news.clear()
+        count += _drain(link, out)
+    link.stop()
+    return count + _drain(link, out)
+
+
+def _drain(link: MqttLink, out: TextIO) -> int:
+    """Write down what has arrived. A retained message is none: the service ignores it too."""
+    count = 0
+    for message in link.drain():
+        if not message.retained and message.payload is not None:
+            out.write(written(Entry(time.time(), message.topic, message.payload)) + "\n")
+            count += 1
+    out.flush()
+    return count

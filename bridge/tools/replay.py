@@ -1,0 +1,210 @@
+"""A recording through the same core, without D-Bus: how a configuration would have behaved.
+
+The battery ticks once a second of recorded time, and time passes only in the recording.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from bridge.battery.battery import Battery
+from bridge.core.model import Date, Value
+from bridge.core.panel import Curve, Panel
+from bridge.core.paths.table import (
+    CCL_PATH,
+    CURRENT,
+    CVL_PATH,
+    DCL_PATH,
+    MAX_CELL,
+    MIN_CELL,
+    VOLTAGE,
+)
+from bridge.core.settings.configuration import BatteryConfig, Config
+from bridge.tools.recording import Entry, read
+
+LONGEST_GAP = 3600.0
+"""Seconds. A longer pause of the recording is skipped: nothing happens in it after `lost`."""
+
+_COLUMNS = (
+    ("V", VOLTAGE, "{:.2f}"),
+    ("A", CURRENT, "{:.1f}"),
+    ("SoC", "/Soc", "{:.1f}"),
+    ("low", MIN_CELL, "{:.3f}"),
+    ("high", MAX_CELL, "{:.3f}"),
+    ("°C", "/Dc/0/Temperature", "{:.1f}"),
+    ("CVL", CVL_PATH, "{:.2f}"),
+    ("CCL", CCL_PATH, "{:.1f}"),
+    ("DCL", DCL_PATH, "{:.1f}"),
+)
+_WIDTH = 8
+_RULES = (
+    ("CVL", "/Info/ChargeVoltageLimitation", "charge voltage"),
+    ("CCL", "/Info/ChargeLimitation", "maximum"),
+    ("DCL", "/Info/DischargeLimitation", "maximum"),
+)
+_DECIDED = (CVL_PATH, CCL_PATH, DCL_PATH, *(path for _, path, _ in _RULES))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What stood on the bus at a time of the recording (seconds of the epoch), and the reasons
+    of the limits by their names."""
+
+    time: float
+    values: Mapping[str, Value]
+    reasons: Mapping[str, str]
+
+
+class Replay:
+    """One battery that lives through a recording.
+
+    refused: how many writes were refused, by reason; others: messages for other batteries.
+    """
+
+    def __init__(self, config: BatteryConfig, whole: Config) -> None:
+        self.refused: dict[str, int] = {}
+        self.others = 0
+        self._reasons: Mapping[str, str] = {}
+        self._now = 0.0
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._serial = itertools.count()
+        self._batch_topic = f"{whole.mqtt.base_topic}/{config.ident}/set"
+        self._instance = str(config.instance)
+        self._topic = f"{whole.mqtt.base_topic}/{config.ident}"
+        self._config, self._whole = config, whole
+
+    def run(self, lines: Iterable[str]) -> Iterator[Moment]:
+        """Every second of the recording. Raises BadRecording for a line that is none."""
+        battery: Battery | None = None
+        for entry in (read(line) for line in lines if line.strip()):
+            if battery is None:
+                self._now = entry.time
+                battery = self._battery()
+                battery.refresh(self._now)
+                tick = self._now + 1.0
+            until = min(entry.time, self._now + LONGEST_GAP)
+            while tick <= until:
+                self._pass_to(tick)
+                battery.on_tick(self._now)
+                yield Moment(self._now, battery.values(), self._reasons)
+                tick += 1.0
+            self._pass_to(max(entry.time, self._now))  # a clock that was set back stands still
+            tick = max(tick, self._now)
+            self._hand_over(battery, entry)
+        if battery is not None:
+            self._pass_to(tick)
+            battery.on_tick(self._now)
+            yield Moment(self._now, battery.values(), self._reasons)
+
+    def _battery(self) -> Battery:
+        return Battery(
+            self._config,
+            topic=self._topic,
+            publish_interval=self._whole.publish_interval,
+            bus=_Nowhere(),
+            client=self,
+            timer=self,
+            store=_Nowhere(),
+            monotonic=lambda: self._now,
+            today=self._today,
+            access=self._whole.access,
+        )
+
+    def _hand_over(self, battery: Battery, entry: Entry) -> None:
+        if entry.topic == self._batch_topic:
+            battery.on_batch(entry.payload, entry.topic, self._now)
+        else:
+            parts = entry.topic.split("/", 4)
+            is_ours = len(parts) == 5 and parts[0] == "W" and parts[2:4] == [
+                "battery", self._instance
+            ]  # fmt: skip
+            if not is_ours:
+                self.others += 1
+                return
+            battery.on_message("/" + parts[4], entry.payload, entry.topic, self._now)
+        battery.settle(self._now)
+
+    def _pass_to(self, moment: float) -> None:
+        """Let time pass, with every call at its moment."""
+        while self._timers and self._timers[0][0] <= moment:
+            at, _, callback = heapq.heappop(self._timers)
+            self._now = max(self._now, at)
+            callback()
+        self._now = moment
+
+    def _today(self) -> Date:
+        date = time.localtime(self._now)
+        return Date(date.tm_year, date.tm_mon)
+
+    # --- what the battery needs of its surroundings ------------------------------------------
+
+    def call_in(self, seconds: float, callback: Callable[[], None]) -> None:
+        heapq.heappush(self._timers, (self._now + seconds, next(self._serial), callback))
+
+    def publish(self, topic: str, payload: str, retain: bool = False) -> None:  # noqa: ARG002
+        """Of all that is said, the reasons are to be shown and the refusals to be counted."""
+        if topic.endswith("/state"):
+            self._reasons = json.loads(payload)["reasons"]
+        elif topic.endswith("/rejected"):
+            refusal = json.loads(payload)
+            words = f"{refusal['path']}: {refusal['reason']}"
+            self.refused[words] = self.refused.get(words, 0) + 1
+
+
+class _Nowhere:
+    """A bus that nobody reads, and a store that keeps nothing."""
+
+    def publish(self, changes: Mapping[str, Value]) -> None:
+        pass
+
+    def save(self, key: str, value: Value) -> None:
+        pass
+
+
+def table(moments: Iterable[Moment], every: float) -> Iterator[str]:
+    """A line whenever a limit or its rule has changed, and every so many seconds (0: never)."""
+    yield "time    " + "".join(f"{name:>{_WIDTH}}" for name, _, _ in _COLUMNS) + "  held by"
+    told, told_at = None, 0.0
+    for moment in moments:
+        values = moment.values
+        held = [
+            name for name, path, unheld in _RULES if values.get(path) not in (unheld, None)
+        ]
+        news = [values.get(path) for path in _DECIDED]
+        is_due = every > 0 and moment.time - told_at >= every
+        if news != told or is_due:
+            told, told_at = news, moment.time
+            shown = "".join(f"{_shown(values.get(p), text):>{_WIDTH}}" for _, p, text in _COLUMNS)
+            clock = time.strftime("%H:%M:%S", time.localtime(moment.time))
+            why = "; ".join(f"{name}: {moment.reasons.get(name)}" for name in held)
+            yield f"{clock}{shown}  {why}".rstrip()
+
+
+def panels(moments: list[Moment]) -> list[Panel]:
+    """Measurements and limits over time, in hours from the beginning."""
+    start = moments[0].time if moments else 0.0
+
+    def curve(label: str, path: str) -> Curve:
+        points = []
+        for moment in moments:
+            value = moment.values.get(path)
+            number = float(value) if isinstance(value, (int, float)) else None
+            points.append(((moment.time - start) / 3600, number))
+        return Curve(label, tuple(points))
+
+    cells = (curve("highest cell", MAX_CELL), curve("lowest cell", MIN_CELL))
+    currents = (curve("CCL", CCL_PATH), curve("DCL", DCL_PATH), curve("current", CURRENT))
+    volts = (curve("CVL", CVL_PATH), curve("pack", VOLTAGE))
+    return [
+        Panel("hours", currents, "A", (curve("SoC", "/Soc"),), "%"),
+        Panel("hours", volts, "V", cells, "V per cell"),
+    ]
+
+
+def _shown(value: Value, text: str) -> str:
+    return text.format(value) if isinstance(value, (int, float)) else "-"
