@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bridge.core.measurements.freshness import Freshness
-from bridge.core.model import Decision, Stage, Value
+from bridge.battery.control import Assessment
+from bridge.core.model import Stage, Value
 from bridge.core.outputs.state_document import as_json, without_ages
 from bridge.core.paths.gate import sanitize_for_log
 from bridge.core.paths.table import Paths
@@ -83,23 +83,18 @@ class StatusPublisher:
             if self._changes_logged.allows(now):
                 log.info("%s: %s", self._ident, line)
 
-    def transitions(
-        self, stage: Stage, before: Decision | None, freshness: Freshness, now_holds: Decision,
-        now: float,
-    ) -> None:  # fmt: skip
-        """One line for a stage that is not what it was, and for each limit that another rule
-        holds now. stage, before: what was."""
+    def transitions(self, before: Assessment | None, after: Assessment, now: float) -> None:
+        """One line for a stage that is not what it was, and for each limit that another
+        protection holds now. now: monotonic s."""
+        freshness = after.pack.freshness
+        stage = Stage.WAITING if before is None else before.pack.freshness.stage
         if freshness.stage is not stage:
             culprit = f" ({freshness.culprit.value})" if freshness.culprit else ""
             self._transition(now, "measurements are %s%s", freshness.stage.word, culprit)
-        for name, new, old in (
-            ("CVL", now_holds.cvl, before.cvl if before else None),
-            ("CCL", now_holds.ccl, before.ccl if before else None),
-            ("DCL", now_holds.dcl, before.dcl if before else None),
-        ):
-            if old is None or new.rule != old.rule:
-                shown = "withdrawn" if new.value is None else f"{new.value:.1f}"
-                self._transition(now, "%s %s: %s", name, shown, new.reason)
+        for name, limit in after.decision.items():
+            if before is None or limit.rule != before.decision[name].rule:
+                shown = "withdrawn" if limit.value is None else f"{limit.value:.1f}"
+                self._transition(now, "%s %s: %s", name, shown, limit.reason)
 
     def _transition(self, now: float, words: str, *parts: object) -> None:
         if self._transitions_logged.allows(now):

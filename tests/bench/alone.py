@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from bridge.core.limiter import LimiterState, Requests, decide
-from bridge.core.model import Cells, Measurements, Stage
+from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, decide
+from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.inputs import Cells
+from bridge.core.model import Stage
 from tests.bench.stage import frame
 from tests.bench.table import Budget, Row, median
-from tests.unit.doubles import Bench
+from tests.unit.doubles import Bench, battery_config
+from tests.unit.measured import measured
 
 _SIZES = (16, 64, 256)
 
@@ -33,15 +36,16 @@ def refresh(times: int) -> Iterator[Row]:
 
 def _decide(cells: int, times: int) -> float:
     voltages = tuple(3.3 + cell % 10 / 1000 for cell in range(cells))
-    pack = Cells(voltages)
-    measurements = Measurements(
-        known=pack, cells=pack, voltage=sum(voltages), current=-10.0, soc=50.0, coldest=20.0,
+    measurements = measured(
+        cells=Cells(voltages), voltage=sum(voltages), current=-10.0, soc=50.0, coldest=20.0,
         hottest=25.0,
     )  # fmt: skip
-    battery_frame, state = Bench(cells=cells).battery.frame, LimiterState()
+    battery = battery_config(cells=cells)
+    config = LimiterConfig(cells, battery.limiter, battery.failsafe, battery.ceiling)
+    state = LimiterState()
     return median(
         _microseconds(
-            lambda: decide(measurements, battery_frame, Requests(), Stage.FRESH, state, 1000.0)
+            lambda: decide(measurements, config, NO_REQUESTS, Stage.FRESH, state, 1000.0)
         )
         for _ in range(times)
     )

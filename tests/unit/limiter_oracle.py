@@ -9,11 +9,37 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bridge.core.limiter import LimiterConfig
-from bridge.core.model import Date, Input, Measurements, Stage
+from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.inputs import (
+    CELLS,
+    CHARGE_PERMISSION,
+    DISCHARGE_PERMISSION,
+    MOSFET,
+    PACK_VOLTAGE,
+    SOC,
+    TEMPERATURE,
+    Cells,
+    Input,
+    Measurements,
+)
+from bridge.core.model import Date, Stage
 from bridge.core.settings.declarations import Table
 
 EPSILON = 1e-6
+
+
+class Seen:
+    """What is measured, by the names that the words of the rules use."""
+
+    def __init__(self, measurements: Measurements) -> None:
+        readings, degrees = measurements.readings, measurements.readings[TEMPERATURE]
+        self.known: Cells = readings[CELLS]
+        self.cells = self.known if self.known.is_whole else None
+        self.voltage, self.soc, self.mosfet = (readings[s] for s in (PACK_VOLTAGE, SOC, MOSFET))
+        self.coldest, self.hottest = (None, None) if degrees is None else degrees
+        self.charge_blocked_by = readings[CHARGE_PERMISSION]
+        self.discharge_blocked_by = readings[DISCHARGE_PERMISSION]
+        self.silent, self.doubt = measurements.silent, measurements.doubt
 
 
 @dataclass
@@ -26,9 +52,15 @@ class Oracle:
     clock: float = -math.inf
 
     def bounds(
-        self, m: Measurements, frame: LimiterConfig, stage: Stage, now: float, date: Date | None
+        self,
+        measurements: Measurements,
+        frame: LimiterConfig,
+        stage: Stage,
+        now: float,
+        date: Date | None,
     ) -> tuple[float, float, float]:
         """(CVL, CCL, DCL) that the rules allow now, before ceilings and requests."""
+        m = Seen(measurements)
         self.clock = now = max(self.clock, now)
         s, n = frame.limiter, frame.cells
         steps = s.taper == "steps"
@@ -40,9 +72,9 @@ class Oracle:
         if low is not None and s.dv1 is not None:
             dcl.append(_discharge_by_cell(s, low, steps))
         self._latch(m, s, n, low, volts, stage)
-        if self.stopped or Input.CELLS in m.silent or Input.VOLTAGE in m.silent:
+        if self.stopped or CELLS in m.silent or PACK_VOLTAGE in m.silent:
             dcl.append(0)
-        if Input.CELLS in m.silent:
+        if CELLS in m.silent:
             ccl.append(0)
 
         charge_until, discharge_until = self.blocked_until
@@ -53,9 +85,9 @@ class Oracle:
         if m.discharge_blocked_by:
             discharge_until = now + s.block_release
         self.blocked_until = (charge_until, discharge_until)
-        if m.charge_blocked_by or now < charge_until or Input.CHARGE_FLAGS in m.silent:
+        if m.charge_blocked_by or now < charge_until or CHARGE_PERMISSION in m.silent:
             ccl.append(0)
-        if m.discharge_blocked_by or now < discharge_until or Input.DISCHARGE_FLAGS in m.silent:
+        if m.discharge_blocked_by or now < discharge_until or DISCHARGE_PERMISSION in m.silent:
             dcl.append(0)
 
         for limits, most, temperature, soc in (
@@ -63,15 +95,15 @@ class Oracle:
             (dcl, s.max_discharge_current, s.discharge_temperature, s.discharge_soc),
         ):
             hot_and_cold = (m.coldest, m.hottest)
-            limits.append(most * _worst(temperature, hot_and_cold, Input.TEMPERATURE, m, steps))
-            limits.append(most * _worst(soc, (m.soc,), Input.SOC, m, steps))
-            limits.append(most * _worst(s.mosfet_temperature, (m.mosfet,), Input.MOSFET, m, steps))
+            limits.append(most * _worst(temperature, hot_and_cold, TEMPERATURE, m, steps))
+            limits.append(most * _worst(soc, (m.soc,), SOC, m, steps))
+            limits.append(most * _worst(s.mosfet_temperature, (m.mosfet,), MOSFET, m, steps))
         spread = None if m.cells is None or high is None or low is None else high - low
-        ccl.append(s.max_charge_current * _worst(s.imbalance, (spread,), Input.CELLS, m, steps))
+        ccl.append(s.max_charge_current * _worst(s.imbalance, (spread,), CELLS, m, steps))
 
         least = _monthly(s.maintain_soc_by_month, date)
         self._maintain(m.soc, least, s.maintain_soc_hysteresis, stage, m.doubt)
-        if self.maintaining or (least and Input.SOC in m.silent):
+        if self.maintaining or (least and SOC in m.silent):
             dcl.append(0)
 
         if stage >= Stage.STALE:
@@ -90,7 +122,7 @@ class Oracle:
             in_part = m.cells is None and any(
                 v is not None for v in (*m.known.voltages, m.known.lowest, m.known.highest)
             )
-            silent = Input.CELLS in m.silent or Input.VOLTAGE in m.silent
+            silent = CELLS in m.silent or PACK_VOLTAGE in m.silent
             unknown = low is None and volts is None
             margin = s.discharge_hysteresis
             cell_ok = low is None or low >= s.min_cell_voltage + margin - EPSILON
@@ -119,7 +151,7 @@ class Oracle:
         return max(bound, s.min_charge_voltage * n)
 
 
-def _extremes(m: Measurements, n: int) -> tuple[float | None, float | None, float | None]:
+def _extremes(m: Seen, n: int) -> tuple[float | None, float | None, float | None]:
     singles = [v for v in m.known.voltages if v is not None]
     extremes = [v for v in (m.known.lowest, m.known.highest) if v is not None]
     highs, lows = singles + extremes, singles + extremes
@@ -161,11 +193,11 @@ def _discharge_by_cell(s, low: float, steps: bool) -> float:
     return _interpolated(points, low)
 
 
-def _worst(table: Table, xs: tuple, source: Input, m: Measurements, steps: bool) -> float:
+def _worst(table: Table, xs: tuple, source: Input, m: Seen, steps: bool) -> float:
     """The share of the worst of several x; 1 for a rule that is off or was never fed."""
     if not table:
         return 1.0
-    if source in m.silent and (source is Input.TEMPERATURE or None in xs):
+    if source in m.silent and (source is TEMPERATURE or None in xs):
         return min(y for _, y in table)
     if None in xs:
         return 1.0

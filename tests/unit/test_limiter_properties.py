@@ -17,9 +17,24 @@ from doubles import battery_config
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from limiter_oracle import Oracle
+from measured import changed, measured
 
-from bridge.core.limiter import LimiterConfig, LimiterState, Outcome, Requests, decide
-from bridge.core.model import Cells, Date, Input, Measurements, Request, Stage
+from bridge.battery.control import INPUTS
+from bridge.core.limiter.caps import PackState
+from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, Outcome, Requests, decide
+from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.inputs import (
+    CELLS as CELL_VOLTAGES,
+)
+from bridge.core.measurements.inputs import (
+    MOSFET,
+    PACK_VOLTAGE,
+    SOC,
+    TEMPERATURE,
+    Cells,
+    Measurements,
+)
+from bridge.core.model import LIMIT_NAMES, Date, Request, Stage
 
 STEPS = int(os.environ.get("LIMITER_STEPS", "100000"))
 PROGRAM = 500  # steps
@@ -80,6 +95,7 @@ SOCS = [50.0, 0.0, 4.0, 7.0, 10.0, 15.0, 39.9, 40.0, 44.9, 45.0, 80.0, 89.9, 90.
         100.0]  # fmt: skip
 JUMPS = [1.0, 1.0, 1.0, 1.0, 0.0, 0.05, 5.0, 31.0, 61.0, 700.0, -1.0, -1000.0, 1.0, 1.0, 1.0, 1.0]
 DATES = [None, Date(1970, 1), Date(2026, 1), Date(2026, 7), Date(2026, 12), Date(2025, 3)]
+VITAL = [source for source in INPUTS if not source.may_be_silent]
 REQUESTS = [None, 0.0, 5.0, 40.0, 1000.0]
 
 
@@ -104,9 +120,9 @@ class Machine:
         self.highest: float | None = None
         self.pack: float | None = None  # None: the sum of the cells
         self.has_pack = True
-        self.rest = Measurements(soc=50.0)
+        self.rest = measured(soc=50.0)
         self.frame = FRAMES[0]
-        self.requests = Requests()
+        self.requests = NO_REQUESTS
         self.stage = Stage.FRESH
         self.now = 100.0
         self.date: Date | None = None
@@ -117,24 +133,23 @@ class Machine:
         self._change(op % 18, a, b)
         self.now += JUMPS[(op // 18 + a) % len(JUMPS)]
         doubt = "" if self.odd is None else "a cell is in doubt"
-        measured = replace(self._measurements(), doubt=doubt)
+        told = changed(self._measurements(), doubt=doubt)
         suspected = None
         if self.odd is not None:
-            suspected = replace(self._measurements(self.odd), doubt=doubt)
+            suspected = changed(self._measurements(self.odd), doubt=doubt)
         return Step(
-            measured, self.frame, self.requests, self.stage, self.now, self.date, suspected
+            told, self.frame, self.requests, self.stage, self.now, self.date, suspected
         )
 
     def _measurements(self, odd: float | None = None) -> Measurements:
         voltages = list(self.voltages)
         if odd is not None:
             voltages[0] = odd
-        known = Cells(tuple(voltages), self.lowest, self.highest)
-        whole = None not in voltages or (self.lowest is not None and self.highest is not None)
+        cells = Cells(tuple(voltages), self.lowest, self.highest)
         pack = None
         if self.has_pack:
             pack = sum(v or 3.3 for v in self.voltages) if self.pack is None else self.pack
-        return replace(self.rest, known=known, cells=known if whole else None, voltage=pack)
+        return changed(self.rest, cells=cells, voltage=pack)
 
     def _change(self, op: int, a: int, b: int) -> None:
         if op <= 3:
@@ -147,14 +162,14 @@ class Machine:
         elif op == 6:
             degrees = sorted((DEGREES[a % len(DEGREES)], DEGREES[b % len(DEGREES)]))
             known = (None, None) if a == 255 else degrees
-            self.rest = replace(self.rest, coldest=known[0], hottest=known[1])
+            self.rest = changed(self.rest, coldest=known[0], hottest=known[1])
         elif op == 7:
-            self.rest = replace(self.rest, soc=None if a == 255 else SOCS[b % len(SOCS)])
+            self.rest = changed(self.rest, soc=None if a == 255 else SOCS[b % len(SOCS)])
         elif op == 8:
             mosfet = None if a % 8 == 7 else DEGREES[b % len(DEGREES)]
-            self.rest = replace(self.rest, mosfet=mosfet)
+            self.rest = changed(self.rest, mosfet=mosfet)
         elif op == 9:
-            self.rest = replace(
+            self.rest = changed(
                 self.rest,
                 charge_blocked_by="a BMS" if a % 4 == 1 else "",
                 discharge_blocked_by="a BMS" if b % 4 == 1 else "",
@@ -166,16 +181,15 @@ class Machine:
         elif op == 12:
             wish = REQUESTS[b % len(REQUESTS)]
             request = None if wish is None else Request(wish, self.now)
-            name = ("cvl", "ccl", "dcl")[a % 3]
-            self.requests = replace(self.requests, **{name: request})
+            self.requests = self.requests.with_(LIMIT_NAMES[a % 3], request)
         elif op == 13:
             self.voltages[a % CELLS] = None
         elif op == 14:
             extremes = sorted((VOLTS[a % len(VOLTS)], VOLTS[b % len(VOLTS)]))
             self.lowest, self.highest = (None, None) if a % 2 else extremes
         elif op == 15:
-            sources = [source for bit, source in enumerate(Input) if b >> bit & 1]
-            self.rest = replace(self.rest, silent=frozenset(sources if a % 2 else ()))
+            sources = [source for bit, source in enumerate(VITAL) if b >> bit & 1]
+            self.rest = changed(self.rest, silent=frozenset(sources if a % 2 else ()))
         elif op == 16:
             self.date = DATES[b % len(DATES)]
         else:
@@ -218,15 +232,15 @@ class Judge:
         s = frame.limiter
         floor = s.min_charge_voltage * n
         trusted = step.stage is Stage.FRESH and not step.measurements.doubt
-        states = {"cvl": outcome.state.cvl, "ccl": outcome.state.ccl, "dcl": outcome.state.dcl}
+        states = outcome.state.battery.limits
         for name, bound, most, hold, rise in (
-            ("cvl", bounds[0], ceiling.cell_voltage * n, s.voltage_hold, s.voltage_rise),
-            ("ccl", bounds[1], ceiling.charge_current, s.current_hold,
+            ("CVL", bounds[0], ceiling.cell_voltage * n, s.voltage_hold, s.voltage_rise),
+            ("CCL", bounds[1], ceiling.charge_current, s.current_hold,
              s.current_rise * s.max_charge_current),
-            ("dcl", bounds[2], ceiling.discharge_current, s.current_hold,
+            ("DCL", bounds[2], ceiling.discharge_current, s.current_hold,
              s.current_rise * s.max_discharge_current),
         ):  # fmt: skip
-            limit = getattr(decision, name)
+            limit = decision[name]
             value = limit.value
             assert value is not None and math.isfinite(value)
             assert 0 <= value <= most + EPSILON
@@ -235,14 +249,14 @@ class Judge:
                 cap.value for rule, cap in limit.caps.items() if rule not in ("request", "ceiling")
             )
             assert of_rules <= bound + EPSILON, f"a rule of {name} is looser than its words"
-            if name != "cvl" and step.suspected is None:
+            if name != "CVL" and step.suspected is None:
                 assert of_rules >= bound - EPSILON, f"tighter than its words: {name} {limit.caps}"
             for rule, cap in limit.caps.items():
-                assert value <= max(cap.value, floor if name == "cvl" else 0) + EPSILON, rule
-            wish = getattr(step.requests, name)
+                assert value <= max(cap.value, floor if name == "CVL" else 0) + EPSILON, rule
+            wish = step.requests[name]
             if wish is not None:
-                assert value <= max(wish.value, floor if name == "cvl" else 0) + EPSILON
-            if name == "cvl":
+                assert value <= max(wish.value, floor if name == "CVL" else 0) + EPSILON
+            if name == "CVL":
                 assert value >= floor - EPSILON
             assert limit.rule and limit.reason
             if step.stage > Stage.AGING:
@@ -285,6 +299,22 @@ def test_no_sequence_passes_a_rule_or_loosens_too_soon(program: bytes) -> None:
 
 
 @settings(max_examples=300, deadline=None)
+@given(st.binary(min_size=3 * 60, max_size=3 * 60))
+def test_what_stands_from_the_last_decision_is_what_would_be_found_anew(program: bytes) -> None:
+    """Caps that are kept because what they rest on is the same make the same decisions, to the
+    last bit, as finding every cap again."""
+    machine, kept, anew = Machine(), LimiterState(), LimiterState()
+    for at in range(0, len(program), 3):
+        step = machine.step(*program[at : at + 3])
+        outcome = run(step, kept)
+        full = run(step, replace(anew, pack=PackState(anew.pack.latches)))
+        assert outcome.decision == full.decision
+        assert outcome.state.battery == full.state.battery
+        assert outcome.state.pack.latches == full.state.pack.latches
+        kept, anew = outcome.state, full.state
+
+
+@settings(max_examples=300, deadline=None)
 @given(st.binary(min_size=60, max_size=60))
 def test_without_a_past_the_limits_are_exactly_the_rules(program: bytes) -> None:
     """No tighter than the rules either."""
@@ -301,7 +331,7 @@ def test_without_a_past_the_limits_are_exactly_the_rules(program: bytes) -> None
 
 
 def replace_requests(step: Step) -> Step:
-    return step._replace(requests=Requests())
+    return step._replace(requests=NO_REQUESTS)
 
 
 @settings(max_examples=500, deadline=None)
@@ -312,7 +342,7 @@ def test_charging_is_monotone_in_each_cell(program: bytes, cell: int, more: floa
     for at in range(0, len(program), 3):
         step = machine.step(*program[at : at + 3])
     step = replace_requests(step)._replace(suspected=None)
-    voltage = step.measurements.known.voltages[cell]
+    voltage = step.measurements.readings[CELL_VOLTAGES].voltages[cell]
     if voltage is None:
         return
     # A lone odd cell also changes the spread; apart from that rule both directions are monotone.
@@ -327,11 +357,10 @@ def test_charging_is_monotone_in_each_cell(program: bytes, cell: int, more: floa
 
 
 def _with_cell(step: Step, cell: int, voltage: float) -> Step:
-    voltages = list(step.measurements.known.voltages)
+    voltages = list(step.measurements.readings[CELL_VOLTAGES].voltages)
     voltages[cell] = voltage
-    known = replace(step.measurements.known, voltages=tuple(voltages))
-    cells = None if step.measurements.cells is None else known
-    return step._replace(measurements=replace(step.measurements, known=known, cells=cells))
+    cells = step.measurements.readings[CELL_VOLTAGES]._replace(voltages=tuple(voltages))
+    return step._replace(measurements=changed(step.measurements, cells=cells))
 
 
 @given(st.floats(-60, 150), st.floats(0, 100), st.sampled_from(["steps", "linear"]))
@@ -341,11 +370,10 @@ def test_currents_are_monotone_in_the_excursion_of_temperature(
     frame = frame_of(taper=taper)
 
     def limits(coldest: float, hottest: float) -> tuple[float, float]:
-        known = Cells((3.3,) * CELLS)
-        measured = Measurements(
-            known=known, cells=known, voltage=13.2, coldest=coldest, hottest=hottest
+        told = measured(
+            cells=Cells((3.3,) * CELLS), voltage=13.2, coldest=coldest, hottest=hottest
         )
-        decision = decide(measured, frame, Requests(), Stage.FRESH, LimiterState(), 0.0).decision
+        decision = decide(told, frame, NO_REQUESTS, Stage.FRESH, LimiterState(), 0.0).decision
         return decision.ccl.value, decision.dcl.value
 
     ccl, dcl = limits(degrees, degrees)
@@ -361,10 +389,10 @@ def test_currents_are_monotone_in_the_excursion_of_temperature(
 def test_what_falls_silent_never_allows_more(program: bytes, name: str) -> None:
     """An input that goes from known to unknown, and is said to be silent, loosens nothing."""
     sources = {
-        "coldest": Input.TEMPERATURE,
-        "soc": Input.SOC,
-        "mosfet": Input.MOSFET,
-        "voltage": Input.VOLTAGE,
+        "coldest": TEMPERATURE,
+        "soc": SOC,
+        "mosfet": MOSFET,
+        "voltage": PACK_VOLTAGE,
     }
     machine, state = Machine(), LimiterState()
     for at in range(0, len(program), 3):
@@ -372,10 +400,8 @@ def test_what_falls_silent_never_allows_more(program: bytes, name: str) -> None:
         outcome = run(step, state)
         state = outcome.state
     silent = step.measurements.silent | {sources[name]}
-    measured = replace(step.measurements, silent=silent, **{name: None})
-    if name == "coldest":
-        measured = replace(measured, hottest=None)
-    after = run(step._replace(measurements=measured, suspected=None), state).decision
+    told = changed(step.measurements, silent=silent, **{name: None})
+    after = run(step._replace(measurements=told, suspected=None), state).decision
     assert after.ccl.value <= outcome.decision.ccl.value + EPSILON
     assert after.dcl.value <= outcome.decision.dcl.value + EPSILON
 
