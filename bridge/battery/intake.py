@@ -44,13 +44,13 @@ class Intake:
 
     def on_message(self, path: str, payload: bytes, topic: str, now: float) -> None:
         """A write by MQTT to one path. An empty payload is nothing."""
-        shown: object = _beginning(payload)
+        value: object = NOTHING
         try:
             value = decode_write(payload)
             if value is not NOTHING:
-                shown = value
                 self._take(path, value, self._access.mqtt, now)
         except Refused as refusal:
+            shown = _beginning(payload) if value is NOTHING else value
             self._status.refusal(topic, path, shown, str(refusal), now)
 
     def on_batch(self, payload: bytes, topic: str, now: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bridge.battery.control import Assessment
-from bridge.core.model import Stage, Value
+from bridge.core.model import LIMIT_NAMES, Stage, Value
 from bridge.core.outputs.state_document import as_json, without_ages
 from bridge.core.paths.gate import sanitize_for_log
 from bridge.core.paths.table import Paths
@@ -91,8 +91,9 @@ class StatusPublisher:
         if freshness.stage is not stage:
             culprit = f" ({freshness.culprit.value})" if freshness.culprit else ""
             self._transition(now, "measurements are %s%s", freshness.stage.word, culprit)
-        for name, limit in after.decision.items():
-            if before is None or limit.rule != before.decision[name].rule:
+        earlier = (None, None, None) if before is None else before.decision
+        for name, limit, old in zip(LIMIT_NAMES, after.decision, earlier, strict=True):
+            if old is None or limit.rule != old.rule:
                 shown = "withdrawn" if limit.value is None else f"{limit.value:.1f}"
                 self._transition(now, "%s %s: %s", name, shown, limit.reason)
 

@@ -38,7 +38,11 @@ class Stage(enum.IntEnum):
 
     @property
     def word(self) -> str:
-        return self.name.lower()
+        """The stage as it is written everywhere outside: "fresh"."""
+        return _STAGE_WORDS[self]
+
+
+_STAGE_WORDS = {stage: stage.name.lower() for stage in Stage}
 
 
 class Date(NamedTuple):

@@ -73,9 +73,10 @@ def answer_of(
     found = find_caps(measurements, config, stage, before, now, date)
     caps, latches, situation = found.caps, found.latches, found.situation
     assert situation is not None, "caps are found in a situation"
-    if suspected is not None:
-        if_right = find_caps(suspected, config, stage, PackState(latches), now, date)
-        caps, latches = least_caps(caps, if_right.caps), if_right.latches
+    if suspected is None:
+        return PackAnswer(caps, situation, latches, found)
+    if_right = find_caps(suspected, config, stage, PackState(latches), now, date)
+    caps, latches = least_caps(caps, if_right.caps), if_right.latches
     return PackAnswer(caps, situation, latches, PackState(latches, situation, found.caps))
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from bridge.core.limiter.caps import Caps, PackAnswer, PackState, answer_of
 from bridge.core.limiter.protection import followed
@@ -24,7 +25,6 @@ from bridge.core.model import (
     Request,
     Stage,
 )
-from bridge.core.settings.declarations import LimiterSettings
 
 Requests = Limits[Request | None]
 """What clients ask for; None: nothing."""
@@ -60,13 +60,21 @@ class Outcome:
     state: LimiterState
 
 
-@dataclass(frozen=True)
-class Trust:
+class Trust(NamedTuple):
     """may_loosen: the measurements are new and beyond doubt. is_blind: they are not even known,
     so that nothing that happens now counts towards a recovery."""
 
     may_loosen: bool
     is_blind: bool
+
+
+class _Held(NamedTuple):
+    """A limit before requests and ceilings: its value (V or A), what holds it, and why."""
+
+    value: float
+    rule: str
+    reason: str
+    caps: Caps
 
 
 def decide(
@@ -102,27 +110,25 @@ def settle(
 
     now: monotonic s, not before the state's own time.
     """
-    settings, ceiling, situation = config.limiter, config.ceiling, answer.situation
+    settings, ceilings, paces = config.limiter, config.ceiling_caps, config.paces
+    situation = answer.situation
     stage = situation.stage
     trust = Trust(situation.is_certain, is_blind=stage > Stage.AGING)
 
-    pace = _current_pace(settings, settings.max_charge_current)
-    ccl, ccl_after = _recovered(answer.caps.ccl, before.limits.ccl, pace, now, trust)
+    held, ccl_after = _recovered(answer.caps.ccl, before.limits.ccl, paces.ccl, now, trust)
+    ccl = _bounded(held, requests.ccl, ceilings.ccl)
     # While waiting, 0 A for want of data is no tightening that must be recovered from.
     is_unheard = stage is Stage.WAITING and before.limits.ccl is None
-    pace = _current_pace(settings, settings.max_discharge_current)
-    dcl, dcl_after = _recovered(answer.caps.dcl, before.limits.dcl, pace, now, trust)
-    ccl = _bounded(ccl, requests.ccl, ceiling.charge_current)
-    dcl = _bounded(dcl, requests.dcl, ceiling.discharge_current)
+    held, dcl_after = _recovered(answer.caps.dcl, before.limits.dcl, paces.dcl, now, trust)
+    dcl = _bounded(held, requests.dcl, ceilings.dcl)
 
     assert ccl.value is not None, "withdrawing comes last"
     caps, latches = _after_ccl(answer.caps.cvl, before, situation, ccl.value)
     floor = settings.min_charge_voltage * config.cells
-    pace = Pace(settings.voltage_hold, settings.voltage_rise)
     if situation.measurements.silent:
         trust = Trust(False, trust.is_blind)
-    cvl, cvl_after = _recovered(_floored(caps, floor), before.limits.cvl, pace, now, trust)
-    cvl = _bounded(cvl, requests.cvl, ceiling.cell_voltage * config.cells, floor)
+    held, cvl_after = _recovered(_floored(caps, floor), before.limits.cvl, paces.cvl, now, trust)
+    cvl = _bounded(held, requests.cvl, ceilings.cvl, floor)
 
     if stage is Stage.LOST and config.withdraw_when_lost:
         cvl, ccl, dcl = _withdrawn(cvl), _withdrawn(ccl), _withdrawn(dcl)
@@ -156,7 +162,9 @@ def _charge_mode(answer: PackAnswer) -> str | None:
 
 
 def _charge_request(answer: PackAnswer) -> int | None:
-    if not maintained_soc.least_soc(answer.situation):
+    situation = answer.situation
+    is_seasonal = situation.settings.maintain_soc_by_month
+    if not is_seasonal or not maintained_soc.least_soc(situation):
         return None
     return int(maintained_soc.LATCH.of(answer.latches))
 
@@ -167,12 +175,14 @@ def _after_ccl(
     """The caps of CVL with those of the protections that look at CCL (A), and their latches."""
     latches = before.latches
     for protection in _AFTER_CCL:
+        latch = protection.latch
+        is_at_rest = latch is None or latch.name not in latches
+        if is_at_rest and not protection.is_on(situation.settings):
+            continue
         cvl = min([cap.value for cap in caps.values()])
-        seen = replace(
-            situation, ccl=ccl, cvl=cvl, since=before.at, latches=latches
-        )
-        if protection.latch is not None:
-            latches = followed(protection.latch, latches, seen)
+        seen = replace(situation, ccl=ccl, cvl=cvl, since=before.at, latches=latches)
+        if latch is not None:
+            latches = followed(latch, latches, seen)
             seen = replace(seen, latches=latches)
         cap = protection.cap(seen)
         if cap is not None:
@@ -190,26 +200,21 @@ def _floored(caps: Caps, floor: float) -> Caps:
     }
 
 
-def _current_pace(settings: LimiterSettings, maximum: float) -> Pace:
-    """How CCL and DCL recover: in shares of their maximum (A)."""
-    return Pace(
-        hold=settings.current_hold,
-        rise=settings.current_rise * maximum,
-        release=settings.current_release * maximum,
-    )
-
-
 def _recovered(
     caps: Caps, before: Recovering | None, pace: Pace, now: float, trust: Trust
-) -> tuple[Limit, Recovering]:
-    """The smallest cap, or the limit on its way back up to it."""
-    rule, smallest = _smallest(caps)
+) -> tuple[_Held, Recovering]:
+    """The smallest cap, or the limit on its way back up to it. Of equal caps the first holds it."""
+    rule, smallest = "", None
+    for name, cap in caps.items():
+        if smallest is None or cap.value < smallest.value:
+            rule, smallest = name, cap
+    assert smallest is not None, "each limit has a protection that always has an opinion"
     target = max(0.0, smallest.value)
     if trust.is_blind and before is not None:
         target = min(target, before.value)
     after = follow(before, target, pace, now, trust.may_loosen)
     if after.value >= smallest.value - NOISE:
-        return Limit(after.value, rule, smallest.reason, caps), after
+        return _Held(after.value, rule, smallest.reason, caps), after
     if not trust.may_loosen:
         reason = "nothing may rise before the measurements are fresh and beyond doubt"
     elif after.rising_since is None:
@@ -217,24 +222,12 @@ def _recovered(
     else:
         wait = seconds_to(after, smallest.value, pace)
         reason = f"rises to {smallest.value:.1f} within {wait:.0f} s ({smallest.reason})"
-    return Limit(after.value, "recovery", reason, caps), after
+    return _Held(after.value, "recovery", reason, caps), after
 
 
-def _smallest(caps: Caps) -> tuple[str, Cap]:
-    """The cap that allows least; of equal ones the first."""
-    held: tuple[str, Cap] | None = None
-    for name, cap in caps.items():
-        if held is None or cap.value < held[1].value:
-            held = name, cap
-    assert held is not None, "each limit has a protection that always has an opinion"
-    return held
-
-
-def _bounded(limit: Limit, request: Request | None, ceiling: float, floor: float = 0.0) -> Limit:
+def _bounded(held: _Held, request: Request | None, ceiling: Cap, floor: float = 0.0) -> Limit:
     """Last of all: what a client asks for, then what only the file can change. All in V or A."""
-    caps, value = dict(limit.caps), limit.value
-    rule, reason = limit.rule, limit.reason
-    assert value is not None, "withdrawing comes after this"
+    value, rule, reason, caps = held.value, held.rule, held.reason, dict(held.caps)
     if request is not None:
         asked = max(request.value, floor)
         words = "a client asks for it"
@@ -243,9 +236,9 @@ def _bounded(limit: Limit, request: Request | None, ceiling: float, floor: float
         caps["request"] = Cap(asked, words)
         if asked < value:
             value, rule, reason = asked, "request", words
-    caps["ceiling"] = Cap(ceiling, "the ceiling of the configuration")
-    if ceiling < value:
-        value, rule, reason = ceiling, "ceiling", caps["ceiling"].reason
+    caps["ceiling"] = ceiling
+    if ceiling.value < value:
+        value, rule, reason = ceiling.value, "ceiling", ceiling.reason
     return Limit(max(0.0, value), rule, reason, caps)
 
 

@@ -14,6 +14,7 @@ from bridge.core.limiter.situation import LatchState, Situation
 from bridge.core.limiter.sweeps import Sweep
 from bridge.core.measurements.inputs import Input
 from bridge.core.model import Cap
+from bridge.core.settings.declarations import LimiterSettings
 
 S = TypeVar("S")
 
@@ -60,7 +61,8 @@ class Protection:
     name: as it stands on D-Bus while it holds the limit. limit: CVL, CCL or DCL. what: in words,
     for the documentation. inputs: everything measured that its cap or its latch rests on.
     cap: its answer. sweeps: what `explain` shows of it. changes_with_time: its cap depends on the
-    time itself. after_ccl: it looks at CCL, so it comes after all others.
+    time itself. after_ccl: it looks at CCL, so it comes after all others. is_on: whether these
+    settings use it at all.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Protection:
     sweeps: tuple[Sweep, ...] = ()
     changes_with_time: bool = False
     after_ccl: bool = False
+    is_on: Callable[[LimiterSettings], bool] = lambda settings: True
 
     def __repr__(self) -> str:
         return f"{self.limit}: {self.name}"

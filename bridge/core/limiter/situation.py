@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
+from bridge.core.limiter.recovery import Pace
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE, Cells, Input, Measurements
-from bridge.core.model import Date, Stage
+from bridge.core.model import Cap, Date, Limits, Stage
 from bridge.core.settings.declarations import Ceiling, FailsafeSettings, LimiterSettings
 
 R = TypeVar("R")
@@ -33,11 +35,32 @@ class LimiterConfig:
     ceiling: Ceiling
     withdraw_when_lost: bool = False
 
+    @cached_property
+    def paces(self) -> Limits[Pace]:
+        """How each limit recovers: CVL in V, the others in shares of their maximum (A)."""
+        s = self.limiter
+        charge, discharge = (
+            Pace(s.current_hold, s.current_rise * most, s.current_release * most)
+            for most in (s.max_charge_current, s.max_discharge_current)
+        )
+        return Limits(Pace(s.voltage_hold, s.voltage_rise), charge, discharge)
+
+    @cached_property
+    def ceiling_caps(self) -> Limits[Cap]:
+        """What no setting and no request lifts a limit past: V of the whole pack, and A."""
+        words, ceiling = "the ceiling of the configuration", self.ceiling
+        return Limits(
+            Cap(ceiling.cell_voltage * self.cells, words),
+            Cap(ceiling.charge_current, words),
+            Cap(ceiling.discharge_current, words),
+        )
+
 
 @dataclass(frozen=True)
 class Situation:
     """All that a protection may look at.
 
+    settings, cells: of the configuration, cells in series.
     highest, lowest: the extreme cells in V, None where nothing is known of them.
     voltage: the pack in V, written or made from the cells, None where neither is known.
     now: monotonic s. For protections that come after CCL: ccl in A, cvl in V without them, and
@@ -46,6 +69,8 @@ class Situation:
 
     measurements: Measurements
     config: LimiterConfig
+    settings: LimiterSettings
+    cells: int
     stage: Stage
     now: float
     date: Date | None
@@ -56,16 +81,6 @@ class Situation:
     ccl: float = 0.0
     cvl: float = 0.0
     since: float = float("-inf")
-
-    @property
-    def settings(self) -> LimiterSettings:
-        """The limiter's settings in force."""
-        return self.config.limiter
-
-    @property
-    def cells(self) -> int:
-        """How many cells are in series."""
-        return self.config.cells
 
     @property
     def is_certain(self) -> bool:
@@ -102,12 +117,15 @@ def build_situation(
         same = before.measurements.readings
         if same[CELLS] is cells and same[PACK_VOLTAGE] == written:
             return Situation(
-                measurements, config, stage, now, date,
+                measurements, config, config.limiter, config.cells, stage, now, date,
                 before.highest, before.lowest, before.voltage, latches,
             )  # fmt: skip
     highest, lowest = extremes(cells, written, config.cells)
     voltage = pack_voltage(cells, written, config.cells, highest, lowest)
-    return Situation(measurements, config, stage, now, date, highest, lowest, voltage, latches)
+    return Situation(
+        measurements, config, config.limiter, config.cells, stage, now, date,
+        highest, lowest, voltage, latches,
+    )  # fmt: skip
 
 
 def extremes(

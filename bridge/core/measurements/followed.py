@@ -17,7 +17,8 @@ class FollowedInput:
     """What is known of one input. A write costs no more than a look at the ages of its paths.
 
     reading: made of the numbers that are known and not stale. needed: the paths whose ages make
-    the age of the input; empty while nothing was ever written. look_at: when `renew` is due.
+    the age of the input; empty while nothing was ever written. by_source: these paths by the
+    source of their last value; empty while one is missing. look_at: when `renew` is due.
     """
 
     def __init__(self, source: Input[Any], cells: int) -> None:
@@ -29,19 +30,7 @@ class FollowedInput:
         self.look_at = math.inf
         self._stale_from = math.inf
         self._numbers: dict[str, float] = {}
-        self._by_source: list[tuple[Source, tuple[str, ...]]] = []
-
-    @property
-    def is_seen(self) -> bool:
-        """Whether anything of it was ever written."""
-        return bool(self.needed)
-
-    def oldest(self, at: Mapping[str, float]) -> list[tuple[Source, float]]:
-        """Each source with the time of its oldest needed value; empty while one is missing.
-
-        at: the time of each path's last valid write (monotonic s).
-        """
-        return [(source, min(map(at.__getitem__, paths))) for source, paths in self._by_source]
+        self.by_source: list[tuple[Source, tuple[str, ...]]] = []
 
     def with_others(self, others: Numbers) -> Any:
         """The reading if these numbers, by path, were measured instead of the known ones."""
@@ -64,7 +53,7 @@ class FollowedInput:
         if all(path in at for path in self.needed):
             for path in self.needed:
                 paths_of.setdefault(sources[path], []).append(path)
-        self._by_source = [(source, tuple(paths)) for source, paths in paths_of.items()]
+        self.by_source = [(source, tuple(paths)) for source, paths in paths_of.items()]
 
     def renew(
         self, at: Mapping[str, float], sources: Mapping[str, Source], now: float

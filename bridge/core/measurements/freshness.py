@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from bridge.core.measurements.followed import FollowedInput
 from bridge.core.measurements.inputs import Input
@@ -52,12 +52,8 @@ class Freshness:
         return self.stage is Stage.FRESH
 
 
-class _Judged(NamedTuple):
-    """What an input needs of one source: the oldest value's age in s, its stage, its shelf life."""
-
-    stage: Stage
-    age: float
-    shelf_life: ShelfLife | None
+_Judged = tuple[Stage, float, "ShelfLife | None"]
+"""What an input needs of one source: its stage, the oldest value's age in s, its shelf life."""
 
 
 class FreshnessWatch:
@@ -82,19 +78,22 @@ class FreshnessWatch:
         silent: list[Input[Any]] = []
         for group, inputs in self._inputs_of.items():
             is_required = group in settings.required
-            heard = [followed for followed in inputs if followed.needed]
-            if not heard and not is_required:
-                continue
-            judged: list[_Judged] = []
-            for followed in heard or inputs:
-                of_input = self._judge(followed, is_required, settings, now)
-                judged += of_input
-                if not is_required and max([one.stage for one in of_input]) >= Stage.STALE:
+            is_heard = False
+            for followed in inputs:
+                is_heard = is_heard or bool(followed.needed)
+            for followed in inputs:
+                if not followed.needed and (is_heard or not is_required):
+                    continue  # what was never heard is missed only in a group that is required
+                worst = Stage.FRESH
+                for judged in self._judge(followed, is_required, settings, now):
+                    stage, age, _ = judged
+                    worst = max(worst, stage)
+                    ages[group] = max(age, ages.get(group, 0.0))
+                    stages[group] = max(stage, stages.get(group, Stage.FRESH))
+                    if is_required:
+                        required.append(judged)
+                if not is_required and worst >= Stage.STALE:
                     silent.append(followed.input)
-            ages[group] = max([one.age for one in judged])
-            stages[group] = max([one.stage for one in judged])
-            if is_required:
-                required += judged
         culprit = _culprit(settings.required, stages, ages)
         stage = stages[culprit]
         next_stage, next_in = self._next(required, stage, settings, now)
@@ -114,23 +113,24 @@ class FreshnessWatch:
         """Age and stage of one input, for each source that it needs, by the source's shelf life."""
         if followed.needed and followed.input not in self._first_seen:
             self._first_seen[followed.input] = now
-        judged = []
-        for source, at in followed.oldest(self._store.at):
-            age, life = now - at, source.shelf_life
+        judged: list[_Judged] = []
+        at = self._store.at
+        for source, paths in followed.by_source:
+            age, life = now - min(map(at.__getitem__, paths)), source.shelf_life
             if age <= life.aging:
-                withdrawn = self._store.is_withdrawn(followed)
-                stage = Stage.AGING if withdrawn else Stage.FRESH
+                is_whole = self._store.withdrawn.isdisjoint(followed.needed)
+                stage = Stage.FRESH if is_whole else Stage.AGING
             elif age <= life.stale:
                 stage = Stage.AGING
             elif math.isinf(age):
                 stage = self._stage_of_incomplete(followed.input, is_required, settings, now)
             else:
                 stage = Stage.LOST if age > life.lost else Stage.STALE
-            judged.append(_Judged(stage, max(0.0, age), life))
+            judged.append((stage, max(0.0, age), life))
         if judged:
             return judged
         stage = self._stage_of_incomplete(followed.input, is_required, settings, now)
-        return [_Judged(stage, math.inf, None)]
+        return [(stage, math.inf, None)]
 
     def _stage_of_incomplete(
         self, source: Input[Any], is_required: bool, settings: FreshnessSettings, now: float

@@ -25,8 +25,9 @@ LONG_AGO = -math.inf
 class MeasurementStore:
     """Values in and values out. Every method takes the time; there is no clock here.
 
-    inputs: what is to be followed. touched: the paths whose display may have changed since
-    `display` was last brought up to date.
+    inputs: what is to be followed. at, sources: when each path was last written, and by whom.
+    withdrawn: the paths of which the last value was taken back by a null. touched: the paths whose
+    display may have changed since the display was last brought up to date.
     """
 
     def __init__(self, paths: Paths, inputs: tuple[Input[Any], ...], cells: int) -> None:
@@ -37,7 +38,7 @@ class MeasurementStore:
         self.at: dict[str, float] = {}
         self.sources: dict[str, Source] = {}
         self._values: dict[str, Value] = {}
-        self._withdrawn: set[str] = set()
+        self.withdrawn: set[str] = set()
         self._inputs_of: dict[str, list[FollowedInput]] = {}
         for one in self.followed.values():
             for path in one.paths:
@@ -53,7 +54,7 @@ class MeasurementStore:
         path = spec.path
         if value is None:
             if self.shown.pop(path, None) is not None:
-                self._withdrawn.add(path)
+                self.withdrawn.add(path)
                 self.touched.add(path)
             return
         is_rearranged = self.sources.get(path) is not source or path not in self.at
@@ -61,7 +62,7 @@ class MeasurementStore:
         self.shown[path] = spec.show(value)
         self.at[path] = now
         self.sources[path] = source
-        self._withdrawn.discard(path)
+        self.withdrawn.discard(path)
         self.touched.add(path)
         source.hear(now)
         for followed in self._inputs_of.get(path, ()):
@@ -88,7 +89,7 @@ class MeasurementStore:
         for path in gone:
             for known in (self._values, self.shown, self.at, self.sources):
                 known.pop(path, None)
-            self._withdrawn.discard(path)
+            self.withdrawn.discard(path)
             self.touched.add(path)
         for followed in self.followed.values():
             followed.rearrange(self.at, self.sources)
@@ -101,10 +102,6 @@ class MeasurementStore:
         """The last valid value and when it came; None if there was none."""
         at = self.at.get(path, LONG_AGO)
         return None if at == LONG_AGO else (self._values[path], at)
-
-    def is_withdrawn(self, followed: FollowedInput) -> bool:
-        """Whether a value that the input needs was taken back by a null."""
-        return bool(self._withdrawn) and not self._withdrawn.isdisjoint(followed.needed)
 
     def readings(self, now: float) -> Mapping[Input[Any], Any]:
         """The reading of every input, of what is not stale. The same object while none changes."""

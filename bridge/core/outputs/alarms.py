@@ -64,11 +64,14 @@ def _lowest(m: Measurements, _cells: int) -> float | None:
     return min([v for v in (*cells.voltages, cells.lowest) if v is not None], default=None)
 
 
-def _spread(m: Measurements, cells: int) -> float | None:
-    highest, lowest = _highest(m, cells), _lowest(m, cells)
-    if not m.readings[CELLS].is_whole or highest is None or lowest is None:
+def _spread(m: Measurements, _cells: int) -> float | None:
+    cells = m.readings[CELLS]
+    if not cells.is_whole:
         return None
-    return highest - lowest
+    known = [v for v in cells.voltages if v is not None]
+    highest = known if cells.highest is None else [*known, cells.highest]
+    lowest = known if cells.lowest is None else [*known, cells.lowest]
+    return float(max(highest) - min(lowest))
 
 
 def _per_cell(m: Measurements, cells: int) -> float | None:
@@ -188,6 +191,11 @@ class Alarms:
             self.levels.pop(watched.path, None)
         elif value is not None:
             following = self._following.setdefault(watched.path, Following())
+            sign = -1 if watched.falling else 1
+            is_well = following.level == 0 and following.since is None
+            if is_well and sign * value < sign * limits[0]:
+                self.levels[watched.path] = 0  # as nearly always
+                return
             wanted = _wanted(value, limits, watched, following.level)
             _follow(following, wanted, settings, now)
             self.levels[watched.path] = following.level

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.freshness import Freshness
-from bridge.core.model import Decision, Group, Limits, Value
+from bridge.core.model import Decision, Group, Limit, Value
 from bridge.core.outputs.derived import Derived, derived_values, of_decision
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, Paths, cell_path
 
@@ -22,10 +22,10 @@ _CHARGE_REQUEST = "/Info/ChargeRequest"
 _LOW_VOLTAGE = "/Info/BatteryLowVoltage"
 _AGE_PATHS = {group: f"/Freshness/{group.value.capitalize()}" for group in Group}
 _NO_NEXT_STAGE: dict[str, Value] = {"/Freshness/NextStage": None, "/Freshness/NextStageIn": None}
-_LIMIT_PATHS = Limits(
-    (CVL_PATH, "/Info/ChargeVoltageLimitation"),
-    (CCL_PATH, "/Info/ChargeLimitation"),
-    (DCL_PATH, "/Info/DischargeLimitation"),
+_LIMIT_PATHS = (
+    ("cvl", CVL_PATH, "/Info/ChargeVoltageLimitation"),
+    ("ccl", CCL_PATH, "/Info/ChargeLimitation"),
+    ("dcl", DCL_PATH, "/Info/DischargeLimitation"),
 )
 """Where each limit stands, and the protection that holds it."""
 
@@ -42,6 +42,8 @@ class BusValues:
         self._known: dict[str, Value] = {}
         self._derived: dict[str, Value] = {}
         self._own: Mapping[str, int] = {}
+        self._decision: Decision | None = None
+        self._config: LimiterConfig | None = None
         self._cell_page = {
             cell_path(cell): f"/Battery/1/Cell/{cell}/Voltage" for cell in range(1, cells + 1)
         }
@@ -128,13 +130,20 @@ class BusValues:
         return values
 
     def _limits(self, decision: Decision, config: LimiterConfig) -> dict[str, Value]:
+        """What is decided, as far as it is not what was decided before."""
         values: dict[str, Value] = {"/Info/ChargeMode": decision.charge_mode}
-        for limit, (path, rule_path) in zip(decision, _LIMIT_PATHS, strict=True):
-            shown = None if limit.value is None else self._paths[path].show_limit(limit.value)
-            values[path] = shown
+        before, self._decision = self._decision, decision
+        for name, path, rule_path in _LIMIT_PATHS:
+            limit: Limit = getattr(decision, name)
+            last: Limit | None = getattr(before, name, None)
+            if last is None or limit.value != last.value:
+                shown = None if limit.value is None else self._paths[path].show_limit(limit.value)
+                values[path] = shown
             values[rule_path] = limit.rule
-        low = config.limiter.discharge_voltage * config.cells
-        values[_LOW_VOLTAGE] = self._paths[_LOW_VOLTAGE].show(low)
+        if config is not self._config:
+            self._config = config
+            low = config.limiter.discharge_voltage * config.cells
+            values[_LOW_VOLTAGE] = self._paths[_LOW_VOLTAGE].show(low)
         return values
 
 

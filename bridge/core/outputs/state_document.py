@@ -10,14 +10,19 @@ from typing import Any
 from bridge.core.limiter.decide import Requests
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.freshness import Freshness
-from bridge.core.model import Decision, Group, Limit, Limits, Request, Value
+from bridge.core.model import CCL, CVL, DCL, Decision, Group, Value
 from bridge.core.paths.gate import LIMIT_AMP, VOLT
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH
 from bridge.core.settings.setting_paths import CHANGED, SETTING_ROWS
 
 _TOLD_ELSEWHERE = {CVL_PATH, CCL_PATH, DCL_PATH, *(row.path for row in SETTING_ROWS)} - {CHANGED}
-_DECIMALS = Limits(VOLT.decimals, LIMIT_AMP.decimals, LIMIT_AMP.decimals)
-_PATHS = Limits(CVL_PATH, CCL_PATH, DCL_PATH)
+_LIMITS = (
+    (CVL, CVL_PATH, VOLT.decimals),
+    (CCL, CCL_PATH, LIMIT_AMP.decimals),
+    (DCL, DCL_PATH, LIMIT_AMP.decimals),
+)
+_GROUP_NAMES = tuple((group, group.value) for group in Group)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def state_document(
@@ -31,16 +36,25 @@ def state_document(
 ) -> dict[str, Any]:
     """The content of the state topic. Ages and waits in s, limits in V and A. now: monotonic s."""
     limits = decision.items()
+    ages = freshness.ages
     return {
         "stage": freshness.stage.word,
         "next": _next(freshness),
-        "ages": {group.value: _age(freshness.ages.get(group)) for group in Group},
-        "limits": {name: values.get(path) for name, path in _PATHS.items()},
+        "ages": {
+            name: round(age, 1) if (age := ages.get(group, math.inf)) < math.inf else None
+            for group, name in _GROUP_NAMES
+        },
+        "limits": {name: values.get(path) for name, path, _ in _LIMITS},
         "rules": {name: limit.rule for name, limit in limits},
         "reasons": {name: limit.reason for name, limit in limits},
-        "caps": {name: _caps(limit, _DECIMALS[name]) for name, limit in limits},
+        "caps": {
+            name: {rule: round(cap.value, decimals) for rule, cap in limit.caps.items()}
+            for (name, limit), (_, _, decimals) in zip(limits, _LIMITS, strict=True)
+        },
         "requests": {
-            name: _request(request, now) for name, request in requests.items() if request
+            name: {"value": request.value, "age": round(max(0.0, now - request.at), 1)}
+            for name, request in requests.items()
+            if request is not None
         },
         "ceilings": {
             "CVL": round(config.ceiling.cell_voltage * config.cells, 2),
@@ -65,22 +79,10 @@ def without_ages(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_json(content: Mapping[str, Any]) -> str:
     """Compact JSON; there is never a NaN in it."""
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(content)
 
 
 def _next(freshness: Freshness) -> dict[str, Any] | None:
     if freshness.next_stage is None or freshness.next_in is None:
         return None
     return {"stage": freshness.next_stage.word, "in": round(freshness.next_in, 1)}
-
-
-def _age(age: float | None) -> float | None:
-    return None if age is None or math.isinf(age) else round(age, 1)
-
-
-def _caps(limit: Limit, decimals: int) -> dict[str, float]:
-    return {name: round(cap.value, decimals) for name, cap in limit.caps.items()}
-
-
-def _request(request: Request, now: float) -> dict[str, float]:
-    return {"value": request.value, "age": round(max(0.0, now - request.at), 1)}

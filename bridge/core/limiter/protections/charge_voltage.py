@@ -58,8 +58,10 @@ def _cap(situation: Situation) -> Cap:
     feed-in, an inverter would rush to bring the battery down to a CVL that drops."""
     settings, cells, now = situation.settings, situation.cells, situation.now
     phase, absorption = LATCH.of(situation.latches), settings.absorption_voltage
-    season = seasons.of_month(settings.charge_voltage_by_month, situation.date)
-    per_cell = settings.charge_voltage if season is None else season
+    per_cell = settings.charge_voltage
+    if settings.charge_voltage_by_month:
+        season = seasons.of_month(settings.charge_voltage_by_month, situation.date)
+        per_cell = per_cell if season is None else season
     if absorption is None or phase.name == BULK:
         return Cap(per_cell * cells, f"charge voltage {per_cell:g} V times {cells} cells")
     if phase.name == ABSORPTION:

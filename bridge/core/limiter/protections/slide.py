@@ -49,4 +49,5 @@ CHARGE_VOLTAGE = Protection(
     latch=LATCH,
     changes_with_time=True,
     after_ccl=True,
+    is_on=lambda settings: settings.slide == "on",
 )
