@@ -109,15 +109,16 @@ def find_caps(
 
 def least_caps(one: Limits[Caps], other: Limits[Caps]) -> Limits[Caps]:
     """Of each protection's two caps the one that allows less."""
-    return Limits(*(_least(a, b) for a, b in zip(one, other, strict=True)))
+    least: list[Caps] = []
+    for limit, a, b in zip(LIMIT_NAMES, one, other, strict=True):
+        names = [p.name for p in _ALL[limit] if p.name in a or p.name in b]
+        least.append({name: _less(a.get(name), b.get(name)) for name in names})
+    return Limits(*least)
 
 
-def _least(one: Caps, other: Caps) -> Caps:
-    caps = dict(one)
-    for name, cap in other.items():
-        if name not in caps or cap.value < caps[name].value:
-            caps[name] = cap
-    return caps
+def _less(one: Cap | None, other: Cap | None) -> Cap:
+    caps = [cap for cap in (one, other) if cap is not None]
+    return min(caps, key=lambda cap: cap.value)
 
 
 def _changed_inputs(now: Situation, before: Situation | None) -> set[Input[Any]] | None:
