@@ -124,7 +124,8 @@ def inputs_of(users: Iterable[Iterable[Input[Any]]]) -> tuple[Input[Any], ...]:
 # --- how readings are made ---------------------------------------------------------------------
 
 
-def _only(path: str) -> Callable[[Numbers, tuple[str, ...]], float | None]:
+def only(path: str) -> Callable[[Numbers, tuple[str, ...]], float | None]:
+    """The reading of an input that is the number of one path, in the path's unit."""
     return lambda numbers, _paths: numbers.get(path)
 
 
@@ -182,17 +183,17 @@ PACK_VOLTAGE: Input[float | None] = Input(
     "the pack voltage",
     Group.DC,
     (VOLTAGE,),
-    _only(VOLTAGE),
+    only(VOLTAGE),
     Plausible("cell_voltage_step", rate=0.01, low=1.0, high=4.5, of_pack=True),
 )
 PACK_CURRENT: Input[float | None] = Input(
-    "the current", Group.DC, (CURRENT,), _only(CURRENT), may_be_silent=True
+    "the current", Group.DC, (CURRENT,), only(CURRENT), may_be_silent=True
 )
 SOC: Input[float | None] = Input(
     "the SoC",
     Group.SOC,
     ("/Soc",),
-    _only("/Soc"),
+    only("/Soc"),
     Plausible("soc_step", rate=0.1, low=0.0, high=100.0),
 )
 TEMPERATURE: Input[Temperatures | None] = Input(
@@ -206,7 +207,7 @@ MOSFET: Input[float | None] = Input(
     "the MOSFETs' temperature",
     Group.TEMPERATURE,
     (_MOSFET_PATH,),
-    _only(_MOSFET_PATH),
+    only(_MOSFET_PATH),
     Plausible("temperature_step", rate=1.0, low=-40.0, high=120.0),
 )
 CHARGE_PERMISSION = _permission(
