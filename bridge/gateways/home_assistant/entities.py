@@ -29,6 +29,7 @@ from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, Paths
 from bridge.core.settings.setting_paths import RESTORE, SETTINGS
 from bridge.gateways.home_assistant.device import Device, slug
 from bridge.gateways.home_assistant.names import name_of
+from bridge.topics import bridge_status
 
 Entity = dict[str, Any]
 Entities = dict[str, Entity]
@@ -285,7 +286,7 @@ def _setting(row: PathSpec, device: Device) -> Entity | None:
         return None
     entity: Entity = {
         "name": name_of(row.path),
-        "stat_t": f"{device.topic}/settings",
+        "stat_t": device.topics.settings,
         "val_tpl": f"{{{{ value_json{_steps(row.path)} }}}}",
         "ent_cat": "config",
         "avty": _AT_ALL,
@@ -326,11 +327,11 @@ def _complete(key: str, entity: Entity, device: Device) -> None:
     entity["obj_id"] = entity_id  # until 2026
     entity["default_entity_id"] = f"{platform}.{entity_id}"  # since 2025
     if platform in _READS:
-        entity.setdefault("stat_t", f"{device.topic}/state")
+        entity.setdefault("stat_t", device.topics.state)
     if platform in _COMMANDS:
-        entity["cmd_t"] = f"{device.topic}/set"
+        entity["cmd_t"] = device.topics.set
     if "json_attr_tpl" in entity:
-        entity["json_attr_t"] = f"{device.topic}/state"
+        entity["json_attr_t"] = device.topics.state
     common = _state_topics(device)
     while_running = entity.get("avty") == _AT_ALL
     entity["avty"] = common["avty"][:1] if while_running else common["avty"]
@@ -341,10 +342,10 @@ def _state_topics(device: Device) -> Entity:
     """What most entities have in common: values count while the bridge runs and hears them."""
     stage = f"{{{{ 'offline' if value_json.stage in {_SILENT} else 'online' }}}}"
     return {
-        "stat_t": f"{device.topic}/state",
+        "stat_t": device.topics.state,
         "avty": [
-            {"t": f"{device.base}/status"},
-            {"t": f"{device.topic}/state", "val_tpl": stage},
+            {"t": bridge_status(device.base)},
+            {"t": device.topics.state, "val_tpl": stage},
         ],
         "avty_mode": "all",
     }
