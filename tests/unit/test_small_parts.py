@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.adapters import mqtt_link
+from bridge.adapters import broker, mailbox, mqtt_link
 from bridge.adapters.health import Watchdog
-from bridge.adapters.mqtt_link import AT_ONCE, CROWDED, MAX_WAITING, Mailbox, Message
+from bridge.adapters.mailbox import CROWDED, MAX_WAITING, Mailbox, Message
+from bridge.adapters.mqtt_link import AT_ONCE
 from bridge.core.text import did_you_mean, distance
 from bridge.core.throttle import Throttle
 
@@ -55,22 +56,22 @@ def test_the_mailbox_keeps_every_message_of_a_queue() -> None:
     assert [m.payload for m in box.drain()] == [b"1", b"2"]
 
 
-def test_the_mailbox_rings_once_per_filling() -> None:
+def test_the_mailbox_says_once_per_filling() -> None:
     box = Mailbox()
     assert [box.put(message(t)) for t in "abc"] == [True, False, False]
     box.drain()
     assert box.put(message("a")) is True
 
 
-def test_of_a_flood_a_part_is_drained_and_the_bell_rings_for_the_rest() -> None:
-    rings = []
-    link = mqtt_link.MqttLink(mqtt_link.Broker(), ring=lambda: rings.append(True))
+def test_of_a_flood_a_part_is_drained_and_the_loop_is_woken_for_the_rest() -> None:
+    wakes = []
+    link = mqtt_link.MqttLink(broker.Broker(), wake=lambda: wakes.append(True))
     for n in range(AT_ONCE + 1):
         link._mailbox.put(message(str(n)))
     assert [m.topic for m in link.drain()] == [str(n) for n in range(AT_ONCE)]
-    assert rings == [True]
+    assert wakes == [True]
     assert [m.topic for m in link.drain()] == [str(AT_ONCE)]
-    assert rings == [True]
+    assert wakes == [True]
 
 
 def test_a_full_mailbox_loses_the_oldest() -> None:
@@ -88,7 +89,7 @@ def test_a_mailbox_of_large_messages_is_full_earlier() -> None:
     for n in range(500):
         box.put(message("set", bytes([n % 256]) * mqtt_link.MAX_PAYLOAD))
     waiting = box.drain()
-    assert sum(m.size for m in waiting) <= mqtt_link.MAX_WAITING_BYTES
+    assert sum(m.size for m in waiting) <= mailbox.MAX_WAITING_BYTES
     assert len(waiting) + box.dropped == 500
     assert waiting[-1].payload[:1] == bytes([499 % 256])  # type: ignore[index]
 
@@ -98,7 +99,7 @@ def test_what_replaces_another_message_counts_once() -> None:
     for _ in range(500):
         box.put(message("a", b"x" * mqtt_link.MAX_PAYLOAD))
     waiting = box.drain()
-    assert sum(m.size for m in waiting) <= mqtt_link.MAX_WAITING_BYTES // 4 + mqtt_link.MAX_PAYLOAD
+    assert sum(m.size for m in waiting) <= mailbox.MAX_WAITING_BYTES // 4 + mqtt_link.MAX_PAYLOAD
     assert box.dropped == 0
 
 
@@ -148,10 +149,10 @@ def test_the_watchdog_ends_a_process_whose_loop_stopped(silence: float, ends: bo
     now[0] += 1000.0
     dog.beat()
     now[0] += silence
-    dog.look()
+    dog.check()
     assert bool(ended) is ends
 
 
 def test_a_password_is_never_shown() -> None:
-    broker = mqtt_link.Broker(username="me", password="secret")
-    assert "secret" not in f"{broker} {broker!r}"
+    secret = broker.Broker(username="me", password="secret")
+    assert "secret" not in f"{secret} {secret!r}"
