@@ -26,6 +26,7 @@ from bridge.core.paths.table import (
 )
 from bridge.core.settings.configuration import BatteryConfig, Config
 from bridge.tools.recording import Entry, read
+from bridge.topics import BatteryTopics, WriteTopic
 
 LONGEST_GAP = 3600.0
 """Seconds. A longer pause of the recording is skipped: nothing happens in it after `lost`."""
@@ -73,9 +74,7 @@ class Replay:
         self._now = 0.0
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._serial = itertools.count()
-        self._batch_topic = f"{whole.mqtt.base_topic}/{config.ident}/set"
-        self._instance = str(config.instance)
-        self._topic = f"{whole.mqtt.base_topic}/{config.ident}"
+        self._topics = BatteryTopics(whole.mqtt.base_topic, config.ident)
         self._config, self._whole = config, whole
 
     def run(self, lines: Iterable[str]) -> Iterator[Moment]:
@@ -104,7 +103,7 @@ class Replay:
     def _battery(self) -> Battery:
         return Battery(
             self._config,
-            topic=self._topic,
+            topic=self._topics.stem,
             publish_interval=self._whole.publish_interval,
             bus=_Nowhere(),
             client=self,
@@ -116,17 +115,15 @@ class Replay:
         )
 
     def _hand_over(self, battery: Battery, entry: Entry) -> None:
-        if entry.topic == self._batch_topic:
+        """Give the battery what is meant for it; the portal may be another one by now."""
+        write = WriteTopic.parse(entry.topic)
+        if entry.topic == self._topics.set:
             battery.on_batch(entry.payload, entry.topic, self._now)
+        elif write is not None and write.instance == self._config.instance:
+            battery.on_message(write.path, entry.payload, entry.topic, self._now)
         else:
-            parts = entry.topic.split("/", 4)
-            is_ours = len(parts) == 5 and parts[0] == "W" and parts[2:4] == [
-                "battery", self._instance
-            ]  # fmt: skip
-            if not is_ours:
-                self.others += 1
-                return
-            battery.on_message("/" + parts[4], entry.payload, entry.topic, self._now)
+            self.others += 1
+            return
         battery.settle(self._now)
 
     def _pass_to(self, moment: float) -> None:
@@ -148,9 +145,9 @@ class Replay:
 
     def publish(self, topic: str, payload: str, retain: bool = False) -> None:  # noqa: ARG002
         """Of all that is said, the reasons are to be shown and the refusals to be counted."""
-        if topic.endswith("/state"):
+        if topic == self._topics.state:
             self._reasons = json.loads(payload)["reasons"]
-        elif topic.endswith("/rejected"):
+        elif topic == self._topics.rejected:
             refusal = json.loads(payload)
             words = f"{refusal['path']}: {refusal['reason']}"
             self.refused[words] = self.refused.get(words, 0) + 1

@@ -85,9 +85,5 @@ def nothing_yet(view: View) -> list[Line]:
     """What stands in the place of all the rest before the bridge has spoken."""
     if not view.connected:
         return [[], [Span(" Waiting for the broker.")]]
-    state_topic = f"{view.base}/{view.ident}/state"
-    return [
-        [],
-        [Span(" Waiting for the bridge.")],
-        [Span(f" Nothing has come on {state_topic} yet. Is it running, with this name?", "dim")],
-    ]
+    nothing = f" Nothing has come on {view.topics.state} yet. Is it running, with this name?"
+    return [[], [Span(" Waiting for the bridge.")], [Span(nothing, "dim")]]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bridge.tools.watch.state import State, parse
 from bridge.tools.watch.text import printable
+from bridge.topics import BatteryTopics, WriteTopic, bridge_status, is_level, path_below
 
 RATE_S = 5  # seconds that a rate is averaged over
 MAX_SOURCES = 200  # rows of arrivals kept; somebody may write to endless paths
@@ -68,8 +69,9 @@ class View:
     """What arrived for one battery, and what the bridge said about it."""
 
     def __init__(self, base: str, ident: str) -> None:
-        self.base = base
         self.ident = ident
+        self.topics = BatteryTopics(base, ident)
+        self._status_topic = bridge_status(base)
         self.connected = False
         self.connection = "connecting"
         self.service = ""  # what the bridge says of itself: online, offline, or nothing yet
@@ -84,18 +86,17 @@ class View:
     @property
     def own_topics(self) -> list[str]:
         """The topics that are known from the start."""
-        root = f"{self.base}/{self.ident}"
-        return [f"{self.base}/status", f"{root}/state", f"{root}/rejected", f"{root}/set"]
+        return [self._status_topic, self.topics.state, self.topics.rejected, self.topics.set]
 
     @property
     def write_root(self) -> str | None:
         """Where clients write to this battery; None until the bridge has said so."""
-        if self.state is None or not self.state.portal or self.state.instance is None:
+        if self.state is None or self.state.instance is None:
             return None
         # A portal id with wildcards in it would listen to every battery of the broker.
-        if re.search("[+#/]", self.state.portal):
+        if not is_level(self.state.portal):
             return None
-        return f"W/{self.state.portal}/battery/{self.state.instance}"
+        return WriteTopic.root(self.state.portal, self.state.instance)
 
     @property
     def hears_the_bridge(self) -> bool:
@@ -119,17 +120,18 @@ class View:
 
     def on_message(self, topic: str, payload: bytes | None, retained: bool, now: float) -> None:
         """Take one message; whatever is in it, nothing is raised. None: too large to keep."""
-        status, state, rejected, batch = self.own_topics
-        if topic == status:
+        if topic == self._status_topic:
             self.service = _text(payload)
-        elif topic == state:
+        elif topic == self.topics.state:
             self._on_state(payload, now)
-        elif topic == rejected:
+        elif topic == self.topics.rejected:
             self._on_rejected(payload, now)
-        elif topic == batch:
+        elif topic == self.topics.set:
             self._on_write("batch", payload, retained, now)
-        elif self.write_root is not None and topic.startswith(self.write_root + "/"):
-            self._on_write(topic.removeprefix(self.write_root + "/"), payload, retained, now)
+        elif self.write_root is not None:
+            path = path_below(self.write_root, topic)
+            if path is not None:
+                self._on_write(path[1:], payload, retained, now)
 
     def _on_state(self, payload: bytes | None, now: float) -> None:
         if payload and (state := parse(payload)) is not None:
