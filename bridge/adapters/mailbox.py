@@ -38,9 +38,9 @@ class Mailbox:
         is_queue: Callable[[str], bool] = lambda topic: False,
         is_known: Callable[[str], bool] = lambda topic: True,
     ) -> None:
-        """Ask, by topic: does each message count, and is the topic one of ours?
+        """Both answer for a topic, on the thread that calls `put`.
 
-        Both are called on the thread that calls `put`.
+        is_queue: whether each message counts. is_known: whether it is one of ours.
         """
         self._is_queue, self._is_known = is_queue, is_known
         self._lock = threading.Lock()

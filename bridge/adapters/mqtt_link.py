@@ -115,7 +115,8 @@ class MqttLink:
         """Hand a message over to paho, which never blocks.
 
         Without a connection it is lost, by intention: the present state is published after the
-        next connection. Half a character ("\\ud800" in somebody's JSON) becomes a question mark.
+        next connection. Half a character (a lone surrogate in somebody's JSON) becomes a question
+        mark.
         """
         if self._client.is_connected():
             data = payload.encode("utf-8", "replace") if isinstance(payload, str) else payload
@@ -193,9 +194,12 @@ class _Client(paho.Client):
         """None: the broker is on the device itself or near it."""
 
     def loop_forever(self, *arguments: Any, **named: Any) -> Any:
-        """What `loop_start` runs on its thread. An ill-formed packet makes paho raise anything:
-        struct.error, IndexError, KeyError; one of 100 MB, a MemoryError where memory is limited.
-        What our own callbacks raise is a bug, and goes on."""
+        """What `loop_start` runs on its thread.
+
+        An ill-formed packet makes paho raise anything: struct.error, IndexError, KeyError; one of
+        100 MB, a MemoryError where memory is limited. What our own callbacks raise is a bug, and
+        goes on to whoever called.
+        """
         while True:
             try:
                 return super().loop_forever(*arguments, **named)

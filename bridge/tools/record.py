@@ -47,7 +47,10 @@ def _record(broker: Broker, topics: list[str], out: TextIO, stop: threading.Even
 
 
 def _drain(link: MqttLink, out: TextIO) -> int:
-    """Write down what has arrived. A retained message is none: the service ignores it too."""
+    """Write down what has arrived, and answer how many messages that were.
+
+    Retained messages are left out: the service ignores them too.
+    """
     count = 0
     for message in link.drain():
         if not message.retained and message.payload is not None:

@@ -83,6 +83,7 @@ def entities(paths: Paths, device: Device, used: Iterable[str]) -> Entities:
 
 
 def key_of(path: str) -> str:
+    """The key of a path's entity: small letters, digits and underscores."""
     return slug(path)
 
 
@@ -189,7 +190,7 @@ def _on_off(condition: str, value: str) -> str:
 def _of_limits(device: Device) -> Entities:
     """Each limit, why it is what it is, and the request that can tighten it."""
     found: Entities = {}
-    for limit, path, wish, name in _LIMITS:
+    for limit, path, short, name in _LIMITS:
         quantity = VOLT if limit == "CVL" else LIMIT_AMP
         about = f"{{'rule': value_json.rules.{limit}, 'caps': value_json.caps.{limit}}}"
         found[f"limit_{limit.lower()}"] = {
@@ -208,7 +209,7 @@ def _of_limits(device: Device) -> Entities:
         }
         found[f"request_{limit.lower()}"] = {
             "p": "number",
-            "name": f"{wish} request",
+            "name": f"{short} request",
             "dev_cla": _CLASSES[quantity],
             "unit_of_meas": quantity.unit,
             "min": 0,
@@ -220,11 +221,11 @@ def _of_limits(device: Device) -> Entities:
             "avty": _AT_ALL,
         }
     for name, limit, path in _STOPS:
-        wished = f"value_json.requests.get('{limit}', {{}}).get('value')"
+        requested = f"value_json.requests.get('{limit}', {{}}).get('value')"
         found[slug(name)] = {
             "p": "switch",
             "name": name,
-            "val_tpl": f"{{{{ 'ON' if {wished} == 0 else 'OFF' }}}}",
+            "val_tpl": f"{{{{ 'ON' if {requested} == 0 else 'OFF' }}}}",
             "stat_on": "ON",
             "stat_off": "OFF",
             "pl_on": _json({path[1:]: 0}),
@@ -339,7 +340,7 @@ def _complete(key: str, entity: Entity, device: Device) -> None:
 
 
 def _state_topics(device: Device) -> Entity:
-    """What most entities have in common: values count while the bridge runs and hears them."""
+    """What most entities have in common: they count while the bridge runs and gets fresh values."""
     stage = f"{{{{ 'offline' if value_json.stage in {_SILENT} else 'online' }}}}"
     return {
         "stat_t": device.topics.state,

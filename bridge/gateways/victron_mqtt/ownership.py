@@ -27,7 +27,7 @@ class Owner(enum.Enum):
 
 
 class Ownership:
-    """The owner of one portal on one broker, from what is heard. Time in monotonic seconds."""
+    """The owner of one portal on one broker, from what arrives. Time in monotonic seconds."""
 
     def __init__(self, mode: str) -> None:
         """mode: auto, on or off."""
@@ -41,7 +41,7 @@ class Ownership:
             return
         self._become(Owner.WE if self._mode == "on" else Owner.LISTENING, now)
 
-    def hear_serial(self, payload: bytes, retained: bool) -> None:
+    def on_serial(self, payload: bytes, retained: bool) -> None:
         """Take a Serial of our portal, ours or a GX's. A retained one is never our own claim."""
         if self._mode != "auto" or not payload:
             return
@@ -50,7 +50,7 @@ class Ownership:
         elif self.owner is Owner.CLAIMING and not retained:
             self.owner = Owner.WE
 
-    def hear_answer(self) -> None:
+    def on_answer(self) -> None:
         """Somebody else has answered a read of our battery: a GX."""
         if self._mode == "auto" and self.owner is Owner.LISTENING:
             self.owner = Owner.A_GX

@@ -118,12 +118,12 @@ class Notifications:
             return False
         before = self._ownership.owner
         if topic == self._portal.serial:
-            self._ownership.hear_serial(payload or b"", retained)
+            self._ownership.on_serial(payload or b"", retained)
             if not payload and not retained and before is Owner.WE:
                 self._claim()  # another bridge has left, and has cleared our serial as well
         elif is_notification(topic):
             if not retained and payload:
-                self._ownership.hear_answer()
+                self._ownership.on_answer()
         elif not retained:  # a keepalive of last year keeps nothing alive
             self._on_read(topic, payload or b"", now)
         self._on_owner_changed(before, now)

@@ -62,9 +62,9 @@ def _readings(state: State, width: int) -> Line:
 
 def _trust(view: View, state: State, now: float) -> Line:
     """The stage, the next one when it is near, and how long each group has been silent."""
-    since = view.since_heard(now)
+    since = view.seconds_to_add(now)
     line = [Span(f" {state.stage}", STAGE_STYLES.get(state.stage, "bad"))]
-    if not view.hears_the_bridge:
+    if not view.is_in_contact:
         line = [Span(f" was {state.stage}", "bad")]
     elif state.next_stage and state.next_in is not None:
         left_s = state.next_in - since

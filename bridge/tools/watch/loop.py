@@ -1,4 +1,4 @@
-"""The feeding of the live view: messages from the broker in, drawings out."""
+"""Runs the live view: messages from the broker in, text to the terminal out."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class _Feed:
         self._news = threading.Event()
         self._transitions: queue.SimpleQueue[tuple[bool, str]] = queue.SimpleQueue()
         self._write_root: str | None = None
-        # Every refusal and every batch is worth showing, not just the latest.
+        # Every refusal and every batch is to be shown, not only the latest.
         counted = (view.topics.rejected, view.topics.set)
         self._link = MqttLink(
             broker,
@@ -92,12 +92,12 @@ class _Feed:
         self._link.stop()
 
     def wait(self, seconds: float) -> None:
-        """Until something arrived, or the time is over."""
+        """Wait until something has arrived, so many seconds at most."""
         self._news.wait(seconds)
         self._news.clear()
 
     def deliver(self, now: float) -> None:
-        """Give the view what has arrived, and follow the battery to where it is written."""
+        """Give the view what has arrived, and subscribe to the writes to the battery."""
         while not self._transitions.empty():
             self._view.on_connection(*self._transitions.get())
         for message in self._link.drain():

@@ -30,6 +30,7 @@ class Source:
 
     @property
     def label(self) -> str:
+        """The path, with the range of its last numbers: "Voltages/Cell1-16"."""
         if self.lowest is None or self.lowest == self.highest:
             return self.path
         return f"{self.path}{self.lowest}-{self.highest}"
@@ -52,6 +53,7 @@ class Rate:
         self._slots: deque[tuple[int, int]] = deque(maxlen=RATE_S + 1)
 
     def count(self, now: float) -> None:
+        """One more event. now: monotonic seconds."""
         second = int(now)
         if self._slots and self._slots[-1][0] == second:
             second, events = self._slots.pop()
@@ -60,7 +62,10 @@ class Rate:
             self._slots.append((second, 1))
 
     def per_second(self, now: float) -> float:
-        """Over whole seconds that are past, so that the number stands still between them."""
+        """Events per second, over whole seconds that are past. now: monotonic seconds.
+
+        So the number changes once a second at most.
+        """
         past = range(int(now) - RATE_S, int(now))
         return sum(events for second, events in self._slots if second in past) / RATE_S
 
@@ -74,10 +79,10 @@ class View:
         self._status_topic = bridge_status(base)
         self.connected = False
         self.connection = "connecting"
-        self.service = ""  # what the bridge says of itself: online, offline, or nothing yet
+        self.service = ""  # the bridge's status: online, offline, or nothing yet
         self.state: State | None = None
         self.state_at = 0.0
-        self.heard_at = 0.0
+        self.written_at = 0.0
         self.sources: dict[str, Source] = {}
         self.refusals: deque[Refusal] = deque(maxlen=MAX_REFUSALS)
         self.refused = 0
@@ -90,7 +95,7 @@ class View:
 
     @property
     def write_root(self) -> str | None:
-        """Where clients write to this battery; None until the bridge has said so."""
+        """What the topics of writes to this battery have in common; None until it is known."""
         if self.state is None or self.state.instance is None:
             return None
         # A portal id with wildcards in it would listen to every battery of the broker.
@@ -99,27 +104,31 @@ class View:
         return WriteTopic.root(self.state.portal, self.state.instance)
 
     @property
-    def hears_the_bridge(self) -> bool:
-        """Whether the bridge would tell us if something changed."""
+    def is_in_contact(self) -> bool:
+        """Whether we would see it if the bridge published a change."""
         return self.connected and self.service != "offline"
 
-    def since_heard(self, now: float) -> float:
-        """How long the ages of the state must be counted on.
+    def seconds_to_add(self, now: float) -> float:
+        """Seconds to add to the ages in the state. now: monotonic seconds.
 
-        The bridge tells its state when something changes, and ages alone are no change. So while
-        writes go on arriving, the ages stand as they were told; in silence they grow.
+        The bridge publishes its state when something changes, and ages alone are no change. So
+        while writes go on arriving, the ages are shown as they were published; without writes they
+        grow.
         """
-        return now - max(self.state_at, self.heard_at)
+        return now - max(self.state_at, self.written_at)
 
     def on_connection(self, connected: bool, words: str) -> None:
-        """The link to the broker came or went."""
+        """The connection to the broker has been made or lost."""
         self.connected = connected
         self.connection = printable(words)
         if not connected:
             self.service = ""
 
     def on_message(self, topic: str, payload: bytes | None, retained: bool, now: float) -> None:
-        """Take one message; whatever is in it, nothing is raised. None: too large to keep."""
+        """Take one message; whatever is in it, nothing is raised.
+
+        payload: None where it was too large to keep. now: monotonic seconds.
+        """
         if topic == self._status_topic:
             self.service = _text(payload)
         elif topic == self.topics.state:
@@ -159,7 +168,7 @@ class View:
     def _on_write(self, path: str, payload: bytes | None, retained: bool, now: float) -> None:
         self.rate.count(now)
         if not retained:
-            self.heard_at = now
+            self.written_at = now
         stem, number = _family(printable(path))
         source = self.sources.get(stem)
         if source is None:
