@@ -36,8 +36,11 @@ _AFTER_CCL = tuple(p for p in PROTECTIONS if p.after_ccl)
 
 @dataclass(frozen=True)
 class BatteryState:
-    """What one decision leaves to the next, apart from the packs: each limit on its way up, the
-    latches of the protections that look at CCL, and when it was made (monotonic s)."""
+    """What one decision leaves to the next, apart from the packs.
+
+    limits: each limit on its way up. latches: of the protections that look at CCL. at: when it was
+    made (monotonic s).
+    """
 
     limits: Limits[Recovering | None] = Limits(None, None, None)
     latches: LatchState = field(default_factory=dict)
@@ -61,8 +64,11 @@ class Outcome:
 
 
 class Trust(NamedTuple):
-    """may_loosen: the measurements are new and beyond doubt. is_blind: they are not even known,
-    so that nothing that happens now counts towards a recovery."""
+    """How far the measurements are trusted.
+
+    may_loosen: they are new and beyond doubt. is_blind: they are not even known, so that nothing
+    that happens now counts towards a recovery.
+    """
 
     may_loosen: bool
     is_blind: bool
@@ -141,9 +147,10 @@ def settle(
 def without_request(
     state: BatteryState, config: LimiterConfig, limit: str, request: Request, now: float
 ) -> BatteryState:
-    """The state after a client has taken its request back: what that held down rises as slowly as
-    after any protection. A flow that sends a null for want of a number lifts nothing at once.
+    """The state after a client has taken its request back.
 
+    What that held down rises as slowly as after any protection: a flow that sends a null because
+    it has no number lifts nothing at once.
     limit: CVL, CCL or DCL. now: monotonic s.
     """
     before = state.limits[limit]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from bridge.core.model import Group
-from bridge.core.paths.table import CELL, CURRENT, MAX_CELL, MIN_CELL, VOLTAGE
+from bridge.core.paths.table import CELL, CURRENT_PATH, MAX_CELL_PATH, MIN_CELL_PATH, VOLTAGE_PATH
 
 R = TypeVar("R", covariant=True)
 """What an input's values become: its reading."""
@@ -130,7 +130,8 @@ def only(path: str) -> Callable[[Numbers, tuple[str, ...]], float | None]:
 
 
 def _cells(numbers: Numbers, paths: tuple[str, ...]) -> Cells:
-    return Cells(tuple(map(numbers.get, paths)), numbers.get(MIN_CELL), numbers.get(MAX_CELL))
+    lowest, highest = numbers.get(MIN_CELL_PATH), numbers.get(MAX_CELL_PATH)
+    return Cells(tuple(map(numbers.get, paths)), lowest, highest)
 
 
 def _temperatures(numbers: Numbers, paths: tuple[str, ...]) -> Temperatures | None:
@@ -177,17 +178,17 @@ CELLS: Input[Cells] = Input(
     (f"/Voltages/Cell{CELL}",),
     _cells,
     Plausible("cell_voltage_step", rate=0.01, low=1.0, high=4.5),
-    stand_ins=(MIN_CELL, MAX_CELL),
+    stand_ins=(MIN_CELL_PATH, MAX_CELL_PATH),
 )
 PACK_VOLTAGE: Input[float | None] = Input(
     "the pack voltage",
     Group.DC,
-    (VOLTAGE,),
-    only(VOLTAGE),
+    (VOLTAGE_PATH,),
+    only(VOLTAGE_PATH),
     Plausible("cell_voltage_step", rate=0.01, low=1.0, high=4.5, of_pack=True),
 )
 PACK_CURRENT: Input[float | None] = Input(
-    "the current", Group.DC, (CURRENT,), only(CURRENT), may_be_silent=True
+    "the current", Group.DC, (CURRENT_PATH,), only(CURRENT_PATH), may_be_silent=True
 )
 SOC: Input[float | None] = Input(
     "the SoC",

@@ -1,5 +1,8 @@
-"""One pack: a string of N cells with its measurements, their freshness and plausibility, the
-latches of its protections, and what these allow."""
+"""One pack: a string of N cells in series.
+
+It has its measurements, their freshness and plausibility, the latches of its protections, and what
+these allow.
+"""
 
 from __future__ import annotations
 

@@ -89,6 +89,7 @@ class Config:
 
     @property
     def access(self) -> Access:
+        """Which kinds of writes may come in by which way."""
         return Access(
             mqtt=WriteAccess("MQTT", "mqtt.accept", self.mqtt.accept),
             dbus=WriteAccess("D-Bus", "dbus.accept", self.dbus.accept),

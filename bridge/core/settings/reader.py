@@ -98,7 +98,7 @@ class SectionReader:
         return tuple(kinds)
 
     def switch(self, key: str, default: bool) -> bool:
-        """on or off."""
+        """On or off."""
         return bool(self._get(key, default, checks.check_switch))
 
     def setting(self, spec: Spec, default: Any) -> Any:
