@@ -67,7 +67,8 @@ class FakeSettingsService:
     def write(self, key: str, value: str, ident: str = "") -> None:
         """Somebody else writes a setting, of this device or of another one."""
         path = self._path(key, ident)
-        self.store.add(path, value, "s", 0, 0, True)
+        if path not in self.store.settings:
+            self.store.add(path, value, "s", 0, 0, True)
         _, changed = self.store.set(path, value)
         if changed and not ident:
             self._signal(key)
