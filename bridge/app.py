@@ -9,7 +9,7 @@ import time
 from bridge import __version__
 from bridge.adapters import dbus_service, health, log, settings
 from bridge.adapters.broker import Broker
-from bridge.adapters.loop import Loop, guarded, monotonic
+from bridge.adapters.loop import Loop, guarded, monotonic, today
 from bridge.adapters.mqtt_link import MqttLink
 from bridge.core.settings.configuration import Config
 from bridge.core.throttle import Throttle
@@ -71,6 +71,8 @@ class App:
                 client=self._link,
                 notifications=self._notifications,
                 settings_bus=self._settings_bus,
+                monotonic=monotonic,
+                today=today,
                 on_entered=self._subscribe,
                 on_name_taken=self._on_name_taken,
             )

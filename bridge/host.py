@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 
 from bridge import __version__
 from bridge.adapters import dbus_service, settings
-from bridge.adapters.loop import Loop, guarded, monotonic, today
+from bridge.adapters.loop import Loop, guarded
 from bridge.battery.battery import Battery
 from bridge.battery.persistence import SettingsPersistence
-from bridge.core.model import Value
+from bridge.core.model import Date, Value
 from bridge.core.settings.configuration import BatteryConfig, Config
 from bridge.gateways.victron_mqtt.publisher import Notifications
 from bridge.ports import Client
@@ -37,6 +37,8 @@ class BatteryHost:
         client: Client,
         notifications: Notifications,
         settings_bus: settings.Connection,
+        monotonic: Callable[[], float],
+        today: Callable[[], Date | None],
         on_entered: Callable[[], None],
         on_name_taken: Callable[[str], None],
     ) -> None:
@@ -50,6 +52,7 @@ class BatteryHost:
         self._loop = loop
         self._notifications = notifications
         self._settings_bus = settings_bus
+        self._monotonic = monotonic
         self._on_entered, self._on_name_taken = on_entered, on_name_taken
         self._topics = BatteryTopics(whole.mqtt.base_topic, config.ident)
         self._portal = ""
@@ -145,7 +148,7 @@ class BatteryHost:
 
     def _enter_bus(self) -> None:
         ident = self._config.ident
-        self.battery.refresh(monotonic())
+        self.battery.refresh(self._monotonic())
         service = dbus_service.BatteryService(
             ident, self.battery.paths, self.all_values(), guarded(self._on_write)
         )
@@ -185,11 +188,11 @@ class BatteryHost:
     def settle(self) -> None:
         """Publish what has changed, after a burst of writes."""
         self._settle_is_due = False
-        self.battery.settle(monotonic())
+        self.battery.settle(self._monotonic())
 
     def _on_write(self, path: str, value: object) -> int:
         """A SetValue. Others of the same burst may wait behind it, so settle when it is over."""
-        code = self.battery.on_write(path, value, monotonic())
+        code = self.battery.on_write(path, value, self._monotonic())
         if not self._settle_is_due:
             self._settle_is_due = True
             self._loop.call_when_idle(self.settle)

@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from doubles import Clock, FakeBus, FakeTimer
 from settings_store import OK, Store
+
+from bridge.adapters.dbus_service import NameTaken
+from bridge.core.model import Value
+from bridge.core.paths.table import Paths
 
 NO_REPLY = "does not answer (org.freedesktop.DBus.Error.NoReply)"
 NOT_THERE = "is not there"
@@ -62,7 +67,8 @@ class FakeSettingsService:
     def write(self, key: str, value: str, ident: str = "") -> None:
         """Somebody else writes a setting, of this device or of another one."""
         path = self._path(key, ident)
-        self.store.add(path, value, "s", 0, 0, True)
+        if path not in self.store.settings:
+            self.store.add(path, value, "s", 0, 0, True)
         _, changed = self.store.set(path, value)
         if changed and not ident:
             self._signal(key)
@@ -112,3 +118,45 @@ class FakeSettingsService:
 
     def _path(self, key: str, ident: str = "") -> str:
         return f"{DEVICES}{ident or self._ident}/{key}"
+
+
+class FakeBatteryService(FakeBus):
+    """One battery's service on a bus of names. Give `names` to all services of one bus."""
+
+    def __init__(
+        self,
+        ident: str,
+        paths: Paths,
+        values: Mapping[str, Value],
+        on_write: Callable[[str, object], int],
+        names: set[str],
+    ) -> None:
+        super().__init__()
+        self.values = {path: values.get(path) for path in paths}
+        self.write = on_write
+        self._name, self._names = f"com.victronenergy.battery.{ident}", names
+
+    def register(self) -> None:
+        if self._name in self._names:
+            raise NameTaken(self._name)
+        self._names.add(self._name)
+
+    def close(self) -> None:
+        self._names.discard(self._name)
+
+
+class FakeLoop(FakeTimer):
+    """A timer that also calls back when nothing else is to do: that is when `run` begins."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self._idle: list[Callable[[], None]] = []
+
+    def call_when_idle(self, callback: Callable[[], None]) -> None:
+        self._idle.append(callback)
+
+    def run(self, seconds: float = 0.0) -> None:
+        waiting, self._idle = self._idle, []
+        for callback in waiting:
+            callback()
+        super().run(seconds)
