@@ -128,9 +128,7 @@ def build_situation(
     )  # fmt: skip
 
 
-def extremes(
-    cells: Cells, voltage: float | None, count: int
-) -> tuple[float | None, float | None]:
+def extremes(cells: Cells, voltage: float | None, count: int) -> tuple[float | None, float | None]:
     """The highest and the lowest cell voltage known, in V.
 
     Of the single cells and of both written extremes, as a client may have confused these.

@@ -58,9 +58,7 @@ class FollowedInput:
                 paths_of.setdefault(sources[path], []).append(path)
         self.by_source = [(source, tuple(paths)) for source, paths in paths_of.items()]
 
-    def renew(
-        self, at: Mapping[str, float], sources: Mapping[str, Source], now: float
-    ) -> None:
+    def renew(self, at: Mapping[str, float], sources: Mapping[str, Source], now: float) -> None:
         """Drop the numbers that have become stale, and read the others."""
         if now >= self._stale_from:
             self._drop_stale(at, sources, now)

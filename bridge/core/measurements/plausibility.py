@@ -89,6 +89,8 @@ class Plausibility:
         Doubts older than `forget` s end by themselves: by then the reading that they are about is
         stale.
         """
+        if not self._doubts:
+            return ""
         for path in [path for path, doubt in self._doubts.items() if now - doubt.at > forget]:
             del self._doubts[path]
         if not self._doubts:
