@@ -78,9 +78,10 @@ LONGEST_NAME = 32  # characters, as in the GUI's editor
 class PathSpec:
     """One path: what it holds, who decides it, and who looks at it.
 
-    consumers, one letter each: L limiter, D derived from it, S systemcalc, G GUI, M Modbus TCP,
-    P notifications, C community tools. Numbers are finite and within low…high, both included;
-    for text, high is the longest length.
+    consumers outside, one letter each: S systemcalc, G GUI, M Modbus TCP, P notifications, C
+    community tools. Numbers are finite and within low…high, both included; for text, high is the
+    longest length in characters. What a limit rests on is said by the protections' inputs, what
+    another value follows from by `outputs/derived.py`.
     """
 
     path: str
