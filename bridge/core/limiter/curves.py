@@ -15,6 +15,22 @@ def share_at(situation: Situation, table: Table, x: float) -> float:
     return share(table, x, steps=situation.settings.taper == "steps")
 
 
+def cap_over(
+    situation: Situation, source: Input[float | None], table: Table, maximum: float, words: str
+) -> Cap | None:
+    """Maximum (A) times the share at an input's number; words: the reason, with {} for it.
+
+    None without a curve, and where it allows everything.
+    """
+    if not table:
+        return None
+    x = situation.of(source)
+    if x is None:
+        return cap_of_silence(situation, table, maximum, source)
+    share_of_x = share_at(situation, table, x)
+    return None if share_of_x == 1 else Cap(maximum * share_of_x, words.format(x))
+
+
 def cap_of_silence(
     situation: Situation, table: Table, maximum: float, source: Input[object]
 ) -> Cap | None:

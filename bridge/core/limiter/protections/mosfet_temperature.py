@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from bridge.core.limiter.curves import cap_of_silence, share_at
+from bridge.core.limiter.curves import cap_over
 from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.situation import Situation
 from bridge.core.limiter.sweeps import MOSFET_TEMPERATURE
 from bridge.core.measurements.inputs import MOSFET
 from bridge.core.model import CCL, DCL, Cap
 
+WORDS = "MOSFETs at {:.1f} °C"
+
 
 def _charge(situation: Situation) -> Cap | None:
-    return _cap(situation, situation.settings.max_charge_current)
+    s = situation.settings
+    return cap_over(situation, MOSFET, s.mosfet_temperature, s.max_charge_current, WORDS)
 
 
 def _discharge(situation: Situation) -> Cap | None:
-    return _cap(situation, situation.settings.max_discharge_current)
-
-
-def _cap(situation: Situation, maximum: float) -> Cap | None:
-    """Maximum (A) times the share at the MOSFETs' temperature."""
-    table, degrees = situation.settings.mosfet_temperature, situation.of(MOSFET)
-    if not table:
-        return None
-    if degrees is None:
-        return cap_of_silence(situation, table, maximum, MOSFET)
-    share = share_at(situation, table, degrees)
-    return None if share == 1 else Cap(maximum * share, f"MOSFETs at {degrees:.1f} °C")
+    s = situation.settings
+    return cap_over(situation, MOSFET, s.mosfet_temperature, s.max_discharge_current, WORDS)
 
 
 CHARGE = Protection(

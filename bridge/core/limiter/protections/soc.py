@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from bridge.core.limiter.curves import cap_of_silence, share_at
+from bridge.core.limiter.curves import cap_over
 from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.situation import Situation
 from bridge.core.limiter.sweeps import STATE_OF_CHARGE
 from bridge.core.measurements.inputs import SOC
 from bridge.core.model import CCL, DCL, Cap
-from bridge.core.settings.declarations import Table
+
+WORDS = "SoC at {:.1f} %"
 
 
 def _charge(situation: Situation) -> Cap | None:
     settings = situation.settings
-    return _cap(situation, settings.charge_soc, settings.max_charge_current)
+    return cap_over(situation, SOC, settings.charge_soc, settings.max_charge_current, WORDS)
 
 
 def _discharge(situation: Situation) -> Cap | None:
     settings = situation.settings
-    return _cap(situation, settings.discharge_soc, settings.max_discharge_current)
-
-
-def _cap(situation: Situation, table: Table, maximum: float) -> Cap | None:
-    """Maximum (A) times the share at the SoC."""
-    soc = situation.of(SOC)
-    if not table:
-        return None
-    if soc is None:
-        return cap_of_silence(situation, table, maximum, SOC)
-    share = share_at(situation, table, soc)
-    return None if share == 1 else Cap(maximum * share, f"SoC at {soc:.1f} %")
+    most = settings.max_discharge_current
+    return cap_over(situation, SOC, settings.discharge_soc, most, WORDS)
 
 
 CHARGE = Protection(
