@@ -11,6 +11,7 @@ from bridge.core.measurements.inputs import Cells
 from bridge.core.model import Stage
 from tests.bench.stage import frame
 from tests.bench.table import Budget, Row, median
+from tests.unit.calls import calls_of_lone_write
 from tests.unit.doubles import Bench, battery_config
 from tests.unit.measured import measured
 
@@ -26,6 +27,16 @@ def limiter(times: int) -> Iterator[Row]:
     least, most = _SIZES[0], _SIZES[-1]
     per_cell = (microseconds[most] / most) / (microseconds[least] / least)
     yield Row(f"limiter, cost per cell of {most} to {least}", per_cell, "x", None, Budget(1))
+
+
+def calls() -> Iterator[Row]:
+    """Of one cell's voltage, from the message to the signal and the state topic."""
+    few, many = (
+        calls_of_lone_write(cells, "/Voltages/Cell7", b'{"value": 3.311}')
+        for cells in (_SIZES[0], _SIZES[-1])
+    )
+    yield Row(f"lone write, {_SIZES[0]} cells", few, "Python calls", None, Budget(200))
+    yield Row(f"lone write, {_SIZES[-1]} cells", many, "Python calls", None, Budget(1.5 * few))
 
 
 def refresh(times: int) -> Iterator[Row]:

@@ -1,12 +1,9 @@
-"""What a lone write costs, in Python calls: counted, so that the machine's mood does not matter."""
+"""A lone write touches only what depends on it: the budget of its Python calls."""
 
 from __future__ import annotations
 
-import sys
-from types import FrameType
-
 import pytest
-from doubles import Bench
+from calls import calls_of_lone_write
 
 MOST_CALLS = 200
 MOST_GROWTH = 1.5  # times the calls at 16 cells, at 256
@@ -21,30 +18,6 @@ WRITES = {
     "/Io/AllowToCharge": b"1",
     "/Soh": b"99",
 }
-
-
-def calls_of_lone_write(cells: int, path: str, payload: bytes) -> int:
-    """How many Python functions are called from a message to its signal and its state topic."""
-    bench = Bench(cells=cells)
-    bench.feed(Dc_0_Temperature=20, System_MOSTemperature=25, Io_AllowToCharge=1)
-    bench.pass_time(3)
-    bench.clock.now += 0.3
-    battery, now = bench.battery, bench.clock.now
-    signals = len(bench.bus.signals)
-    count = 0
-
-    def note(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event == "call"
-
-    sys.setprofile(note)
-    try:
-        battery.on_message(path, payload, f"W/portal/battery/1{path}", now)
-        battery.settle(now)
-    finally:
-        sys.setprofile(None)
-    assert len(bench.bus.signals) <= signals + 1
-    return count
 
 
 @pytest.mark.parametrize("path", WRITES)
