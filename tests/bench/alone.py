@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from calls import calls_of_lone_write
+from doubles import Bench, battery_config
+from measured import measured
+
 from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, decide
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.inputs import Cells
 from bridge.core.model import Stage
 from tests.bench.stage import frame
 from tests.bench.table import Budget, Row, median
-from tests.unit.calls import calls_of_lone_write
-from tests.unit.doubles import Bench, battery_config
-from tests.unit.measured import measured
 
 _SIZES = (16, 64, 256)
 
