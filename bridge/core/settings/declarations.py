@@ -159,9 +159,9 @@ class LimiterSettings:
     absorption_voltage: float | None = _cell("CVL per cell in absorption; off without", None)
     # ours: there an LFP cell leaves its plateau (Libre Solar: 3.31 V at 95 %, 3.39 V at 100 %).
     absorption_soc: float = _number("%", 0, 100, "absorption begins at this SoC", 95.0)
-    # dbus-aggregate-batteries 0.0 (703864e): 30 min.
+    # dbus-aggregate-batteries (703864e): 30 min.
     absorption_time: float = _seconds(86400, "absorption lasts so long", 1800.0)
-    # ours: once a day, whatever the clouds do. dbus-aggregate-batteries 0.0 waits for 6 h.
+    # ours: once a day, whatever the clouds do. dbus-aggregate-batteries (703864e) waits for 6 h.
     absorption_pause: float = _seconds(
         90 * 86400, "and so long after its end there is no other", 43200.0
     )
