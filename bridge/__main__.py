@@ -20,7 +20,7 @@ from bridge import __version__
 from bridge.core.settings.configuration import BadConfiguration, BatteryConfig, Config
 
 if TYPE_CHECKING:
-    from bridge.adapters.mqtt_link import Broker
+    from bridge.adapters.broker import Broker
     from bridge.core.panel import Panel
     from bridge.tools import replay as replay_
 
@@ -178,23 +178,8 @@ def _plot(panels: list[Panel], title: str, file: str | None) -> int:
 
 
 def _run(config: Config, options: argparse.Namespace) -> int:
-    from bridge.adapters import mqtt_link
-
-    mqtt = config.mqtt
-    try:
-        password = mqtt_link.read_password(mqtt.password_file) if mqtt.password_file else ""
-        broker = mqtt_link.Broker(
-            host=mqtt.host,
-            port=mqtt.port,
-            username=mqtt.username,
-            password=password,
-            tls=mqtt.tls,
-            tls_ca=mqtt.tls_ca,
-            tls_insecure=mqtt.tls_insecure,
-        )
-        mqtt_link.check(broker)
-    except OSError as problem:
-        raise BadConfiguration([f"mqtt: {problem.filename}: {problem.strerror}"]) from None
+    """The commands that need the broker."""
+    broker = _broker(config)
     if options.command == "watch":
         from bridge.tools import watch
 
@@ -204,6 +189,28 @@ def _run(config: Config, options: argparse.Namespace) -> int:
     from bridge import app
 
     return app.run(config, broker)
+
+
+def _broker(config: Config) -> Broker:
+    """The broker of a configuration, with its files read. Raises BadConfiguration."""
+    from bridge.adapters import broker
+
+    mqtt = config.mqtt
+    try:
+        password = broker.read_password(mqtt.password_file) if mqtt.password_file else ""
+        found = broker.Broker(
+            host=mqtt.host,
+            port=mqtt.port,
+            username=mqtt.username,
+            password=password,
+            tls=mqtt.tls,
+            tls_ca=mqtt.tls_ca,
+            tls_insecure=mqtt.tls_insecure,
+        )
+        broker.check(found)
+    except OSError as problem:
+        raise BadConfiguration([f"mqtt: {problem.filename}: {problem.strerror}"]) from None
+    return found
 
 
 def _record(config: Config, broker: Broker, out: str) -> int:

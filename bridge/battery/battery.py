@@ -18,6 +18,7 @@ from bridge.core.paths.gate import PathSpec, Role
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, path_table
 from bridge.core.settings.configuration import BatteryConfig
 from bridge.ports import Bus, Client, Store, Timer
+from bridge.topics import BatteryTopics
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Battery:
         self,
         config: BatteryConfig,
         *,
-        topic: str,
+        topics: BatteryTopics,
         publish_interval: float,
         bus: Bus,
         client: Client,
@@ -47,14 +48,14 @@ class Battery:
         access: Access = ALL_OPEN,
         today: Callable[[], Date | None] = lambda: None,
     ) -> None:
-        """topic: the stem of its own topics. publish_interval: s. monotonic: seconds."""
+        """topics: its own. publish_interval: s. monotonic: seconds."""
         self.paths = path_table(config.cells)
         self.identity: dict[str, Value] = {"ident": config.ident, "name": config.name}
         self._ident = config.ident
         self._name = config.name
         self._store = store
         self._monotonic = monotonic
-        self._status = StatusPublisher(config.ident, topic, client, self.paths)
+        self._status = StatusPublisher(config.ident, topics, client, self.paths)
         self._control = Control(config, self.paths, monotonic(), today)
         self._publisher = Publisher(
             self._control,
@@ -67,14 +68,47 @@ class Battery:
             _constants(config),
             self.identity,
         )
-        intake = Intake(
+        self._intake = Intake(
             self.paths, access, self._status, self._takers(), self._change_settings
         )
-        self.on_message, self.on_batch = intake.on_message, intake.on_batch
-        self.on_oversize, self.on_write = intake.on_oversize, intake.on_write
-        self.settle, self.catch_up = self._publisher.settle, self._publisher.catch_up
-        self.refresh = self.on_tick = self._publisher.refresh
-        self.tell_again = self._status.again
+
+    # --- what comes in, and when it goes out (now: monotonic s) ------------------------------
+
+    def on_message(self, path: str, payload: bytes, topic: str, now: float) -> None:
+        """A write by MQTT to one path."""
+        self._intake.on_message(path, payload, topic, now)
+
+    def on_batch(self, payload: bytes, topic: str, now: float) -> None:
+        """Many writes by MQTT in one JSON object."""
+        self._intake.on_batch(payload, topic, now)
+
+    def on_oversize(self, path: str, topic: str, size: int, now: float) -> None:
+        """A message of so many bytes that it was not even kept."""
+        self._intake.on_oversize(path, topic, size, now)
+
+    def on_write(self, path: str, value: object, now: float) -> int:
+        """A write by D-Bus SetValue. Answers its return code: 0 taken, 1 read-only, 2 refused."""
+        return self._intake.on_write(path, value, now)
+
+    def settle(self, now: float) -> None:
+        """After a burst of writes: publish what may not wait."""
+        self._publisher.settle(now)
+
+    def catch_up(self, now: float) -> None:
+        """Publish at once what still waits, because somebody is about to read."""
+        self._publisher.catch_up(now)
+
+    def on_tick(self, now: float) -> None:
+        """Once a second: ages, ramps, the failsafe, and the state topic."""
+        self._publisher.refresh(now)
+
+    def refresh(self, now: float) -> None:
+        """Decide and publish now, before the battery enters the bus."""
+        self._publisher.refresh(now)
+
+    def tell_again(self) -> None:
+        """The broker has just come, or come back: publish state and settings again."""
+        self._status.again()
 
     def values(self) -> dict[str, Value]:
         """What stands on the bus now."""

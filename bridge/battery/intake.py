@@ -54,8 +54,11 @@ class Intake:
             self._status.refusal(topic, path, shown, str(refusal), now)
 
     def on_batch(self, payload: bytes, topic: str, now: float) -> None:
-        """Many writes in one JSON object. What is wrong in it is refused, the rest is taken; but
-        its settings are taken or refused together."""
+        """Many writes in one JSON object.
+
+        What is wrong in it is refused, the rest is taken; but its settings are taken or refused
+        together.
+        """
         try:
             writes = decode_batch(payload)
         except Refused as refusal:

@@ -71,8 +71,11 @@ class Publisher:
     # --- when ----------------------------------------------------------------------------
 
     def settle(self, now: float) -> None:
-        """After a burst of writes: a lone write and a tightening limit go out at once, the rest
-        is gathered for the rest of the interval. now: monotonic s."""
+        """After a burst of writes, publish what may not wait. now: monotonic s.
+
+        A lone write and a tightening limit go out at once, the rest is gathered for the rest of
+        the interval.
+        """
         if not self._has_writes:
             return
         since = max(0.0, now - self._published_at)
@@ -95,8 +98,10 @@ class Publisher:
             self._publish_writes(self._control.assess(now), now)
 
     def refresh(self, now: float) -> None:
-        """Decide, and publish what has changed. A lone write right after it need not wait: only
-        writes make writes wait."""
+        """Decide, and publish what has changed.
+
+        A lone write right after it need not wait: only writes make writes wait.
+        """
         self._publish(self._control.assess(now), now)
 
     def _on_timer(self) -> None:
@@ -136,8 +141,10 @@ class Publisher:
         self._status.settings(settings, control.settings.tree)
 
     def _newly_written(self, now: float) -> dict[str, Value]:
-        """What is written otherwise than at the last time. Where a measurement has gone, the
-        constant of the configuration comes back."""
+        """What is written otherwise than at the last time.
+
+        Where a measurement has gone, the constant of the configuration comes back.
+        """
         written, self._written = self._written, {}
         for path, value in self._control.pack.displayed(now).items():
             written[path] = self._constants.get(path) if value is None else value

@@ -100,8 +100,11 @@ class Limits(Generic[T]):
 
 @dataclass(frozen=True)
 class Limit:
-    """One published limit: its value (V or A; None when withdrawn), the protection that holds it,
-    the reason in words, and every protection's cap by name."""
+    """One published limit.
+
+    value: V or A; None when withdrawn. rule: the protection that holds it. reason: in words.
+    caps: every protection's, by name.
+    """
 
     value: float | None
     rule: str

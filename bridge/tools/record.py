@@ -1,4 +1,4 @@
-"""Record what clients write, for `replay`: every W/ topic of batteries, and every batch."""
+"""Record what clients write, for `replay`: every write to a battery, and every batch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import threading
 import time
 from typing import TextIO
 
-from bridge.adapters.mqtt_link import Broker, MqttLink
+from bridge.adapters.broker import Broker
+from bridge.adapters.mqtt_link import MqttLink
 from bridge.core.settings.configuration import Config
 from bridge.tools.recording import Entry, written
+from bridge.topics import ALL_WRITES, all_batches
 
 
 def main(config: Config, broker: Broker, file: str) -> int:
@@ -18,7 +20,7 @@ def main(config: Config, broker: Broker, file: str) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    topics = ["W/+/battery/+/#", f"{config.mqtt.base_topic}/+/set"]
+    topics = [ALL_WRITES, all_batches(config.mqtt.base_topic)]
     with open(file, "w", encoding="utf-8") as out:  # noqa: PTH123  a name, or /dev/stdout
         count = _record(broker, topics, out, stop)
     print(f"{count} messages in {file}", file=sys.stderr)
@@ -29,7 +31,7 @@ def _record(broker: Broker, topics: list[str], out: TextIO, stop: threading.Even
     news = threading.Event()
     link = MqttLink(
         broker,
-        ring=news.set,
+        wake=news.set,
         is_queue=lambda topic: True,
         on_state=lambda connected, words: print(words, file=sys.stderr),
     )
@@ -45,7 +47,10 @@ def _record(broker: Broker, topics: list[str], out: TextIO, stop: threading.Even
 
 
 def _drain(link: MqttLink, out: TextIO) -> int:
-    """Write down what has arrived. A retained message is none: the service ignores it too."""
+    """Write down what has arrived, and answer how many messages that were.
+
+    Retained messages are left out: the service ignores them too.
+    """
     count = 0
     for message in link.drain():
         if not message.retained and message.payload is not None:

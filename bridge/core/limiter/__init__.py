@@ -1,2 +1,1 @@
-"""How much the chargers and inverters may do: the smallest cap of all protections, loosened
-slowly."""
+"""The limits: the smallest cap of all protections, loosened slowly."""

@@ -48,8 +48,10 @@ class PackState:
 
 @dataclass(frozen=True)
 class PackAnswer:
-    """What one pack allows. caps: of both what is measured and what is suspected. state: for the
-    next answer."""
+    """What one pack allows.
+
+    caps: of both what is measured and what is suspected. state: for the next answer.
+    """
 
     caps: Limits[Caps]
     situation: Situation
@@ -122,8 +124,10 @@ def _less(one: Cap | None, other: Cap | None) -> Cap:
 
 
 def _changed_inputs(now: Situation, before: Situation | None) -> set[Input[Any]] | None:
-    """The inputs of which the reading or the silence is another one; None where so much else
-    has changed that everything must be looked at."""
+    """The inputs of which the reading or the silence is another one.
+
+    None where something else has changed, so that everything must be looked at.
+    """
     if (
         before is None
         or now.config is not before.config
@@ -138,8 +142,10 @@ def _changed_inputs(now: Situation, before: Situation | None) -> set[Input[Any]]
 def _all_followed(
     situation: Situation, before: LatchState, changed: set[Input[Any]] | None
 ) -> LatchState:
-    """The latches now; the same object while nothing moves. One at rest stays there while its
-    inputs are the same."""
+    """The latches now; the same object while none has moved.
+
+    A latch at rest stays there while its inputs are the same.
+    """
     latches = before
     for protection, latch in _LATCHES:
         is_at_rest = latch.name not in before
@@ -165,8 +171,10 @@ def _collected(situation: Situation, protections: tuple[Protection, ...]) -> Cap
 def _renewed(
     limit: str, situation: Situation, before: Situation, caps: Caps, changed: set[Input[Any]]
 ) -> Caps:
-    """The caps of one limit: those that may be others are asked for again. The same object while
-    none is another one."""
+    """The caps of one limit, of which those that may have changed are found again.
+
+    The same object while none has changed.
+    """
     answers: dict[str, Cap | None] = {}
     for protection in _ALL[limit]:
         if not protection.changes_with_time and changed.isdisjoint(protection.inputs):

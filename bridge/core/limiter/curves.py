@@ -54,8 +54,10 @@ def most_careful(table: Table) -> float:
 
 
 def line(points: tuple[tuple[float, float], ...], x: float) -> float:
-    """Straight lines through points of rising x, the ends held; of points at one x the safer
-    (smaller)."""
+    """Straight lines through points of rising x, the ends held.
+
+    Of points at one x the safer (smaller) y holds.
+    """
     below = [point for point in points if point[0] <= x]
     above = [point for point in points if point[0] >= x]
     if not below or not above:

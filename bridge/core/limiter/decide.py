@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from bridge.core.limiter.caps import Caps, PackAnswer, PackState, answer_of
 from bridge.core.limiter.protection import followed
@@ -36,8 +35,11 @@ _AFTER_CCL = tuple(p for p in PROTECTIONS if p.after_ccl)
 
 @dataclass(frozen=True)
 class BatteryState:
-    """What one decision leaves to the next, apart from the packs: each limit on its way up, the
-    latches of the protections that look at CCL, and when it was made (monotonic s)."""
+    """What one decision leaves to the next, apart from the packs.
+
+    limits: each limit on its way up. latches: of the protections that look at CCL. at: when it was
+    made (monotonic s).
+    """
 
     limits: Limits[Recovering | None] = Limits(None, None, None)
     latches: LatchState = field(default_factory=dict)
@@ -60,21 +62,8 @@ class Outcome:
     state: LimiterState
 
 
-class Trust(NamedTuple):
-    """may_loosen: the measurements are new and beyond doubt. is_blind: they are not even known,
-    so that nothing that happens now counts towards a recovery."""
-
-    may_loosen: bool
-    is_blind: bool
-
-
-class _Held(NamedTuple):
-    """A limit before requests and ceilings: its value (V or A), what holds it, and why."""
-
-    value: float
-    rule: str
-    reason: str
-    caps: Caps
+_Held = tuple[float, str, str]
+"""A limit before requests and ceilings: its value (V or A), what holds it, and why."""
 
 
 def decide(
@@ -113,22 +102,27 @@ def settle(
     settings, ceilings, paces = config.limiter, config.ceiling_caps, config.paces
     situation = answer.situation
     stage = situation.stage
-    trust = Trust(situation.is_certain, is_blind=stage > Stage.AGING)
+    may_loosen, is_blind = situation.is_certain, stage > Stage.AGING
 
-    held, ccl_after = _recovered(answer.caps.ccl, before.limits.ccl, paces.ccl, now, trust)
-    ccl = _bounded(held, requests.ccl, ceilings.ccl)
+    held, ccl_after = _recovered(
+        answer.caps.ccl, before.limits.ccl, paces.ccl, now, may_loosen, is_blind
+    )
+    ccl = _bounded(held, answer.caps.ccl, requests.ccl, ceilings.ccl)
     # While waiting, 0 A for want of data is no tightening that must be recovered from.
     is_unheard = stage is Stage.WAITING and before.limits.ccl is None
-    held, dcl_after = _recovered(answer.caps.dcl, before.limits.dcl, paces.dcl, now, trust)
-    dcl = _bounded(held, requests.dcl, ceilings.dcl)
+    held, dcl_after = _recovered(
+        answer.caps.dcl, before.limits.dcl, paces.dcl, now, may_loosen, is_blind
+    )
+    dcl = _bounded(held, answer.caps.dcl, requests.dcl, ceilings.dcl)
 
     assert ccl.value is not None, "withdrawing comes last"
     caps, latches = _after_ccl(answer.caps.cvl, before, situation, ccl.value)
     floor = settings.min_charge_voltage * config.cells
     if situation.measurements.silent:
-        trust = Trust(False, trust.is_blind)
-    held, cvl_after = _recovered(_floored(caps, floor), before.limits.cvl, paces.cvl, now, trust)
-    cvl = _bounded(held, requests.cvl, ceilings.cvl, floor)
+        may_loosen = False  # CVL rises only when everything that was ever heard is heard
+    caps = _floored(caps, floor)
+    held, cvl_after = _recovered(caps, before.limits.cvl, paces.cvl, now, may_loosen, is_blind)
+    cvl = _bounded(held, caps, requests.cvl, ceilings.cvl, floor)
 
     if stage is Stage.LOST and config.withdraw_when_lost:
         cvl, ccl, dcl = _withdrawn(cvl), _withdrawn(ccl), _withdrawn(dcl)
@@ -141,9 +135,10 @@ def settle(
 def without_request(
     state: BatteryState, config: LimiterConfig, limit: str, request: Request, now: float
 ) -> BatteryState:
-    """The state after a client has taken its request back: what that held down rises as slowly as
-    after any protection. A flow that sends a null for want of a number lifts nothing at once.
+    """The state after a client has taken its request back.
 
+    What that held down rises as slowly as after any protection: a flow that sends a null because
+    it has no number lifts nothing at once.
     limit: CVL, CCL or DCL. now: monotonic s.
     """
     before = state.limits[limit]
@@ -201,33 +196,45 @@ def _floored(caps: Caps, floor: float) -> Caps:
 
 
 def _recovered(
-    caps: Caps, before: Recovering | None, pace: Pace, now: float, trust: Trust
+    caps: Caps,
+    before: Recovering | None,
+    pace: Pace,
+    now: float,
+    may_loosen: bool,
+    is_blind: bool,
 ) -> tuple[_Held, Recovering]:
-    """The smallest cap, or the limit on its way back up to it. Of equal caps the first holds it."""
+    """The smallest cap, or the limit on its way back up to it. Of equal caps the first holds it.
+
+    may_loosen: the measurements are new and beyond doubt. is_blind: they are not even known, so
+    that nothing that happens now counts towards a recovery.
+    """
     rule, smallest = "", None
     for name, cap in caps.items():
         if smallest is None or cap.value < smallest.value:
             rule, smallest = name, cap
     assert smallest is not None, "each limit has a protection that always has an opinion"
     target = max(0.0, smallest.value)
-    if trust.is_blind and before is not None:
+    if is_blind and before is not None:
         target = min(target, before.value)
-    after = follow(before, target, pace, now, trust.may_loosen)
+    after = follow(before, target, pace, now, may_loosen)
     if after.value >= smallest.value - NOISE:
-        return _Held(after.value, rule, smallest.reason, caps), after
-    if not trust.may_loosen:
+        return (after.value, rule, smallest.reason), after
+    if not may_loosen:
         reason = "nothing may rise before the measurements are fresh and beyond doubt"
     elif after.rising_since is None:
         reason = f"not worth leaving 0 for {smallest.value:.2f}"
     else:
         wait = seconds_to(after, smallest.value, pace)
         reason = f"rises to {smallest.value:.1f} within {wait:.0f} s ({smallest.reason})"
-    return _Held(after.value, "recovery", reason, caps), after
+    return (after.value, "recovery", reason), after
 
 
-def _bounded(held: _Held, request: Request | None, ceiling: Cap, floor: float = 0.0) -> Limit:
+def _bounded(
+    held: _Held, caps: Caps, request: Request | None, ceiling: Cap, floor: float = 0.0
+) -> Limit:
     """Last of all: what a client asks for, then what only the file can change. All in V or A."""
-    value, rule, reason, caps = held.value, held.rule, held.reason, dict(held.caps)
+    value, rule, reason = held
+    caps = dict(caps)
     if request is not None:
         asked = max(request.value, floor)
         words = "a client asks for it"

@@ -27,8 +27,11 @@ class Pace:
 
 @dataclass(frozen=True)
 class Recovering:
-    """A limit on its way: its value, since when a rise has been allowed (None: not allowed), and
-    when it was last looked at (monotonic seconds)."""
+    """A limit on its way up.
+
+    value: V or A. rising_since: since when a rise has been allowed (None: not allowed). at: when
+    it was last looked at. Both in monotonic s.
+    """
 
     value: float
     rising_since: float | None

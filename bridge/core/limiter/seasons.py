@@ -10,9 +10,11 @@ EARLIEST = 2024
 
 
 def of_month(table: Table, date: Date | None) -> float | None:
-    """The value of this month, in the table's unit: that of the latest entry (month, value) up to
-    it; the last entry of a year holds on into the next. None without entries, or without a
-    believable date."""
+    """The value of this month, in the table's unit.
+
+    It is that of the latest entry (month, value) up to this month; the last entry of a year holds
+    on into the next. None without entries, or without a believable date.
+    """
     if not table or date is None or date.year < EARLIEST:
         return None
     begun = [value for month, value in table if month <= date.month]

@@ -128,12 +128,10 @@ def build_situation(
     )  # fmt: skip
 
 
-def extremes(
-    cells: Cells, voltage: float | None, count: int
-) -> tuple[float | None, float | None]:
-    """The highest and the lowest cell voltage known in V, from single cells and from the written
-    extremes; from both, as a client may have confused them.
+def extremes(cells: Cells, voltage: float | None, count: int) -> tuple[float | None, float | None]:
+    """The highest and the lowest cell voltage known, in V.
 
+    Of the single cells and of both written extremes, as a client may have confused these.
     Of a pack that is not wholly known the mean, V / N, counts too: no pack has a highest cell
     below its mean. So a battery without any cell data is limited by its pack voltage alone.
     """
@@ -146,8 +144,10 @@ def extremes(
 def pack_voltage(
     cells: Cells, written: float | None, count: int, highest: float | None, lowest: float | None
 ) -> float | None:
-    """The written pack voltage in V; else the sum of the cells; else the least that the extremes
-    allow: one cell at the highest voltage, all others at the lowest. None without any."""
+    """The written pack voltage in V; else the sum of the cells; else what the extremes allow.
+
+    That is at least: one cell at the highest voltage, all others at the lowest. None without any.
+    """
     if written is not None:
         return written
     if not cells.is_whole:
@@ -161,8 +161,10 @@ def pack_voltage(
 
 
 def name_of(cells: Cells, voltage: float) -> str:
-    """Which cell has this voltage: "cell 7", or "a cell" when only the extremes are known, or
-    "the mean cell" when nothing is."""
+    """Which cell has this voltage (V): "cell 7".
+
+    "a cell" when only the extremes are known, "the mean cell" when nothing is.
+    """
     if voltage in cells.voltages:
         return f"cell {cells.voltages.index(voltage) + 1}"
     return "a cell" if voltage in (cells.lowest, cells.highest) else "the mean cell"

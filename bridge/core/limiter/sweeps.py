@@ -62,18 +62,19 @@ def well(unknown: Mapping[Input[Any], Any], config: LimiterConfig) -> Measuremen
     return _every_cell(Measurements(unknown), config, volts).measurements
 
 
-def _with(measurements: Measurements, readings: Mapping[Input[Any], Any]) -> Moment:
+def with_readings(measurements: Measurements, readings: Mapping[Input[Any], Any]) -> Moment:
+    """These measurements with some other readings."""
     return Moment(replace(measurements, readings={**measurements.readings, **readings}))
 
 
 def _every_cell(base: Measurements, config: LimiterConfig, volts: float) -> Moment:
     cells = Cells((volts,) * config.cells)
-    return _with(base, {CELLS: cells, PACK_VOLTAGE: volts * config.cells})
+    return with_readings(base, {CELLS: cells, PACK_VOLTAGE: volts * config.cells})
 
 
 def _one_cell(base: Measurements, _config: LimiterConfig, volts: float) -> Moment:
     voltages = (volts, *base.readings[CELLS].voltages[1:])
-    return _with(base, {CELLS: Cells(voltages), PACK_VOLTAGE: sum(voltages)})
+    return with_readings(base, {CELLS: Cells(voltages), PACK_VOLTAGE: sum(voltages)})
 
 
 def _apart(base: Measurements, config: LimiterConfig, volts: float) -> Moment:
@@ -81,7 +82,7 @@ def _apart(base: Measurements, config: LimiterConfig, volts: float) -> Moment:
     s = config.limiter
     quiet = round((s.min_charge_voltage + s.min_cell_voltage) / 2, 3)
     cells = Cells((quiet + volts, *[quiet] * (config.cells - 1)))
-    return _with(base, {CELLS: cells, PACK_VOLTAGE: quiet * config.cells + volts})
+    return with_readings(base, {CELLS: cells, PACK_VOLTAGE: quiet * config.cells + volts})
 
 
 def _volts(config: LimiterConfig) -> Sequence[float]:
@@ -94,7 +95,7 @@ def _in_month(base: Measurements, config: LimiterConfig, month: float) -> Moment
     """With a SoC below every SoC that a season maintains."""
     date = Date(2026, int(month))
     least = [soc for _, soc in config.limiter.maintain_soc_by_month if soc]
-    return Moment(_with(base, {SOC: min(least) - 1 if least else None}).measurements, date)
+    return Moment(with_readings(base, {SOC: min(least) - 1 if least else None}).measurements, date)
 
 
 def _minutes(config: LimiterConfig) -> Sequence[float]:
@@ -112,14 +113,14 @@ BATTERY_TEMPERATURE = Sweep(
     "°C",
     0,
     lambda config: [float(x) for x in range(-35, 71)],
-    lambda base, config, x: _with(base, {TEMPERATURE: Temperatures(x, x)}),
+    lambda base, config, x: with_readings(base, {TEMPERATURE: Temperatures(x, x)}),
 )
 STATE_OF_CHARGE = Sweep(
     "SoC at",
     "%",
     0,
     lambda config: [float(x) for x in range(101)],
-    lambda base, config, x: _with(base, {SOC: x}),
+    lambda base, config, x: with_readings(base, {SOC: x}),
     lambda config: bool(config.limiter.charge_soc or config.limiter.discharge_soc),
 )
 MOSFET_TEMPERATURE = Sweep(
@@ -127,7 +128,7 @@ MOSFET_TEMPERATURE = Sweep(
     "°C",
     0,
     lambda config: [float(x) for x in range(121)],
-    lambda base, config, x: _with(base, {MOSFET: x}),
+    lambda base, config, x: with_readings(base, {MOSFET: x}),
     lambda config: bool(config.limiter.mosfet_temperature),
 )
 CELL_SPREAD = Sweep(
@@ -153,7 +154,7 @@ PHASES = Sweep(
     "min",
     0,
     _minutes,
-    lambda base, config, x: _with(base, {SOC: 100.0}),
+    lambda base, config, x: with_readings(base, {SOC: 100.0}),
     lambda config: config.limiter.absorption_voltage is not None,
     seconds_per_unit=60.0,
 )

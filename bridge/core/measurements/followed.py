@@ -46,8 +46,11 @@ class FollowedInput:
         self.look_at = -math.inf
 
     def rearrange(self, at: Mapping[str, float], sources: Mapping[str, Source]) -> None:
-        """Find anew what it needs: a path has a value for the first time, or from another source,
-        or was forgotten. at, sources: of every path that was ever written."""
+        """Find anew what it needs.
+
+        To be called when a path has a value for the first time, or from another source, or was
+        forgotten. at, sources: of every path that was ever written.
+        """
         self.needed = self._paths_needed(at)
         paths_of: dict[Source, list[str]] = {}
         if all(path in at for path in self.needed):
@@ -55,9 +58,7 @@ class FollowedInput:
                 paths_of.setdefault(sources[path], []).append(path)
         self.by_source = [(source, tuple(paths)) for source, paths in paths_of.items()]
 
-    def renew(
-        self, at: Mapping[str, float], sources: Mapping[str, Source], now: float
-    ) -> None:
+    def renew(self, at: Mapping[str, float], sources: Mapping[str, Source], now: float) -> None:
         """Drop the numbers that have become stale, and read the others."""
         if now >= self._stale_from:
             self._drop_stale(at, sources, now)
@@ -82,8 +83,10 @@ class FollowedInput:
         self._stale_from = min(ends, default=math.inf) - EARLY
 
     def _paths_needed(self, at: Mapping[str, float]) -> tuple[str, ...]:
-        """Every path that was ever written. Where there are stand-ins, either all own paths, so
-        that a dead cell is noticed although somebody still tells the extremes, or the stand-ins.
+        """Every path that was ever written; where there are stand-ins, these or all own paths.
+
+        All own paths once they were all written: so a dead cell is noticed although a client still
+        writes the extremes.
         """
         written = tuple(path for path in self.paths if path in at)
         if not self.input.stand_ins or not written:

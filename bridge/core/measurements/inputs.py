@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from bridge.core.model import Group
-from bridge.core.paths.table import CELL, CURRENT, MAX_CELL, MIN_CELL, VOLTAGE
+from bridge.core.paths.table import CELL, CURRENT_PATH, MAX_CELL_PATH, MIN_CELL_PATH, VOLTAGE_PATH
 
 R = TypeVar("R", covariant=True)
 """What an input's values become: its reading."""
@@ -124,12 +124,14 @@ def inputs_of(users: Iterable[Iterable[Input[Any]]]) -> tuple[Input[Any], ...]:
 # --- how readings are made ---------------------------------------------------------------------
 
 
-def _only(path: str) -> Callable[[Numbers, tuple[str, ...]], float | None]:
+def only(path: str) -> Callable[[Numbers, tuple[str, ...]], float | None]:
+    """The reading of an input that is the number of one path, in the path's unit."""
     return lambda numbers, _paths: numbers.get(path)
 
 
 def _cells(numbers: Numbers, paths: tuple[str, ...]) -> Cells:
-    return Cells(tuple(map(numbers.get, paths)), numbers.get(MIN_CELL), numbers.get(MAX_CELL))
+    lowest, highest = numbers.get(MIN_CELL_PATH), numbers.get(MAX_CELL_PATH)
+    return Cells(tuple(map(numbers.get, paths)), lowest, highest)
 
 
 def _temperatures(numbers: Numbers, paths: tuple[str, ...]) -> Temperatures | None:
@@ -176,23 +178,23 @@ CELLS: Input[Cells] = Input(
     (f"/Voltages/Cell{CELL}",),
     _cells,
     Plausible("cell_voltage_step", rate=0.01, low=1.0, high=4.5),
-    stand_ins=(MIN_CELL, MAX_CELL),
+    stand_ins=(MIN_CELL_PATH, MAX_CELL_PATH),
 )
 PACK_VOLTAGE: Input[float | None] = Input(
     "the pack voltage",
     Group.DC,
-    (VOLTAGE,),
-    _only(VOLTAGE),
+    (VOLTAGE_PATH,),
+    only(VOLTAGE_PATH),
     Plausible("cell_voltage_step", rate=0.01, low=1.0, high=4.5, of_pack=True),
 )
 PACK_CURRENT: Input[float | None] = Input(
-    "the current", Group.DC, (CURRENT,), _only(CURRENT), may_be_silent=True
+    "the current", Group.DC, (CURRENT_PATH,), only(CURRENT_PATH), may_be_silent=True
 )
 SOC: Input[float | None] = Input(
     "the SoC",
     Group.SOC,
     ("/Soc",),
-    _only("/Soc"),
+    only("/Soc"),
     Plausible("soc_step", rate=0.1, low=0.0, high=100.0),
 )
 TEMPERATURE: Input[Temperatures | None] = Input(
@@ -206,7 +208,7 @@ MOSFET: Input[float | None] = Input(
     "the MOSFETs' temperature",
     Group.TEMPERATURE,
     (_MOSFET_PATH,),
-    _only(_MOSFET_PATH),
+    only(_MOSFET_PATH),
     Plausible("temperature_step", rate=1.0, low=-40.0, high=120.0),
 )
 CHARGE_PERMISSION = _permission(

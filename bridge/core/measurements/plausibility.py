@@ -84,8 +84,13 @@ class Plausibility:
             self._doubts.setdefault(path, Doubt(None, now))
 
     def words(self, now: float, forget: float) -> str:
-        """What is in doubt, "" for nothing. Doubts older than `forget` s end by themselves: by
-        then the reading that they are about is stale."""
+        """What is in doubt, in words; "" for nothing. now: monotonic s.
+
+        Doubts older than `forget` s end by themselves: by then the reading that they are about is
+        stale.
+        """
+        if not self._doubts:
+            return ""
         for path in [path for path, doubt in self._doubts.items() if now - doubt.at > forget]:
             del self._doubts[path]
         if not self._doubts:

@@ -10,8 +10,11 @@ from typing import NamedTuple
 
 
 class ShelfLife(NamedTuple):
-    """Ages in s, rising: from `aging` on a value lets nothing loosen, from `stale` on it is not
-    known any more, from `lost` on nobody waits for it."""
+    """Ages in s, rising.
+
+    A value older than `aging` lets nothing loosen, older than `stale` it is not known any more,
+    older than `lost` on_lost decides.
+    """
 
     aging: float
     stale: float

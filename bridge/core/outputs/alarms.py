@@ -33,8 +33,12 @@ Measure = Callable[[Measurements, int], "float | None"]
 
 @dataclass(frozen=True)
 class Watched:
-    """One alarm: what it measures and of which inputs, in which direction it is bad, and how far
-    the value must recede. Its levels are the setting of this name, or fixed."""
+    """One alarm.
+
+    path: where it stands. inputs, measure: what it looks at. hysteresis: how far the value must
+    recede, in its unit. setting: the name of its levels, or levels: fixed ones. falling: low
+    values are bad.
+    """
 
     path: str
     inputs: tuple[Input[Any], ...]
@@ -168,8 +172,10 @@ class Alarms:
         self._settings: AlarmSettings | None = None
 
     def follow(self, m: Measurements, settings: AlarmSettings, cells: int, now: float) -> None:
-        """Look at the measurements as they are now (monotonic s). A clock that runs back only
-        delays. Only those alarms are looked at that are about to change, or of which an input has.
+        """Look at the measurements as they are now (monotonic s).
+
+        A clock that runs back only delays. An alarm of which no input has changed, and that is not
+        about to change itself, is passed over.
         """
         before, is_same = self._before, settings is self._settings
         changed = m.changed_since(before) if before is not None and is_same else None

@@ -9,7 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bridge.core.model import Decision, Stage, Value
-from bridge.core.paths.table import CURRENT, MAX_CELL, MIN_CELL, VOLTAGE, cell_path
+from bridge.core.paths.table import (
+    CURRENT_PATH,
+    MAX_CELL_PATH,
+    MIN_CELL_PATH,
+    VOLTAGE_PATH,
+    cell_path,
+)
 
 LONGEST_TIME_TO_GO = 864_000  # s, ten days, as real batteries say "for ever"
 _IDLE = 0.05  # A; below it nobody discharges
@@ -41,10 +47,14 @@ def derived_values(cells: int) -> tuple[Derived, ...]:
     voltages = tuple(cell_path(cell) for cell in range(1, cells + 1))
     balances = tuple(f"/Balances/Cell{cell}" for cell in range(1, cells + 1))
     return (
-        Derived((VOLTAGE, CURRENT), ("/Dc/0/Power",), _power),
+        Derived((VOLTAGE_PATH, CURRENT_PATH), ("/Dc/0/Power",), _power),
         Derived((_SOC, _INSTALLED), ("/Capacity", "/ConsumedAmphours"), _charge),
-        Derived((_SOC, _INSTALLED, CURRENT), ("/TimeToGo",), _time_to_go),
-        Derived((*voltages, MIN_CELL, MAX_CELL), _OF_CELLS, lambda known: _cells(known, voltages)),
+        Derived((_SOC, _INSTALLED, CURRENT_PATH), ("/TimeToGo",), _time_to_go),
+        Derived(
+            (*voltages, MIN_CELL_PATH, MAX_CELL_PATH),
+            _OF_CELLS,
+            lambda known: _cells(known, voltages),
+        ),
         Derived(balances, ("/Balancing",), lambda known: _balancing(known, balances)),
     )
 
@@ -63,8 +73,8 @@ def of_decision(decision: Decision, stage: Stage) -> dict[str, Value]:
 
 
 _OF_CELLS = (
-    MIN_CELL,
-    MAX_CELL,
+    MIN_CELL_PATH,
+    MAX_CELL_PATH,
     "/System/MinVoltageCellId",
     "/System/MaxVoltageCellId",
     "/Voltages/Sum",
@@ -79,7 +89,7 @@ def _number(known: Known, path: str) -> float | None:
 
 def _power(known: Known) -> dict[str, Value]:
     """P = V times I, in W."""
-    voltage, current = _number(known, VOLTAGE), _number(known, CURRENT)
+    voltage, current = _number(known, VOLTAGE_PATH), _number(known, CURRENT_PATH)
     if voltage is None or current is None:
         return {}
     return {"/Dc/0/Power": voltage * current}
@@ -97,7 +107,7 @@ def _charge(known: Known) -> dict[str, Value]:
 def _time_to_go(known: Known) -> dict[str, Value]:
     """Ah left over the discharge current, in s, to the minute so that it does not flicker."""
     soc, installed = _number(known, _SOC), _number(known, _INSTALLED)
-    current = _number(known, CURRENT)
+    current = _number(known, CURRENT_PATH)
     if soc is None or installed is None or current is None or current >= -_IDLE:
         return {}
     minutes = round(installed * soc / 100 / -current * 60)
@@ -105,20 +115,22 @@ def _time_to_go(known: Known) -> dict[str, Value]:
 
 
 def _cells(known: Known, paths: tuple[str, ...]) -> dict[str, Value]:
-    """Extremes with their names, sum and spread, from a pack of which every cell is known; the
-    spread also from extremes that a client writes."""
+    """Extremes with their names, sum and spread (V), from a pack of which every cell is known.
+
+    The spread also from extremes that a client writes.
+    """
     voltages = [v for v in map(known.get, paths) if isinstance(v, float)]
     if len(voltages) == len(paths):
         lowest, highest = min(voltages), max(voltages)
         return {
-            MIN_CELL: lowest,
-            MAX_CELL: highest,
+            MIN_CELL_PATH: lowest,
+            MAX_CELL_PATH: highest,
             "/System/MinVoltageCellId": f"C{voltages.index(lowest) + 1}",
             "/System/MaxVoltageCellId": f"C{voltages.index(highest) + 1}",
             "/Voltages/Sum": sum(voltages),
             "/Voltages/Diff": highest - lowest,
         }
-    lowest_known, highest_known = _number(known, MIN_CELL), _number(known, MAX_CELL)
+    lowest_known, highest_known = _number(known, MIN_CELL_PATH), _number(known, MAX_CELL_PATH)
     if lowest_known is None or highest_known is None:
         return {}
     return {"/Voltages/Diff": max(0.0, highest_known - lowest_known)}

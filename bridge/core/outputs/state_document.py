@@ -35,7 +35,14 @@ def state_document(
     now: float,
 ) -> dict[str, Any]:
     """The content of the state topic. Ages and waits in s, limits in V and A. now: monotonic s."""
-    limits = decision.items()
+    limits: dict[str, Value] = {}
+    rules: dict[str, str] = {}
+    reasons: dict[str, str] = {}
+    caps: dict[str, dict[str, float]] = {}
+    for limit, (name, path, decimals) in zip(decision, _LIMITS, strict=True):
+        limits[name] = values.get(path)
+        rules[name], reasons[name] = limit.rule, limit.reason
+        caps[name] = {rule: round(cap.value, decimals) for rule, cap in limit.caps.items()}
     ages = freshness.ages
     return {
         "stage": freshness.stage.word,
@@ -44,13 +51,10 @@ def state_document(
             name: round(age, 1) if (age := ages.get(group, math.inf)) < math.inf else None
             for group, name in _GROUP_NAMES
         },
-        "limits": {name: values.get(path) for name, path, _ in _LIMITS},
-        "rules": {name: limit.rule for name, limit in limits},
-        "reasons": {name: limit.reason for name, limit in limits},
-        "caps": {
-            name: {rule: round(cap.value, decimals) for rule, cap in limit.caps.items()}
-            for (name, limit), (_, _, decimals) in zip(limits, _LIMITS, strict=True)
-        },
+        "limits": limits,
+        "rules": rules,
+        "reasons": reasons,
+        "caps": caps,
         "requests": {
             name: {"value": request.value, "age": round(max(0.0, now - request.at), 1)}
             for name, request in requests.items()

@@ -1,5 +1,8 @@
-"""One pack: a string of N cells with its measurements, their freshness and plausibility, the
-latches of its protections, and what these allow."""
+"""One pack: a string of N cells in series.
+
+It has its measurements, their freshness and plausibility, the latches of its protections, and what
+these allow.
+"""
 
 from __future__ import annotations
 
@@ -121,16 +124,10 @@ class Pack:
         """All measurements on display, as they were at the last `displayed`."""
         return self._display.values
 
-    def _measured(
-        self, silent: frozenset[Input[Any]], doubt: str, now: float
-    ) -> Measurements:
+    def _measured(self, silent: frozenset[Input[Any]], doubt: str, now: float) -> Measurements:
         """The same object while nothing is measured otherwise."""
         readings, before = self._store.readings(now), self._measurements
-        if (
-            readings is not before.readings
-            or silent != before.silent
-            or doubt != before.doubt
-        ):
+        if readings is not before.readings or silent != before.silent or doubt != before.doubt:
             self._measurements = Measurements(readings, silent, doubt)
         return self._measurements
 

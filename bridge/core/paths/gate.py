@@ -94,6 +94,7 @@ class PathSpec:
 
     @property
     def writable(self) -> bool:
+        """Whether clients may write it at all."""
         return self.role in WRITABLE
 
     def coerce(self, value: object) -> Value:
@@ -190,12 +191,6 @@ _NUMERIC = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", 
 _LONGEST_NUMBER = 40  # characters; asked first, the pattern's work grows with their square
 _SWITCHES = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 _NO_VALUE = frozenset({"unknown", "unavailable", "none", "null", "nan", "undefined", ""})
-
-
-def sanitize_for_log(text: str, most: int = 120) -> str:
-    """A foreign word for a log or a message: not at length, and on one line."""
-    shown = text if len(text) <= most else text[: most - 1] + "…"
-    return shown if shown.isprintable() else ascii(shown)
 
 
 def _short(value: object) -> str:

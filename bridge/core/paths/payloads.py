@@ -17,7 +17,6 @@ MAX_WRITE = 4096  # bytes of a payload for one path; the longest text is 64 char
 MAX_BATCH = 64 * 1024  # bytes of a batch
 
 
-
 def _refuse_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 

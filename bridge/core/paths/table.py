@@ -98,10 +98,10 @@ CELLS, DC, SOC, TEMPERATURE, FLAGS = Group
 CVL_PATH = "/Info/MaxChargeVoltage"
 CCL_PATH = "/Info/MaxChargeCurrent"
 DCL_PATH = "/Info/MaxDischargeCurrent"
-VOLTAGE = "/Dc/0/Voltage"
-CURRENT = "/Dc/0/Current"
-MIN_CELL = "/System/MinCellVoltage"
-MAX_CELL = "/System/MaxCellVoltage"
+VOLTAGE_PATH = "/Dc/0/Voltage"
+CURRENT_PATH = "/Dc/0/Current"
+MIN_CELL_PATH = "/System/MinCellVoltage"
+MAX_CELL_PATH = "/System/MaxCellVoltage"
 
 _IDENTITY = (
     _identity("/Mgmt/ProcessName", TEXT, "SG", "name of the program"),
@@ -119,8 +119,8 @@ _IDENTITY = (
 )
 
 _DC = (
-    _measured(DC, VOLTAGE, VOLT, "LDSGM", "pack voltage, at most 5 V per cell"),
-    _measured(DC, CURRENT, AMP, "DSGM", "pack current, positive charges"),
+    _measured(DC, VOLTAGE_PATH, VOLT, "LDSGM", "pack voltage, at most 5 V per cell"),
+    _measured(DC, CURRENT_PATH, AMP, "DSGM", "pack current, positive charges"),
     _measured(DC, "/Dc/0/Power", WATT, "SGM", "derived: voltage times current"),
     _measured(TEMPERATURE, "/Dc/0/Temperature", CELSIUS, "LSGMP", "battery temperature"),
     _measured(DC, "/Dc/0/MidVoltage", VOLT, "GM", "voltage at the middle of the pack"),
@@ -159,8 +159,8 @@ _IO = (
 )
 
 _SYSTEM = (
-    _measured(CELLS, MIN_CELL, CELL_VOLT, "LSGMP", "derived: lowest cell"),
-    _measured(CELLS, MAX_CELL, CELL_VOLT, "LSGM", "derived: highest cell"),
+    _measured(CELLS, MIN_CELL_PATH, CELL_VOLT, "LSGMP", "derived: lowest cell"),
+    _measured(CELLS, MAX_CELL_PATH, CELL_VOLT, "LSGM", "derived: highest cell"),
     _measured(CELLS, "/System/MinVoltageCellId", TEXT, "GM", "derived: its name", high=8),
     _measured(CELLS, "/System/MaxVoltageCellId", TEXT, "GM", "derived: its name", high=8),
     _measured(TEMPERATURE, "/System/MinCellTemperature", CELSIUS, "LGM", "coldest cell"),
@@ -287,7 +287,7 @@ def path_table(cells: int) -> Paths:
 
 def _of_pack(row: PathSpec, cells: int) -> PathSpec:
     """A pack's voltage is at most so many times a cell's."""
-    of_pack = row.path in (VOLTAGE, CVL_PATH, "/Voltages/Sum")
+    of_pack = row.path in (VOLTAGE_PATH, CVL_PATH, "/Voltages/Sum")
     return replace(row, high=CELL_VOLT.high * cells) if of_pack else row
 
 

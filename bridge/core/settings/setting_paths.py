@@ -18,7 +18,8 @@ from bridge.core.paths.gate import TEXT, PathSpec, Quantity, Role
 from bridge.core.settings import declarations as settings
 from bridge.core.settings.checks import check_setting
 from bridge.core.settings.configuration import BatteryConfig
-from bridge.core.settings.declarations import SECTIONS, Ceiling, Spec
+from bridge.core.settings.declarations import Ceiling, Spec
+from bridge.core.settings.relations import SECTIONS
 
 ROOT = "/Settings/"
 RESTORE = "/Settings/Restore"

@@ -53,8 +53,8 @@ def _share_out(view: View, state: State, width: int, height: int) -> tuple[Count
     sources = rows_for_sources(len(view.sources), width)
     rows: Counter[str] = Counter()
 
-    def grant(name: str, wish: int, least: int = 1) -> None:
-        granted = min(wish, height - rows.total())
+    def grant(name: str, wanted: int, least: int = 1) -> None:
+        granted = min(wanted, height - rows.total())
         if granted >= least:
             rows[name] += granted
 

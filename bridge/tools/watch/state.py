@@ -17,7 +17,7 @@ CELL = re.compile(r"Voltages/Cell(\d{1,3})")
 
 @dataclass(frozen=True)
 class Limit:
-    """One published limit; `value` is None when it is withdrawn, `asked` is a client's wish."""
+    """One published limit; `value` is None when it is withdrawn, `asked` is a client's request."""
 
     name: str
     unit: str

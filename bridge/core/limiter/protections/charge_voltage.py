@@ -54,8 +54,11 @@ LATCH = Latch("charge phase", Phase(), _follow)
 
 
 def _cap(situation: Situation) -> Cap:
-    """V times cells. The way down from absorption to float is as slow as the way up: with
-    feed-in, an inverter would rush to bring the battery down to a CVL that drops."""
+    """V per cell times cells.
+
+    The way down from absorption to float is as slow as the way up: with feed-in, an inverter
+    would discharge the battery at full power to bring it down to a CVL that drops.
+    """
     settings, cells, now = situation.settings, situation.cells, situation.now
     phase, absorption = LATCH.of(situation.latches), settings.absorption_voltage
     per_cell = settings.charge_voltage

@@ -1,5 +1,7 @@
-"""No discharge at the end of the battery: a latch, as a battery recovers some volts as soon as it
-rests."""
+"""No discharge from an empty battery.
+
+A latch, because the voltage of a battery rises again as soon as it rests.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,11 @@ from bridge.core.model import DCL, Cap
 
 
 def _follow(was: bool, situation: Situation) -> bool:
-    """Set when V or the lowest cell is at its threshold; ended only when both are above it by
-    the hysteresis, and certainly so: an unknown cell may be the one that set it."""
+    """Set when V or the lowest cell is at its threshold.
+
+    Ended only when both are above it by the hysteresis, and certainly so: an unknown cell may be
+    the one that set it.
+    """
     settings, cells = situation.settings, situation.cells
     lowest, voltage = situation.lowest, situation.voltage
     low_cell = lowest is not None and reached(-lowest, -settings.min_cell_voltage)

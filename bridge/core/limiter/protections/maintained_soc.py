@@ -17,8 +17,10 @@ def least_soc(situation: Situation) -> float | None:
 
 
 def _follow(was: bool, situation: Situation) -> bool:
-    """Set below that SoC, ended maintain_soc_hysteresis above it. An unknown SoC, or an uncertain
-    one, ends nothing."""
+    """Set below that SoC, ended maintain_soc_hysteresis above it.
+
+    An unknown SoC, or an uncertain one, ends nothing.
+    """
     least, soc = least_soc(situation), situation.of(SOC)
     if not least:  # 0 % is nothing to maintain
         return False

@@ -19,7 +19,7 @@ def _discharge(situation: Situation) -> Cap | None:
 
 
 def _cap(situation: Situation, maximum: float) -> Cap | None:
-    """maximum (A) times the share at the MOSFETs' temperature."""
+    """Maximum (A) times the share at the MOSFETs' temperature."""
     table, degrees = situation.settings.mosfet_temperature, situation.of(MOSFET)
     if not table:
         return None

@@ -1,5 +1,7 @@
-"""CVL slides down to the battery's own voltage while CCL is near 0 A and it is charged all the
-same, as by a solar charger that obeys CVL alone."""
+"""CVL slides down to the battery's own voltage while CCL is near 0 A and it is still charged.
+
+A solar charger that feeds in obeys CVL alone.
+"""
 
 from __future__ import annotations
 

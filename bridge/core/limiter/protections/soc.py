@@ -22,7 +22,7 @@ def _discharge(situation: Situation) -> Cap | None:
 
 
 def _cap(situation: Situation, table: Table, maximum: float) -> Cap | None:
-    """maximum (A) times the share at the SoC."""
+    """Maximum (A) times the share at the SoC."""
     soc = situation.of(SOC)
     if not table:
         return None

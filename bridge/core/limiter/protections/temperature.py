@@ -22,7 +22,7 @@ def _discharge(situation: Situation) -> Cap | None:
 
 
 def _cap(situation: Situation, table: Table, maximum: float) -> Cap | None:
-    """maximum (A) times the share at the coldest or at the hottest place, whichever is less."""
+    """Maximum (A) times the share at the coldest or at the hottest place, whichever is less."""
     degrees = situation.of(TEMPERATURE)
     if not table:
         return None
