@@ -59,8 +59,11 @@ def _number(unit: str, low: float, high: float, doc: str, default: Any = FROM_PR
 
 
 def _cell(doc: str, default: Any = FROM_PRESET) -> Any:
-    """A cell voltage in V. No lithium cell works below 1 V (Toshiba: from 1.5) or above 4.5 V
-    (Libre Solar: high-voltage NMC up to 4.35)."""
+    """A cell voltage in V.
+
+    No lithium cell works below 1 V or above 4.5 V: Toshiba begins at 1.5, and Libre Solar's
+    NMC of high voltage ends at 4.35.
+    """
     return _number("V", 1.0, 4.5, doc, default)
 
 
