@@ -10,7 +10,7 @@ our own choice, and says why.
     Samsung 30Q    INR18650-30Q, specification, version 1.0: a cell of the 4.2 V kind
     Samsung 50E    INR21700-50E, specification, version 1.0: likewise
     Samsung 20     ICR18650-20, specification LR20010213-1, version 1.0: likewise
-    BU-808         Battery University, BU-808, how to prolong lithium-based batteries
+    BU-808         Battery University, BU-808, as quoted by Dolgin Engineering
     Toshiba        SCiB 3.0 Ah and 4.2 Ah, as told by Green Car Congress in May 2008: LTO cells
     Nichicon       SLB series, reference of Torex Semiconductor (2023): small LTO cells
     Libre Solar    bms-firmware, bms_common.c: limits and open-circuit voltages of each chemistry
