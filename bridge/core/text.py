@@ -38,7 +38,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _near(word: str) -> int:
-    """How far a word may be mistyped to be recognised."""
+    """How many letters of a word may be wrong. Ours: one, or each third of a long word."""
     return max(1, len(word) // 3)
 
 

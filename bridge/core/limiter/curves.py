@@ -11,7 +11,7 @@ from bridge.core.settings.declarations import Table
 
 
 def share_at(situation: Situation, table: Table, x: float) -> float:
-    """The share of the maximum (0 to 1) at x, in steps or along lines as the taper is set."""
+    """The share of the maximum (0 to 1) at x (°C, % or V): steps or lines, as `taper` says."""
     return share(table, x, steps=situation.settings.taper == "steps")
 
 
@@ -65,7 +65,7 @@ def share(table: Table, x: float, steps: bool = False) -> float:
 
 
 def most_careful(table: Table) -> float:
-    """The smallest share of a curve: what an unknown x gets."""
+    """The smallest share of a curve, 0 to 1: what an unknown x gets."""
     return min([y for _, y in table])
 
 

@@ -6,7 +6,7 @@ from bridge.core.model import Date
 from bridge.core.settings.declarations import Table
 
 EARLIEST = 2024
-"""A clock that shows an earlier year was never set."""
+"""A clock that shows an earlier year was never set. Our choice: this program began in 2026."""
 
 
 def of_month(table: Table, date: Date | None) -> float | None:

@@ -171,5 +171,5 @@ def name_of(cells: Cells, voltage: float) -> str:
 
 
 def reached(value: float, threshold: float) -> bool:
-    """Whether a value is at or above a threshold."""
+    """Whether a value is at or above a threshold, both in V."""
     return value >= threshold - TINY

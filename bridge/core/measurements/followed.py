@@ -10,7 +10,10 @@ from bridge.core.measurements.inputs import Input, Numbers
 from bridge.core.measurements.source import Source
 
 EARLY = 0.001
-"""Seconds. A look at what may have become stale comes a little early rather than late."""
+"""Seconds. A look at what may have become stale comes a little early rather than late.
+
+Our choice: far more than the rounding of a sum of times, far less than a tick.
+"""
 
 
 class FollowedInput:
@@ -40,7 +43,7 @@ class FollowedInput:
         return self.input.read({**self._numbers, **instead}, self.own_paths)
 
     def write(self, path: str, number: float, at: float, source: Source) -> None:
-        """A valid number has come to one of its paths."""
+        """A valid number has come to one of its paths, in its unit. at: monotonic s."""
         self._numbers[path] = number
         self._stale_from = min(self._stale_from, at + source.shelf_life.stale - EARLY)
         self.look_at = -math.inf
@@ -59,7 +62,7 @@ class FollowedInput:
         self.by_source = [(source, tuple(paths)) for source, paths in paths_of.items()]
 
     def renew(self, at: Mapping[str, float], sources: Mapping[str, Source], now: float) -> None:
-        """Drop the numbers that have become stale, and read the others."""
+        """Drop the numbers that are stale at `now` (monotonic s), and read the others."""
         if now >= self._stale_from:
             self._drop_stale(at, sources, now)
         self.look_at = self._stale_from

@@ -23,7 +23,11 @@ from bridge.core.model import Refused, Value
 from bridge.core.settings.declarations import PlausibilitySettings
 
 COPY = 0.5
-"""Seconds. On a GX each write comes twice, by D-Bus and by MQTT; a copy confirms nothing."""
+"""Seconds. On a GX each write comes twice, by D-Bus and by MQTT; a copy confirms nothing.
+
+Our choice: the two ways differ by milliseconds, and most BMSs are read once a second
+(dbus-serialbattery, config.default.ini).
+"""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class Plausibility:
         raise Refused(_why(value, last))
 
     def doubt(self, path: str, now: float) -> None:
-        """A reading of this path was refused: what it really is, nobody knows."""
+        """A reading of this path was refused at `now` (monotonic s): nobody knows what it is."""
         if path in self._rules:
             self._doubts.setdefault(path, Doubt(None, now))
 

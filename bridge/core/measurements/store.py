@@ -50,7 +50,10 @@ class MeasurementStore:
     # --- writes --------------------------------------------------------------------------
 
     def write(self, spec: PathSpec, value: Value, source: Source, now: float) -> None:
-        """Store a value that has passed the gate. None withdraws it from the display."""
+        """Store a value that has passed the gate. None withdraws it from the display.
+
+        now: monotonic seconds, here and below.
+        """
         path = spec.path
         if value is None:
             if self.shown.pop(path, None) is not None:

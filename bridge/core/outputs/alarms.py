@@ -25,7 +25,9 @@ from bridge.core.measurements.inputs import (
 from bridge.core.settings.declarations import AlarmSettings, Levels
 
 SENSOR_LEVELS: Levels = (1.0, 2.0)  # a silent sensor measures 1: a warning
-CELL_V, DEGREES, PERCENT, AMPS = 0.02, 2.0, 2.0, 2.0  # how far a value must recede
+# How far a value must recede: V per cell, °C, %, A. Ours: more than a reading flutters, a few
+# millivolts or one degree, and no more than from a warning to its alarm in presets.py.
+CELL_V, DEGREES, PERCENT, AMPS = 0.02, 2.0, 2.0, 2.0
 
 Measure = Callable[[Measurements, int], "float | None"]
 """What an alarm looks at, of the measurements of so many cells; None: unknown."""

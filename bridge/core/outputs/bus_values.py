@@ -16,7 +16,9 @@ from bridge.core.model import Decision, Group, Limit, Value
 from bridge.core.outputs.derived import Derived, derived_values, of_decision
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, Paths, cell_path
 
-AGE_STEP = 5  # s; ages go to the bus in such steps, and only from `aging` on
+# s; ages go to the bus in such steps, and only from `aging` on. Ours: no signal each second, and
+# about as fast as anybody looks: systemcalc adjusts each 3 s (dvcc.py).
+AGE_STEP = 5
 
 _CHARGE_REQUEST = "/Info/ChargeRequest"
 _LOW_VOLTAGE = "/Info/BatteryLowVoltage"

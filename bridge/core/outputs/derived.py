@@ -17,9 +17,12 @@ from bridge.core.paths.table import (
     cell_path,
 )
 
-LONGEST_TIME_TO_GO = 864_000  # s, ten days, as real batteries say "for ever"
-_IDLE = 0.05  # A; below it nobody discharges
+# s, ten days: Victron's "for ever", as a Lynx Smart BMS says it (venus-docker, lynxbms0.csv).
+LONGEST_TIME_TO_GO = 864_000
+# A; ours: the BMV-702's manual calls -0.05 A noise, and sets the threshold to 0.1 A.
+_IDLE = 0.05
 
+# As the GUI reads them (gui-v2, PageBattery.qml): 0 to 8 initializing, 9 running, 10 error.
 _STATE = {Stage.WAITING: 0, Stage.STALE: 10, Stage.LOST: 10}
 _RUNNING = 9
 

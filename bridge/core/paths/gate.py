@@ -54,6 +54,10 @@ class Quantity:
     high: float = 0.0
 
 
+# Ranges are ours: what no battery on a GX exceeds, so that a wrong unit is caught. 1500 V is where
+# low voltage ends (EU directive 2014/35); s stay below 2^31, as Int32 on D-Bus; codes are 16 bits
+# on Modbus. Decimals: at least as fine as Modbus TCP (dbus_modbustcp, attributes.csv): 1/100 V,
+# 1/10 of A, Ah, % and °C. Cells are measured to 1 mV.
 VOLT = Quantity(float, "V", 2, "{:.2f}V", 0, 1500)
 CELL_VOLT = Quantity(float, "V", 3, "{:.3f}V", 0, 5)
 AMP = Quantity(float, "A", 2, "{:.1f}A", -5000, 5000)
@@ -120,7 +124,7 @@ class PathSpec:
         return value
 
     def show_limit(self, value: float) -> float:
-        """Likewise for a limit: rounded down, never up, so that it never permits more."""
+        """Likewise for a limit (V or A): rounded down, never up, so that it never permits more."""
         scale = 10.0**self.quantity.decimals
         return math.floor(value * scale + 1e-6) / scale
 

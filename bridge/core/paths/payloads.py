@@ -13,8 +13,8 @@ from typing import Any
 
 from bridge.core.model import Refused
 
-MAX_WRITE = 4096  # bytes of a payload for one path; the longest text is 64 characters
-MAX_BATCH = 64 * 1024  # bytes of a batch
+MAX_WRITE = 4096  # bytes of a payload for one path; ours: twice the longest text, a table
+MAX_BATCH = 64 * 1024  # bytes of a batch; ours: each cell of 256 fits in several times
 
 
 def _refuse_constant(word: str) -> Any:

@@ -22,6 +22,7 @@ from bridge.core.settings.reader import REQUIRED, SectionReader
 from bridge.core.settings.relations import SECTIONS
 
 MAX_CELLS = 256
+"""Ours: with 5 V each, the most of a cell's path, they stay below the 1500 V of the pack's."""
 PORTAL_ID = r"[^#+/\s]+"
 """What may stand in a topic."""
 

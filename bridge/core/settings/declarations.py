@@ -2,6 +2,10 @@
 
 The configuration file, the runtime settings and the documentation are all made from these
 dataclasses. A `Spec` stands in the metadata of each field; `fields_of` gives them back.
+
+Where a default comes from stands above it. Sources are named as in presets.py; "ours" is our own
+choice, and says why. Ranges are ours where nothing is said: wide, as whoever writes the file stands
+before the battery, and only narrow enough to catch a wrong unit.
 """
 
 from __future__ import annotations
@@ -26,7 +30,11 @@ FROM_PRESET = object()
 
 @dataclass(frozen=True)
 class Spec:
-    """What may be written into one setting."""
+    """What may be written into one setting.
+
+    unit: of the number, of a table's first column, or of levels; low, high: its range, both
+    included. y_unit, y_low, y_high: the same for a table's second column.
+    """
 
     name: str
     kind: str
@@ -51,24 +59,31 @@ def _number(unit: str, low: float, high: float, doc: str, default: Any = FROM_PR
 
 
 def _cell(doc: str, default: Any = FROM_PRESET) -> Any:
-    """A cell voltage. No lithium cell works below 1 V or above 4.5 V."""
+    """A cell voltage in V.
+
+    No lithium cell works below 1 V or above 4.5 V: Toshiba begins at 1.5, and Libre Solar's
+    NMC of high voltage ends at 4.35.
+    """
     return _number("V", 1.0, 4.5, doc, default)
 
 
 def _amps(doc: str, default: Any = FROM_PRESET) -> Any:
+    """A limit in A, 0 to 5000: ours, more than any battery on a GX."""
     return _number("A", 0.0, 5000.0, doc, default)
 
 
 def _seconds(high: float, doc: str, default: float) -> Any:
+    """A time in s, 0 to high."""
     return _number("s", 0.0, high, doc, default)
 
 
 def _table(unit: str, low: float, high: float, doc: str, default: Any = FROM_PRESET) -> Any:
+    """Points (x, share of the maximum from 0 to 1), x in the unit, low to high."""
     return _field(TABLE, doc, unit=unit, low=low, high=high, default=default)
 
 
 def _months(unit: str, low: float, high: float, doc: str) -> Any:
-    """Points (month from 1 to 12, value), each good until the next one."""
+    """Points (month from 1 to 12, value in the unit, low to high), each good until the next one."""
     more = {"y_low": low, "y_high": high, "y_unit": unit}
     return _field(TABLE, doc, unit="month", low=1, high=12, default=(), **more)
 
@@ -96,6 +111,7 @@ class LimiterSettings:
 
     discharge_voltage: float = _cell("DCL is 0 A while the pack is at or below this, per cell")
     min_cell_voltage: float = _cell("DCL is 0 A from the first cell at or below this")
+    # aggregate LFP: 0.1 V (MIN_CELL_HYSTERESIS); its example for LTO has 0.3 V.
     discharge_hysteresis: float = _number(
         "V", 0.0, 1.0, "so far above its threshold a voltage must be to end a DCL of 0 A", 0.1
     )
@@ -112,15 +128,21 @@ class LimiterSettings:
     discharge_soc: Table = _table("%", 0, 100, "DCL over SoC", ())
     imbalance: Table = _table("V", 0, 2, "CCL over highest less lowest cell", ())
 
+    # serialbattery: CCL and DCL are held for 30 s.
     current_hold: float = _seconds(3600, "a current limit waits so long before it rises", 30.0)
+    # ours: 20 s from 0 to the maximum. serialbattery: 5 A/s, by its defaults 10 s.
     current_rise: float = _number(
         "1/s", 0.001, 1.0, "and then rises by this share of its maximum per second", 0.05
     )
+    # serialbattery: 1.5 % of the maximum.
     current_release: float = _number(
         "", 0.0, 0.5, "from 0 A only when at least this share of its maximum is allowed", 0.015
     )
+    # serialbattery: CVL is held for 60 s.
     voltage_hold: float = _seconds(3600, "CVL waits so long before it rises", 60.0)
+    # ours: 1 V in less than two minutes. serialbattery is ten times slower, 0.001 V/s.
     voltage_rise: float = _number("V/s", 0.001, 1.0, "and then rises so fast, whole pack", 0.01)
+    # ours: a BMS that blocks has a hysteresis of its own.
     block_release: float = _seconds(
         3600, "a BMS that blocked must allow for so long before it counts", 0.0
     )
@@ -131,17 +153,22 @@ class LimiterSettings:
     maintain_soc_by_month: Table = _months(
         "%", 0, 100, "SoC to maintain, likewise: below it DCL is 0 A and a charge is requested"
     )
+    # Cerbo GX manual, DVCC with ESS: a recharge begins 5 % below the minimum SoC.
     maintain_soc_hysteresis: float = _number(
         "%", 0, 50, "so far above the SoC to maintain that ends", 5.0
     )
 
     absorption_voltage: float | None = _cell("CVL per cell in absorption; off without", None)
+    # ours: there an LFP cell leaves its plateau (Libre Solar: 3.31 V at 95 %, 3.39 V at 100 %).
     absorption_soc: float = _number("%", 0, 100, "absorption begins at this SoC", 95.0)
+    # dbus-aggregate-batteries (703864e): 30 min.
     absorption_time: float = _seconds(86400, "absorption lasts so long", 1800.0)
+    # ours: once a day, whatever the clouds do. dbus-aggregate-batteries (703864e) waits for 6 h.
     absorption_pause: float = _seconds(
         90 * 86400, "and so long after its end there is no other", 43200.0
     )
     float_voltage: float | None = _cell("CVL per cell after it; without: charge_voltage", None)
+    # ours: 5 % below absorption_soc, or a cloud would begin it again. serialbattery: 80 %.
     rebulk_soc: float = _number("%", 0, 100, "absorption and float end below this SoC", 90.0)
 
     slide: str = _field(
@@ -160,9 +187,13 @@ class FreshnessSettings:
     required: tuple[Group, ...] = _field(
         GROUPS, "groups without which there is no permission", default=("cells", "dc")
     )
+    # ours: as long as stale; the limits are 0 A meanwhile.
     grace: float = _seconds(3600, "so long after the start the battery may wait for data", 60.0)
+    # ours: a dozen readings of a BMS (serialbattery: most work well with 1 s) may be missed.
     aging: float = _seconds(86400, "older than this, nothing may loosen", 15.0)
+    # serialbattery: after 60 s without its BMS it blocks.
     stale: float = _seconds(86400, "older than this, the failsafe limits hold", 60.0)
+    # ours: a restart of a GX or of a broker should be over by then.
     lost: float = _seconds(86400, "older than this, on_lost decides", 600.0)
     on_lost: str = _field(
         CHOICE,
@@ -170,6 +201,7 @@ class FreshnessSettings:
         choices=("hold", "withdraw"),
         default="hold",
     )
+    # ours: on a GX each change of an alarm is a notification and a beep.
     clear: float = _seconds(3600, "so long everything must be fresh to end the alarm", 60.0)
     keep: tuple[Group, ...] = _field(
         GROUPS, "groups whose last value stays on show when they are stale", default=()
@@ -178,7 +210,7 @@ class FreshnessSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FailsafeSettings:
-    """The limits while required measurements are stale."""
+    """The limits while required measurements are stale. 0 A: unknown is never permission."""
 
     charge_current: float = _amps("CCL while stale", 0.0)
     discharge_current: float = _amps("DCL while stale", 0.0)
@@ -188,9 +220,13 @@ class FailsafeSettings:
 class PlausibilitySettings:
     """How far a reading may be from the last one and still be believed at once; 0 is any."""
 
+    # ours: a load of 2 C moves a cell of 0.2 mOhm (Lishen) by 0.08 V; old and cold ones by more.
     cell_voltage_step: float = _number("V", 0, 5, "a cell's; the pack's is times cells", 0.5)
+    # ours: no cell heats by that between two readings, but a sensor with a bad contact jumps.
     temperature_step: float = _number("°C", 0, 200, "a temperature's", 30.0)
+    # ours: a BMS that corrects its SoC at full or empty jumps by less, unless it was far off.
     soc_step: float = _number("%", 0, 100, "the SoC's", 30.0)
+    # systemcalc corrects chargers each 3 s: no reading is left out for longer than one round.
     doubt: float = _seconds(
         60, "a reading in doubt that is not contradicted for so long counts if it tightens", 3.0
     )
@@ -199,6 +235,7 @@ class PlausibilitySettings:
 def _levels(
     unit: str, low: float, high: float, doc: str, default: Any = FROM_PRESET, falling: bool = False
 ) -> Any:
+    """[warning, alarm] in the unit, low to high."""
     more = {"unit": unit, "low": low, "high": high, "falling": falling, "default": default}
     return _field(LEVELS, doc, **more)
 
@@ -211,19 +248,27 @@ class AlarmSettings:
     low_cell_voltage: Levels = _levels("V", 0, 4.5, "the lowest cell", falling=True)
     high_voltage: Levels = _levels("V", 1, 5, "the pack, per cell")
     low_voltage: Levels = _levels("V", 0, 4.5, "the pack, per cell", falling=True)
+    # ours: half of serialbattery's 20 and 10, so that a nearly empty battery beeps, not each night.
     low_soc: Levels = _levels("%", 0, 100, "the SoC", (10.0, 5.0), falling=True)
     high_charge_current: Levels = _levels("A", 0, 10000, "the current that charges")
     high_discharge_current: Levels = _levels("A", 0, 10000, "the current that discharges")
     low_charge_temperature: Levels = _levels("°C", -60, 120, "too cold to charge", falling=True)
+    # Samsung 20: no charge above 45 °C. Victron: none above 50 °C.
     high_charge_temperature: Levels = _levels("°C", -60, 120, "too hot to charge", (45.0, 50.0))
     low_temperature: Levels = _levels("°C", -60, 120, "too cold to discharge", falling=True)
+    # Victron: no discharge above 50 °C; and the end of our curves.
     high_temperature: Levels = _levels("°C", -60, 120, "too hot to discharge", (50.0, 55.0))
+    # serialbattery: MOSFETs carry a quarter at 80 °C, and nothing at 90 °C.
     high_internal_temperature: Levels = _levels("°C", -60, 200, "the MOSFETs", (80.0, 90.0))
+    # ours: about twice and three times what serialbattery calls imbalanced, 5 % of 3.2 V.
     cell_imbalance: Levels = _levels("V", 0, 5, "highest less lowest cell", (0.3, 0.5))
+    # ours: one cell of 16 left out is 6 %, one of 5 is 20 %.
     voltage_mismatch: Levels = _levels(
         "%", 0, 1000, "the pack's voltage and the sum of its cells differ", (5.0, 20.0)
     )
+    # ours: a load that starts, or one wrong reading, is no alarm.
     delay: float = _seconds(3600, "a level must be passed for so long to count", 5.0)
+    # ours: as for the alarm of freshness.
     clear: float = _seconds(86400, "and be left for so long to end", 60.0)
 
 

@@ -26,7 +26,7 @@ RESTORE = "/Settings/Restore"
 CHANGED = "/Settings/Changed"
 OFF = "off"
 
-_LONGEST_TEXT = 2000  # characters of a table; a hundred points and more
+_LONGEST_TEXT = 2000  # characters of a table; ours: a hundred points and more
 _DECIMALS = {"A": 1, "s": 0}  # how finely a client's editor steps; 3 where nothing is said
 
 
