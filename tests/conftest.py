@@ -1,5 +1,6 @@
 """The pocket GX for tests: real servers, started afresh and ended with the test."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 GX = ROOT / "docker" / "gx"
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(GX), str(GX / "velib")]
+sys.path[:0] = [str(ROOT), str(GX), str(GX / "velib")]
 
 from pocket import PocketGx  # noqa: E402  it lives in the folder of the line above
+
+# A shell that starts us with & or nohup has these ignored, and all that we start inherits it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

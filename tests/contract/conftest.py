@@ -8,9 +8,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from gx_of_parts import started
-from onlooker import Onlooker, Subject
 from pocket import PocketGx
+
+from tests.contract.gx_of_parts import started
+from tests.contract.subject_process import Subject
+from tests.harness.bus_client import SETTINGS_SERVICE, BusClient
 
 VELIBS = {"velib stand-in": "", "real velib": os.environ.get("VELIB_PYTHON", "")}
 SETTINGS = {"settings stand-in": "", "real localsettings": os.environ.get("LOCALSETTINGS", "")}
@@ -47,10 +49,10 @@ def subject(velib_gx: PocketGx) -> Iterator[Subject]:
 
 
 @pytest.fixture
-def onlooker(velib_gx: PocketGx) -> Iterator[Onlooker]:
-    client = Onlooker(velib_gx, "com.victronenergy.battery.subject")
-    yield client
-    client.close()
+def client(velib_gx: PocketGx) -> Iterator[BusClient]:
+    """A client of the service that the subject offers."""
+    with BusClient(velib_gx, "com.victronenergy.battery.subject") as client:
+        yield client
 
 
 @pytest.fixture
@@ -61,8 +63,7 @@ def settings_gx(localsettings: str) -> Iterator[PocketGx]:
 
 
 @pytest.fixture
-def settings(settings_gx: PocketGx) -> Iterator[Onlooker]:
+def settings(settings_gx: PocketGx) -> Iterator[BusClient]:
     """A client of the settings service."""
-    client = Onlooker(settings_gx, "com.victronenergy.settings")
-    yield client
-    client.close()
+    with BusClient(settings_gx, SETTINGS_SERVICE) as client:
+        yield client
