@@ -1,10 +1,12 @@
 """./run as a person meets it: what it prints is pasted, and Ctrl-C ends all of it."""
 
+import fcntl
 import os
-import signal
+import pty
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,20 +19,24 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Session:
-    """docker/gx/session.py on a free port, as the leader of a process group, as in a terminal."""
+    """docker/gx/session.py in the foreground of a terminal, but with its output in a file."""
 
     def __init__(self, directory: Path, *options: str) -> None:
         self.directory = directory
         self._output = directory / "output"
+        self._keyboard, terminal = pty.openpty()
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "docker/gx/session.py", "--directory", str(directory), *options],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdin=terminal,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0),
             )
+        os.close(terminal)
 
     def output(self) -> str:
         return self._output.read_text()
@@ -47,9 +53,11 @@ class Session:
             return client.connect_ex(str(self.directory / "bus")) == 0
 
     def interrupt(self) -> int:
-        """What Ctrl-C does: SIGINT to every process of the group. Answers the exit status."""
-        os.killpg(self.process.pid, signal.SIGINT)
-        return self.process.wait(PATIENCE)
+        """Press Ctrl-C. Answers the exit status."""
+        os.write(self._keyboard, b"\x03")
+        status = self.process.wait(PATIENCE)
+        os.close(self._keyboard)
+        return status
 
 
 @pytest.fixture

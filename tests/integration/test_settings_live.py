@@ -54,18 +54,24 @@ def bridge(gx: PocketGx, tmp_path: Path) -> BridgeProcess:
     return BridgeProcess(gx, tmp_path)
 
 
-def kept(store: BusClient) -> dict[str, Any]:
-    """The remote settings as the settings service has them."""
-    return json.loads(str(store.get(REMOTE)))
+def kept(store: BusClient, path: str) -> str | None:
+    """A text as the settings service has it; None as long as it has none."""
+    try:
+        return str(store.get(path))
+    except dbus.DBusException:
+        return None
 
 
 def keeps(store: BusClient, **values: object) -> None:
     """Wait until the settings service has just these, by the short names of the limiter."""
     wanted = {f"Limiter/{name}": value for name, value in values.items()}
-    wait_for(
-        lambda: {key: entry["value"] for key, entry in kept(store).items()} == wanted,
-        lambda: store.get(REMOTE),
-    )
+
+    def has_them() -> bool:
+        text = kept(store, REMOTE)
+        entries = json.loads(text) if text else None
+        return entries is not None and wanted == {k: v["value"] for k, v in entries.items()}
+
+    wait_for(has_them, lambda: kept(store, REMOTE))
 
 
 def on_disk(gx: PocketGx) -> tuple[str, int]:
@@ -192,7 +198,7 @@ def test_kill_9_of_the_service_between_write_and_save_loses_nothing(
         bus.comes(CV1, 3.41)
         gx.start_settings()
         keeps(store, MaxChargeCurrent=60, Cv1=3.41)
-        wait_for(lambda: str(store.get(NAME)) == "Cellar", bridge.log)
+        wait_for(lambda: kept(store, NAME) == "Cellar", bridge.log)
     bridge.kill()
     bridge.start()
     with bridge.bus() as bus:
@@ -219,7 +225,7 @@ def test_a_service_that_comes_late_costs_no_start_and_no_decision(tmp_path: Path
             assert bus.set("/CustomName", "Cellar") == 0
             gx.start_settings()
             keeps(store, MaxChargeCurrent=60)
-            wait_for(lambda: str(store.get(NAME)) == "Cellar", bridge.log)
+            wait_for(lambda: kept(store, NAME) == "Cellar", bridge.log)
             assert str(store.get(INSTANCE)) == "battery:7"
             assert (bus[CHARGE], bus["/CustomName"]) == (60.0, "Cellar")
         store.close()
@@ -380,7 +386,7 @@ def test_a_new_wish_in_the_file_is_followed(bridge: BridgeProcess, store: BusCli
     bridge.start()
     with bridge.bus() as bus:
         assert (bus["/DeviceInstance"], bus["/CustomName"]) == (9, "Attic")
-    wait_for(lambda: str(store.get(NAME)) == "Attic", bridge.log)
+    wait_for(lambda: kept(store, NAME) == "Attic", bridge.log)
     assert str(store.get(INSTANCE)) == "battery:9"
 
 
@@ -403,12 +409,12 @@ def test_the_name_is_kept_beside_the_instance_and_may_be_empty(
         assert str(store.get(NAME)) == bus["/CustomName"] == "Virtual battery"
         assert bus.set("/CustomName", "Cellar") == 0
         bus.comes("/CustomName", "Cellar")
-        wait_for(lambda: str(store.get(NAME)) == "Cellar", bridge.log)
+        wait_for(lambda: kept(store, NAME) == "Cellar", bridge.log)
         assert store.set(NAME, "Attic") == 0
         bus.comes("/CustomName", "Attic")
         assert bus.set("/CustomName", "") == 0
         bus.comes("/CustomName", "")
-        wait_for(lambda: str(store.get(NAME)) == "", bridge.log)
+        wait_for(lambda: kept(store, NAME) == "", bridge.log)
         assert bus.set("/CustomName", "x" * 33) == 2
     bridge.stop()
     bridge.start()
