@@ -43,7 +43,7 @@ def runs(python: str, code: str) -> bool:
 def test_the_service_runs_with_what_a_gx_has(gx: PocketGx, unpacked: Path, version: str) -> None:
     python = PYTHON if version == "this" else python_312()
     if python is None or not runs(python, "import dbus, gi"):
-        pytest.skip("no Python 3.12 with dbus and gi here: set PYTHON312 to try one")
+        pytest.skip("no Python 3.12 that can import dbus and gi: set PYTHON312 to one")
     service = start(python, gx, unpacked)
     try:
         wait_for(lambda: ask(gx, "/DeviceInstance") == 1, "it is on D-Bus")
@@ -107,7 +107,7 @@ def test_a_gx_explains_in_words_where_it_cannot_draw(unpacked: Path) -> None:
 def test_python_312_takes_all_of_it(unpacked: Path, tmp_path: Path) -> None:
     python = python_312()
     if python is None:
-        pytest.skip("no Python 3.12 here: set PYTHON312 to try one")
+        pytest.skip("no Python 3.12: set PYTHON312 to one")
     tree = tmp_path / "tree"
     shutil.copytree(unpacked, tree)
     environment = {"PYTHONPATH": f"{tree}:{tree / 'ext'}", "PATH": os.environ["PATH"]}
