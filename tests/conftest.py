@@ -1,5 +1,7 @@
-"""The pocket GX for tests: real servers, started afresh and ended with the test."""
+"""What all tests share: a pocket GX of real servers, and the last words of a run."""
 
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +10,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 GX = ROOT / "docker" / "gx"
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(GX), str(GX / "velib")]
+sys.path[:0] = [str(ROOT), str(GX), str(GX / "velib")]
 
 from pocket import PocketGx  # noqa: E402  it lives in the folder of the line above
+
+from tests.harness.left_out import left_out  # noqa: E402
+
+# A shell that starts us with & or nohup has these ignored, and all that we start inherits it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
@@ -25,3 +33,16 @@ def shared_gx() -> Iterator[PocketGx]:
     """A pocket GX for all tests of a file; leave it as you found it."""
     with PocketGx() as pocket:
         yield pocket
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Before pytest's own last line: what was left out, and what would run it."""
+    config = terminalreporter.config
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = [str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports]
+    is_whole_suite = config.args_source is config.ArgsSource.TESTPATHS
+    lines = left_out(reasons, os.environ, is_whole_suite)
+    if lines:
+        terminalreporter.section("left out")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -10,4 +10,4 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[2]
 _GX = _ROOT / "docker" / "gx"
 _TESTS = _ROOT / "tests"
-sys.path[:0] = [str(path) for path in (_ROOT, _TESTS, _TESTS / "unit", _GX, _GX / "velib")]
+sys.path[:0] = [str(path) for path in (_ROOT, _TESTS / "unit", _GX, _GX / "velib")]

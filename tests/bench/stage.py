@@ -18,15 +18,16 @@ import dbus.mainloop
 import paho.mqtt.client as mqtt
 from dbus.mainloop.glib import DBusGMainLoop
 from gi.repository import GLib
-from live import RunningBridge, battery, wait_for
 from pocket import PocketGx
 
 from bridge.core.paths.table import path_table
 from tests.bench import echo
-from tests.bench.process import Process
+from tests.harness.batteries import battery
+from tests.harness.bridge_process import BridgeProcess
+from tests.harness.process_usage import ProcessUsage
+from tests.harness.waiting import PATIENCE, wait_for
 
 CELLS = 16
-PATIENCE = 10.0  # s; a value that has not come by then never will
 BUS_ITEM = "com.victronenergy.BusItem"
 _CONTEXT = GLib.MainContext.default()
 
@@ -40,7 +41,7 @@ class Subject:
         self.address = gx.bus_address
         self.service = service
         self.prefix = prefix
-        self.process = Process(pid)
+        self.process = ProcessUsage(pid)
 
 
 class Stage:
@@ -61,7 +62,7 @@ class Stage:
 def stage(directory: Path) -> Iterator[Stage]:
     """Everything started and warm; ended with the context."""
     with PocketGx() as gx:
-        running = RunningBridge(gx, directory, battery(cells=CELLS)).connected()
+        running = BridgeProcess(gx, directory, battery(cells=CELLS)).connected()
         bridge = Subject(
             gx,
             "com.victronenergy.battery.virtual",
@@ -81,7 +82,7 @@ def _start_echo(gx: PocketGx) -> Subject:
     process.stdin.write(json.dumps(list(path_table(CELLS))).encode())
     process.stdin.close()
     bus = dbus.bus.BusConnection(gx.bus_address, mainloop=dbus.mainloop.NULL_MAIN_LOOP)
-    wait_for(lambda: bus.name_has_owner(echo.NAME), lambda: "no echo on the bus")
+    wait_for(lambda: bus.name_has_owner(echo.NAME), "the echo on the bus")
     bus.close()
     return Subject(gx, echo.NAME, prefix, process.pid)
 

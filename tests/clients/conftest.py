@@ -21,18 +21,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def home_assistant(request: pytest.FixtureRequest) -> str:
-    return needed(request.param, "HOME_ASSISTANT names no Python with homeassistant")
+    return needed(request.param, "no Home Assistant: set HOME_ASSISTANT to a Python with the package homeassistant")
 
 
 @pytest.fixture(scope="session")
 def node_red_program() -> str:
     program = os.environ.get("NODE_RED") or shutil.which("node-red")
-    return needed(program, "node-red is not installed, and NODE_RED does not name it")
+    return needed(program, "no Node-RED: set NODE_RED to the program node-red")
 
 
 @pytest.fixture(scope="session")
 def victron_mqtt() -> str:
-    return needed(os.environ.get("VICTRON_MQTT"), "VICTRON_MQTT names no Python with victron-mqtt")
+    return needed(os.environ.get("VICTRON_MQTT"), "no victron-mqtt: set VICTRON_MQTT to a Python with that package")
 
 
 def needed(path: str | None, words: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pocket import PocketGx
 
-from tests.integration.running import wait_until
+from tests.harness.waiting import PATIENCE, wait_for
 
 FLOWS = Path(__file__).parents[2] / "docker" / "node-red"
 SETTINGS = """
@@ -37,7 +37,7 @@ class NodeRed:
         with self.log.open("wb") as log:
             argv = [program, "--userDir", str(directory), "--settings", str(settings)]
             self._process = gx.spawn(argv, stdout=log, stderr=log)
-        wait_until(self._has_started, "Node-RED", patience=60)
+        wait_for(self._has_started, "Node-RED", seconds=60)
 
     def import_flows(self, *files: str) -> None:
         """Only the flows of these files, as they are but for the broker's port."""
@@ -50,7 +50,7 @@ class NodeRed:
 
     def press(self, node: str) -> None:
         """The button of an inject node, which takes a moment to be there after an import."""
-        wait_until(lambda: self._pressed(node), f"the button {node}")
+        wait_for(lambda: self._pressed(node), f"the button {node}")
 
     def _pressed(self, node: str) -> bool:
         try:
@@ -63,7 +63,7 @@ class NodeRed:
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(PATIENCE)
 
     def _has_started(self) -> bool:
         return "Started flows" in self.log.read_text(errors="replace")
@@ -74,4 +74,4 @@ class NodeRed:
             json.dumps(content).encode(),
             {"Content-Type": "application/json", "Node-RED-Deployment-Type": "full"},
         )
-        urllib.request.urlopen(request, timeout=20).close()
+        urllib.request.urlopen(request, timeout=PATIENCE).close()

@@ -11,7 +11,10 @@ from typing import Any
 
 from pocket import PocketGx
 
-from tests.integration.running import FULL, Client, bridge, wait_until
+from tests.clients.feed import FULL, usual_battery
+from tests.harness.bridge_process import BridgeProcess
+from tests.harness.mqtt_client import EVERYTHING, MqttClient
+from tests.harness.waiting import PATIENCE, wait_for
 
 HERE = Path(__file__).parent
 AUTOMATIONS = HERE.parents[1] / "docker" / "home-assistant" / "automations.yaml"
@@ -41,7 +44,7 @@ class HomeAssistant:
         return found["state"] if found else None
 
     def becomes(self, entity: str, state: str | None) -> None:
-        wait_until(lambda: self.state(entity) == state, f"{entity} {state}", patience=30)
+        wait_for(lambda: self.state(entity) == state, f"{entity} {state}")
 
 
 @contextmanager
@@ -57,7 +60,7 @@ def running(gx: PocketGx, python: str, directory: Path) -> Iterator[HomeAssistan
         assert it.answer() == "ready"
         yield it
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def way_of(python: str) -> str:
@@ -69,10 +72,14 @@ def way_of(python: str) -> str:
 
 def test_a_battery_in_home_assistant(gx: PocketGx, tmp_path: Path, home_assistant: str) -> None:
     way = way_of(home_assistant)
-    with Client(gx.port) as client, running(gx, home_assistant, tmp_path / "hass") as hass:
-        with bridge(gx, tmp_path, home_assistant=way):
-            wait_until(client.state, "the bridge")
-            client.send(SET, FULL)
+    hass_folder = tmp_path / "hass"
+    with (
+        MqttClient(gx.port, EVERYTHING) as client,
+        running(gx, home_assistant, hass_folder) as hass,
+    ):
+        with BridgeProcess(gx, tmp_path, usual_battery(), mqtt={"home_assistant": way}):
+            wait_for(client.state, "the bridge")
+            client.publish(SET, FULL)
             hass.becomes("sensor.virtual_state_of_charge", "55.0")
             found = hass.order("states")
             _shows_what_a_battery_has(found)
@@ -80,10 +87,10 @@ def test_a_battery_in_home_assistant(gx: PocketGx, tmp_path: Path, home_assistan
             _our_automations_write(hass, client)
         hass.becomes("sensor.virtual_state_of_charge", "unavailable")
         hass.becomes("number.virtual_charge_current_request", "unavailable")
-        with bridge(gx, tmp_path, home_assistant="off"):
+        with BridgeProcess(gx, tmp_path, usual_battery(), mqtt={"home_assistant": "off"}):
             hass.becomes("sensor.virtual_state_of_charge", None)
             hass.becomes("number.virtual_charge_current_request", None)
-    log = (tmp_path / "hass" / "hass.log").read_text()
+    log = (hass_folder / "hass.log").read_text()
     assert "emplate" not in log, log
 
 
@@ -115,7 +122,7 @@ def _writes_settings_and_requests(hass: HomeAssistant) -> None:
     hass.becomes("switch.virtual_stop_discharging", "off")
 
 
-def _our_automations_write(hass: HomeAssistant, client: Client) -> None:
+def _our_automations_write(hass: HomeAssistant, client: MqttClient) -> None:
     hass.order("set", "sun.sun", "above_horizon")
     hass.order("set", "sun.sun", "below_horizon")
     hass.becomes("number.virtual_charge_current_request", "20.0")

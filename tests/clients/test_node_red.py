@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pocket import PocketGx
 
+from tests.clients.feed import FULL, usual_battery
 from tests.clients.node_red import FLOWS, NodeRed
-from tests.integration.running import CONFIG, FULL, Client, bridge, wait_until
+from tests.harness.bridge_process import BridgeProcess
+from tests.harness.mqtt_client import EVERYTHING, MqttClient
+from tests.harness.waiting import wait_for
 
 SET = "virtual-battery/virtual/set"
-QUICK = """    limiter:
-      max_charge_current: 100
-      max_discharge_current: 150
-      current_hold: 0
-      current_rise: 1
-      voltage_hold: 0
-      voltage_rise: 1
-"""
+QUICK = {"current_hold": 0, "current_rise": 1, "voltage_hold": 0, "voltage_rise": 1}
 """Without the slow recovery, so that one rule can be tried after the other."""
 
 BUTTONS = {
@@ -38,12 +33,12 @@ BUTTONS = {
 class House:
     """A broker, a bridge, a Node-RED and a client that sees everything."""
 
-    def __init__(self, client: Client, node_red: NodeRed) -> None:
+    def __init__(self, client: MqttClient, node_red: NodeRed) -> None:
         self.client, self.node_red = client, node_red
 
     def feed(self, **changes: float) -> None:
         values = {path.replace("_", "/"): value for path, value in changes.items()}
-        self.client.send(SET, {**FULL, "Dc/0/Temperature": 20, **values})
+        self.client.publish(SET, {**FULL, "Dc/0/Temperature": 20, **values})
 
     def limit(self, name: str) -> Any:
         return self.client.state().get("limits", {}).get(name)
@@ -55,16 +50,19 @@ class House:
             self.feed(**changes)
             return bool(self.limit(name) == value)
 
-        wait_until(is_so, f"{name} {value}, the state is {self.client.state()}")
+        wait_for(is_so, f"{name} {value}, the state is {self.client.state()}")
 
 
 @pytest.fixture(scope="module")
 def house(node_red_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     directory = tmp_path_factory.mktemp("node-red")
-    quick = CONFIG[: CONFIG.index("    limiter:")] + QUICK
-    with PocketGx() as gx, Client(gx.port) as client, bridge(gx, directory, quick):
+    with (
+        PocketGx() as gx,
+        MqttClient(gx.port, EVERYTHING) as client,
+        BridgeProcess(gx, directory, usual_battery(**QUICK)),
+    ):
         node_red = NodeRed(node_red_program, gx, directory)
-        wait_until(client.state, "the bridge")
+        wait_for(client.state, "the bridge")
         yield House(client, node_red)
         node_red.close()
         log = node_red.log.read_text()
@@ -90,7 +88,7 @@ def test_the_smallest_write_by_both_ways(house: House) -> None:
             house.node_red.press(f"vb_smallest_{button}")  # until the portal id is found
             return bool(house.client.state().get("values", {}).get("Soc") == soc)
 
-        wait_until(written, f"SoC {soc}")
+        wait_for(written, f"SoC {soc}")
 
 
 def test_three_sources_make_one_battery(house: House) -> None:
@@ -98,21 +96,21 @@ def test_three_sources_make_one_battery(house: House) -> None:
 
     def arrived() -> bool:
         bms = {"cells": [3300 + i for i in range(16)], "charge": True, "discharge": True}
-        house.client.send("example/bms", {**bms, "temperature": 21.5})
-        house.client.send("example/shunt", {"current": -12.3, "soc": 71.5})
-        house.client.send("example/inverter", "52.96")
+        house.client.publish("example/bms", {**bms, "temperature": 21.5})
+        house.client.publish("example/shunt", {"current": -12.3, "soc": 71.5})
+        house.client.publish("example/inverter", "52.96")
         values = house.client.state()["values"]
         expected = {"Voltages/Cell16": 3.315, "Dc/0/Current": -12.3, "Dc/0/Voltage": 52.96}
         return all(values.get(path) == value for path, value in expected.items())
 
-    wait_until(arrived, "all three")
-    house.client.send("example/bms", {"cells": [], "charge": False, "discharge": True})
-    wait_until(lambda: house.limit("CCL") == 0, "the BMS that blocks")
+    wait_for(arrived, "all three")
+    house.client.publish("example/bms", {"cells": [], "charge": False, "discharge": True})
+    wait_for(lambda: house.limit("CCL") == 0, "the BMS that blocks")
 
 
 def test_each_rule_by_requests(house: House) -> None:
     house.node_red.import_flows("rules-by-requests.json")
-    house.client.send(SET, {"Io/AllowToCharge": 1})
+    house.client.publish(SET, {"Io/AllowToCharge": 1})
     house.becomes("CVL", 54.72)
     house.becomes("CCL", 100)
     house.becomes("CCL", 30, Voltages_Cell3=3.40, Voltages_Cell4=3.36)
@@ -126,15 +124,15 @@ def test_each_rule_by_requests(house: House) -> None:
     house.becomes("DCL", 0, Voltages_Cell3=3.00)
     house.becomes("DCL", 100, Voltages_Cell3=3.06)
     house.becomes("CVL", 54.72, Soc=96)
-    house.client.send("example/second-bms", {"charge": False, "discharge": True})
+    house.client.publish("example/second-bms", {"charge": False, "discharge": True})
     house.becomes("CCL", 0)
-    house.client.send("example/second-bms", {"charge": True, "discharge": True})
+    house.client.publish("example/second-bms", {"charge": True, "discharge": True})
     house.becomes("CCL", 100)
 
 
 def test_each_rule_by_configuration(house: House) -> None:
     house.node_red.import_flows("rules-by-configuration.json")
-    house.client.send(SET, {"Info": dict.fromkeys(CURRENT_REQUESTS)})
+    house.client.publish(SET, {"Info": dict.fromkeys(CURRENT_REQUESTS)})
     settings = "virtual-battery/virtual/settings"
     for button, (name, value) in BUTTONS.items():
         section, key = name.split("/")
@@ -143,10 +141,10 @@ def test_each_rule_by_configuration(house: House) -> None:
             button: str = button, section: str = section, key: str = key, value: Any = value
         ) -> bool:
             house.node_red.press(f"vb_settings_{button}")
-            told = json.loads(house.client.on(settings)[-1])["Settings"]
+            told = house.client.on(settings)[-1]["Settings"]
             return bool(told[section][key] == value)
 
-        wait_until(taken, f"{name} {value}, refused: {house.client.on(REJECTED)}")
+        wait_for(taken, f"{name} {value}, refused: {house.client.on(REJECTED)}")
     house.becomes("CVL", 54.72)
     house.becomes("CCL", 30, Voltages_Cell3=3.40, Voltages_Cell4=3.36)
     house.becomes("CCL", 0, Dc_0_Temperature=2.5)  # in steps: the safer neighbour
@@ -162,8 +160,8 @@ REJECTED = "virtual-battery/virtual/rejected"
 
 def test_limits_and_reasons_are_read_back(house: House) -> None:
     house.node_red.import_flows("limits-and-reasons.json")
-    told = wait_until(lambda: house.client.on("example/limits"), "limits")[-1]
-    assert any(line.startswith("CCL ") for line in json.loads(told))
+    told = wait_for(lambda: house.client.on("example/limits"), "limits")[-1]
+    assert any(line.startswith("CCL ") for line in told)
 
 
 def test_the_heartbeat_repeats_while_there_is_a_sign_of_life(house: House) -> None:
@@ -171,9 +169,9 @@ def test_the_heartbeat_repeats_while_there_is_a_sign_of_life(house: House) -> No
     house.client.heard.clear()
 
     def spoken() -> bool:
-        house.client.send("example/on-change", {"Dc/0/Voltage": 53.37})
-        return any(b"53.37" in payload for payload in house.client.on(SET))
+        house.client.publish("example/on-change", {"Dc/0/Voltage": 53.37})
+        return any(b"53.37" in payload for payload in house.client.payloads(SET))
 
-    wait_until(spoken, "passed on at once")
+    wait_for(spoken, "passed on at once")
     house.client.heard.clear()
-    wait_until(lambda: house.client.on(SET), "repeated after ten seconds")
+    wait_for(lambda: house.client.on(SET), "repeated after ten seconds")

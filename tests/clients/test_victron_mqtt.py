@@ -8,7 +8,10 @@ from pathlib import Path
 
 from pocket import PocketGx
 
-from tests.integration.running import FULL, Client, bridge, wait_until
+from tests.clients.feed import FULL, usual_battery
+from tests.harness.bridge_process import BridgeProcess
+from tests.harness.mqtt_client import EVERYTHING, MqttClient
+from tests.harness.waiting import wait_for
 
 HUB = Path(__file__).parent / "victron_hub.py"
 
@@ -16,9 +19,12 @@ HUB = Path(__file__).parent / "victron_hub.py"
 def test_the_hub_finds_the_portal_and_the_battery_with_its_values(
     gx: PocketGx, tmp_path: Path, victron_mqtt: str
 ) -> None:
-    with Client(gx.port) as client, bridge(gx, tmp_path):
-        wait_until(client.state, "the bridge")
-        client.send("virtual-battery/virtual/set", FULL)
+    with (
+        MqttClient(gx.port, EVERYTHING) as client,
+        BridgeProcess(gx, tmp_path, usual_battery()),
+    ):
+        wait_for(client.state, "the bridge")
+        client.publish("virtual-battery/virtual/set", FULL)
         told = subprocess.run(
             [victron_mqtt, str(HUB), str(gx.port)], capture_output=True, text=True, timeout=90
         )

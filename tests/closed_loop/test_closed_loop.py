@@ -10,19 +10,31 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from random import Random
+from typing import NamedTuple
 
 import pytest
-from doubles import Bench
 
 from tests.pack.charger import Day, Limits, System
 from tests.pack.client import readings
 from tests.pack.model import Balancing, Pack, Weakness, build
 from tests.pack.simulation import Simulation
+from tests.unit.doubles import Bench
 
 DAYS = max(14, int(os.environ.get("CLOSED_LOOP_DAYS", "14")))
-INTERVAL = 30.0  # s between two publications
-FRESHNESS = {"aging": 65, "stale": 120, "lost": 600}  # for a client as slow as that
+FRESHNESS = {"aging": 65, "stale": 120, "lost": 600}  # for a client as slow as those below
 DAY = 86400.0
+
+
+class Pace(NamedTuple):
+    """How finely time is cut, in seconds."""
+
+    interval: float  # between two publications
+    step: float  # of the physics, in which a current settles
+
+
+CLOSE = Pace(30.0, 10.0)
+CALM = Pace(60.0, 30.0)  # where no cell can get near a limit within an interval
+CALM_CELL = (3.15, 3.34)  # V; the flat middle of LFP
 
 OVERVOLTAGE, MIN_CELL = 3.55, 2.80  # of the LFP preset
 AT_ONCE = 0.03  # V that a cell may move in one interval before anybody can know of it
@@ -53,13 +65,14 @@ def live(
     seed: int = 1,
 ) -> Life:
     """Let a pack live under the limits of a battery, which it feeds; glitches and dropouts are
-    the shares of publications that go wrong or begin a silence."""
+    the shares of publications (each 30 s) that go wrong or begin a silence."""
     simulation = Simulation(pack, system or System(), day or Day(), t=9 * 3600.0)
     life, random, silent_until = Life(), Random(seed), 0.0
     while simulation.t < days * DAY:
-        simulation.advance(INTERVAL, _limits(bench), step=10.0)
-        bench.clock.now += INTERVAL
-        if random.random() < dropouts:
+        pace = _pace(pack)
+        simulation.advance(pace.interval, _limits(bench), step=pace.step)
+        bench.clock.now += pace.interval
+        if random.random() < dropouts * pace.interval / CLOSE.interval:
             silent_until = simulation.t + random.uniform(30, 900)
             life.silences += 1
         if simulation.t >= silent_until:
@@ -67,6 +80,12 @@ def live(
         bench.battery.on_tick(bench.clock.now)
         _note(life, simulation)
     return life
+
+
+def _pace(pack: Pack) -> Pace:
+    lowest, highest = CALM_CELL
+    voltages = pack.voltages
+    return CALM if lowest < min(voltages) and max(voltages) < highest else CLOSE
 
 
 def _limits(bench: Bench) -> Limits:

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gx_of_parts import started
-from onlooker import Onlooker, Subject
 from pocket import PocketGx
+
+from tests.contract.gx_of_parts import started
+from tests.contract.subject_process import Subject
+from tests.harness.bus_client import SETTINGS_SERVICE, BusClient
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))  # test_contract_ports.py's stand-ins
 
@@ -51,10 +53,10 @@ def subject(velib_gx: PocketGx) -> Iterator[Subject]:
 
 
 @pytest.fixture
-def onlooker(velib_gx: PocketGx) -> Iterator[Onlooker]:
-    client = Onlooker(velib_gx, "com.victronenergy.battery.subject")
-    yield client
-    client.close()
+def client(velib_gx: PocketGx) -> Iterator[BusClient]:
+    """A client of the service that the subject offers."""
+    with BusClient(velib_gx, "com.victronenergy.battery.subject") as client:
+        yield client
 
 
 @pytest.fixture
@@ -65,8 +67,7 @@ def settings_gx(localsettings: str) -> Iterator[PocketGx]:
 
 
 @pytest.fixture
-def settings(settings_gx: PocketGx) -> Iterator[Onlooker]:
+def settings(settings_gx: PocketGx) -> Iterator[BusClient]:
     """A client of the settings service."""
-    client = Onlooker(settings_gx, "com.victronenergy.settings")
-    yield client
-    client.close()
+    with BusClient(settings_gx, SETTINGS_SERVICE) as client:
+        yield client

@@ -2,7 +2,10 @@
 
 import dbus
 import pytest
-from onlooker import Onlooker, Subject, SubjectError, until
+
+from tests.contract.subject_process import Subject, SubjectError
+from tests.harness.bus_client import BusClient
+from tests.harness.waiting import wait_for
 
 NAME = "com.victronenergy.battery.subject"
 NEW = f"service = VeDbusService('{NAME}', bus, register=False)"
@@ -40,16 +43,16 @@ def offer(subject: Subject, *paths: str) -> None:
     ],
 )
 def test_a_python_type_has_one_type_on_the_wire(
-    subject: Subject, onlooker: Onlooker, value: str, on_the_wire: object
+    subject: Subject, client: BusClient, value: str, on_the_wire: object
 ) -> None:
     offer(subject, f"'/A', {value}", "'/B', 'other'")
-    seen = onlooker.get("/A")
+    seen = client.get("/A")
     assert seen == on_the_wire
     assert type(seen) is type(on_the_wire)
     assert getattr(seen, "signature", None) == getattr(on_the_wire, "signature", None)
 
     subject(f"with service as s: s['/B'] = {value}")
-    [(_, _, changes)] = onlooker.heard()
+    [(_, _, changes)] = client.heard()
     assert type(changes["/B"]["Value"]) is type(on_the_wire)
 
 
@@ -65,19 +68,19 @@ def test_a_python_type_has_one_type_on_the_wire(
         ("'/A', None, gettextcallback=lambda path, value: 1 / 0", "---"),
     ],
 )
-def test_text(subject: Subject, onlooker: Onlooker, arguments: str, text: str) -> None:
+def test_text(subject: Subject, client: BusClient, arguments: str, text: str) -> None:
     offer(subject, arguments)
-    assert onlooker.text("/A") == text
-    assert type(onlooker.text("/A")) is dbus.String
+    assert client.text("/A") == text
+    assert type(client.text("/A")) is dbus.String
 
 
-def test_the_product_id_has_a_text_of_its_own(subject: Subject, onlooker: Onlooker) -> None:
+def test_the_product_id_has_a_text_of_its_own(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/ProductId', 0xC065")
-    assert onlooker.text("/ProductId") == "0xC065"
+    assert client.text("/ProductId") == "0xC065"
 
 
 def test_a_value_that_its_text_callback_cannot_digest_spoils_the_whole_service(
-    subject: Subject, onlooker: Onlooker
+    subject: Subject, client: BusClient
 ) -> None:
     """A trap of the real thing, and the reason for a gate in front of it."""
     offer(
@@ -87,16 +90,16 @@ def test_a_value_that_its_text_callback_cannot_digest_spoils_the_whole_service(
     )
     with pytest.raises(SubjectError):
         subject("service['/Voltage'] = 'high'")
-    assert onlooker.get("/Voltage") == "high"
+    assert client.get("/Voltage") == "high"
     with pytest.raises(dbus.DBusException):
-        onlooker.call("/", "GetItems")
+        client.call("/", "GetItems")
 
 
-def test_description(subject: Subject, onlooker: Onlooker) -> None:
+def test_description(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/A', 1, 'the first letter'", "'/B', 1, None")
 
     def description(path: str) -> str:
-        return onlooker.call(path, "GetDescription", "en", 80, signature="si")
+        return client.call(path, "GetDescription", "en", 80, signature="si")
 
     assert description("/A") == "the first letter"
     assert description("/B") == "No description given"
@@ -105,9 +108,9 @@ def test_description(subject: Subject, onlooker: Onlooker) -> None:
 # The tree
 
 
-def test_the_root_has_all_items_with_value_and_text(subject: Subject, onlooker: Onlooker) -> None:
+def test_the_root_has_all_items_with_value_and_text(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/Dc/0/Voltage', 53.1", "'/Soc', None")
-    items = onlooker.call("/", "GetItems")
+    items = client.call("/", "GetItems")
     assert items == {
         "/Dc/0/Voltage": {"Value": 53.1, "Text": "53.1"},
         "/Soc": {"Value": [], "Text": "---"},
@@ -124,18 +127,18 @@ def test_the_root_has_all_items_with_value_and_text(subject: Subject, onlooker: 
     ],
 )
 def test_a_node_answers_for_what_is_below_it(
-    subject: Subject, onlooker: Onlooker, path: str, values: dict[str, object]
+    subject: Subject, client: BusClient, path: str, values: dict[str, object]
 ) -> None:
     offer(subject, "'/Dc/0/Voltage', 53.1", "'/Dc/0/Current', 2", "'/Dcx', 1")
-    assert onlooker.get(path) == values
-    assert onlooker.text(path) == {name: str(value) for name, value in values.items()}
-    assert onlooker.get(path).signature == "sv"
+    assert client.get(path) == values
+    assert client.text(path) == {name: str(value) for name, value in values.items()}
+    assert client.get(path).signature == "sv"
 
 
-def test_mandatory_paths(subject: Subject, onlooker: Onlooker) -> None:
+def test_mandatory_paths(subject: Subject, client: BusClient) -> None:
     subject("service.add_mandatory_paths('me', '1.2', 'MQTT', 3, 0xC065, 'Battery', 1, None, 1)")
     offer(subject)
-    assert onlooker.get("/") == {
+    assert client.get("/") == {
         "Mgmt/ProcessName": "me",
         "Mgmt/ProcessVersion": "1.2",
         "Mgmt/Connection": "MQTT",
@@ -171,27 +174,27 @@ HEAR = "onchangecallback=lambda path, value: heard.append([path, value]) or valu
     ],
 )
 def test_set_value(
-    subject: Subject, onlooker: Onlooker, arguments: str, written: object, code: int, value: object
+    subject: Subject, client: BusClient, arguments: str, written: object, code: int, value: object
 ) -> None:
     offer(subject, arguments)
-    assert onlooker.set("/A", written) == code
-    assert onlooker.get("/A") == value
+    assert client.set("/A", written) == code
+    assert client.get("/A") == value
     changed = value != 5
-    assert [(path, name) for path, name, _ in onlooker.heard()] == [
+    assert [(path, name) for path, name, _ in client.heard()] == [
         ("/A", "PropertiesChanged")
     ] * changed
 
 
-def test_a_converted_write_keeps_its_type_on_the_wire(subject: Subject, onlooker: Onlooker) -> None:
+def test_a_converted_write_keeps_its_type_on_the_wire(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/A', 5.5, writeable=True, valuetype=float")
-    onlooker.set("/A", dbus.Int32(6))
-    assert type(onlooker.get("/A")) is dbus.Double
-    [(_, _, changes)] = onlooker.heard()
+    client.set("/A", dbus.Int32(6))
+    assert type(client.get("/A")) is dbus.Double
+    [(_, _, changes)] = client.heard()
     assert changes == {"Value": 6.0, "Text": "6.0"}
 
 
 def test_the_callback_hears_path_and_plain_value_before_the_value_changes(
-    subject: Subject, onlooker: Onlooker
+    subject: Subject, client: BusClient
 ) -> None:
     offer(
         subject,
@@ -199,7 +202,7 @@ def test_the_callback_hears_path_and_plain_value_before_the_value_changes(
         "lambda path, value: heard.append([path, type(value).__name__, service['/A']]) or True",
     )
     for written in (dbus.UInt16(6), dbus.Double(1.5), "word", dbus.Array([], "i"), dbus.Boolean(1)):
-        assert onlooker.set("/A", written) == 0
+        assert client.set("/A", written) == 0
     assert subject("heard") == [
         ["/A", "int", 5],
         ["/A", "float", 6],
@@ -209,13 +212,13 @@ def test_the_callback_hears_path_and_plain_value_before_the_value_changes(
     ]
 
 
-def test_an_equal_write_is_hidden_from_the_callback(subject: Subject, onlooker: Onlooker) -> None:
+def test_an_equal_write_is_hidden_from_the_callback(subject: Subject, client: BusClient) -> None:
     offer(subject, f"{WRITABLE}, {HEAR}")
-    assert [onlooker.set("/A", value) for value in (5, 5.0, 6, 6)] == [0, 0, 0, 0]
+    assert [client.set("/A", value) for value in (5, 5.0, 6, 6)] == [0, 0, 0, 0]
     assert subject("heard") == [["/A", 6]]
 
 
-def test_an_item_type_of_ones_own_sees_every_write(subject: Subject, onlooker: Onlooker) -> None:
+def test_an_item_type_of_ones_own_sees_every_write(subject: Subject, client: BusClient) -> None:
     subject("""
         class Attentive(VeDbusItemExport):
             @dbus.service.method("com.victronenergy.BusItem", in_signature="v", out_signature="i")
@@ -227,12 +230,12 @@ def test_an_item_type_of_ones_own_sees_every_write(subject: Subject, onlooker: O
                 return 0
     """)
     offer(subject, "'/A', 5, writeable=True, itemtype=Attentive", WRITABLE.replace("A", "B"))
-    assert [onlooker.set("/A", value) for value in (5, 5, 6, 6, 11)] == [0, 0, 0, 0, 2]
+    assert [client.set("/A", value) for value in (5, 5, 6, 6, 11)] == [0, 0, 0, 0, 2]
     assert subject("heard") == [5, 5, 6, 6, 11]
-    assert onlooker.get("/A") == 6
-    assert len(onlooker.heard()) == 1
-    assert onlooker.call("/", "GetItems")["/A"] == {"Value": 6, "Text": "6"}
-    assert onlooker.set("/B", 9) == 0
+    assert client.get("/A") == 6
+    assert len(client.heard()) == 1
+    assert client.call("/", "GetItems")["/A"] == {"Value": 6, "Text": "6"}
+    assert client.set("/B", 9) == 0
 
 
 def test_an_item_type_is_constructed_like_the_original(subject: Subject) -> None:
@@ -250,21 +253,21 @@ def test_an_item_type_is_constructed_like_the_original(subject: Subject) -> None
 # Changes from inside
 
 
-def test_a_value_set_alone_is_signalled_from_its_path(subject: Subject, onlooker: Onlooker) -> None:
+def test_a_value_set_alone_is_signalled_from_its_path(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/A', 5", "'/B', 5")
     subject("service['/A'] = 6")
-    assert onlooker.heard() == [("/A", "PropertiesChanged", {"Value": 6, "Text": "6"})]
+    assert client.heard() == [("/A", "PropertiesChanged", {"Value": 6, "Text": "6"})]
 
 
-def test_equal_values_are_not_signalled(subject: Subject, onlooker: Onlooker) -> None:
+def test_equal_values_are_not_signalled(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/A', 5", "'/B', None")
     subject("service['/A'] = 5; service['/A'] = 5.0; service['/B'] = None")
     subject("with service as s: s['/A'] = 5; s['/B'] = None")
-    assert onlooker.heard() == []
-    assert type(onlooker.get("/A")) is dbus.Int32  # equal, so not even stored
+    assert client.heard() == []
+    assert type(client.get("/A")) is dbus.Int32  # equal, so not even stored
 
 
-def test_one_signal_for_a_with_block(subject: Subject, onlooker: Onlooker) -> None:
+def test_one_signal_for_a_with_block(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/A', 1", "'/B', 1", "'/C/D', 1", "'/E', 1")
     subject("""
         with service as s:
@@ -281,18 +284,18 @@ def test_one_signal_for_a_with_block(subject: Subject, onlooker: Onlooker) -> No
         "/B": {"Value": [], "Text": "---"},
         "/C/D": {"Value": "word", "Text": "word"},
     }
-    assert onlooker.heard() == [("/", "ItemsChanged", changes)]
+    assert client.heard() == [("/", "ItemsChanged", changes)]
     assert subject("heard") == [2, True]
 
 
-def test_what_was_set_before_an_exception_is_told(subject: Subject, onlooker: Onlooker) -> None:
+def test_what_was_set_before_an_exception_is_told(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/A', 1")
     with pytest.raises(SubjectError, match="KeyError"):
         subject("with service as s: s['/A'] = 2; s['/Unknown'] = 3")
-    assert onlooker.heard() == [("/", "ItemsChanged", {"/A": {"Value": 2, "Text": "2"}})]
+    assert client.heard() == [("/", "ItemsChanged", {"/A": {"Value": 2, "Text": "2"}})]
 
 
-def test_nested_blocks_tell_each_their_own(subject: Subject, onlooker: Onlooker) -> None:
+def test_nested_blocks_tell_each_their_own(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/A', 1", "'/B', 1")
     subject("""
         with service as outer:
@@ -300,19 +303,19 @@ def test_nested_blocks_tell_each_their_own(subject: Subject, onlooker: Onlooker)
             with service as inner:
                 inner['/B'] = 2
     """)
-    assert [(name, list(changes)) for _, name, changes in onlooker.heard()] == [
+    assert [(name, list(changes)) for _, name, changes in client.heard()] == [
         ("ItemsChanged", ["/B"]),
         ("ItemsChanged", ["/A"]),
     ]
 
 
-def test_paths_added_late(subject: Subject, onlooker: Onlooker) -> None:
+def test_paths_added_late(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/A', 1")
     subject("service.add_path('/B', 1) and None")
-    assert onlooker.heard() == []
+    assert client.heard() == []
     subject("with service as s: s.add_path('/C', 1)")
-    assert onlooker.heard() == [("/", "ItemsChanged", {"/C": {"Value": 1, "Text": "1"}})]
-    assert onlooker.get("/") == {"A": 1, "B": 1, "C": 1}
+    assert client.heard() == [("/", "ItemsChanged", {"/C": {"Value": 1, "Text": "1"}})]
+    assert client.get("/") == {"A": 1, "B": 1, "C": 1}
 
 
 def test_reading_and_asking_from_inside(subject: Subject) -> None:
@@ -337,46 +340,46 @@ def test_a_path_can_be_added_once(subject: Subject) -> None:
 # Coming and going
 
 
-def test_the_name_comes_with_register(subject: Subject, onlooker: Onlooker) -> None:
+def test_the_name_comes_with_register(subject: Subject, client: BusClient) -> None:
     subject("service.add_path('/A', 1) and None")
-    assert not onlooker.is_there()
+    assert not client.is_there()
     subject("service.register()")
-    assert onlooker.is_there()
-    assert onlooker.get("/A") == 1
+    assert client.is_there()
+    assert client.get("/A") == 1
 
 
 def test_without_a_word_on_it_the_name_is_taken_at_once(
-    subject: Subject, onlooker: Onlooker
+    subject: Subject, client: BusClient
 ) -> None:
     subject(f"early = VeDbusService('{NAME}', own_connection())")
-    assert onlooker.is_there()
+    assert client.is_there()
 
 
-def test_a_name_that_is_taken_is_an_error(subject: Subject, onlooker: Onlooker) -> None:
+def test_a_name_that_is_taken_is_an_error(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/A', 1")
     subject(f"second = VeDbusService('{NAME}', own_connection(), register=False)")
     with pytest.raises(SubjectError, match="NameExistsException"):
         subject("second.register()")
-    assert onlooker.get("/A") == 1
+    assert client.get("/A") == 1
 
 
 def test_a_deleted_path_is_gone_and_so_are_empty_nodes(
-    subject: Subject, onlooker: Onlooker
+    subject: Subject, client: BusClient
 ) -> None:
     offer(subject, "'/Dc/0/Voltage', 53.1", "'/Dc/1/Voltage', 12.1", "'/Soc', 61")
     subject("del service['/Dc/0/Voltage']")
     assert subject("'/Dc/0/Voltage' in service") is False
-    assert onlooker.heard() == []  # deleted is not invalidated
+    assert client.heard() == []  # deleted is not invalidated
     for path in ("/Dc/0/Voltage", "/Dc/0"):
         with pytest.raises(dbus.DBusException, match=r"UnknownMethod|UnknownObject"):
-            onlooker.get(path)
-    assert onlooker.get("/Dc") == {"1/Voltage": 12.1}
-    assert list(onlooker.call("/", "GetItems")) == ["/Dc/1/Voltage", "/Soc"]
+            client.get(path)
+    assert client.get("/Dc") == {"1/Voltage": 12.1}
+    assert list(client.call("/", "GetItems")) == ["/Dc/1/Voltage", "/Soc"]
     subject("service.add_path('/Dc/0/Voltage', 1) and None")
-    assert onlooker.get("/Dc/0") == {"Voltage": 1}
+    assert client.get("/Dc/0") == {"Voltage": 1}
 
 
-def test_a_path_deleted_in_a_block_is_not_told(subject: Subject, onlooker: Onlooker) -> None:
+def test_a_path_deleted_in_a_block_is_not_told(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/A', 1", "'/B', 1")
     subject("""
         with service as s:
@@ -384,22 +387,22 @@ def test_a_path_deleted_in_a_block_is_not_told(subject: Subject, onlooker: Onloo
             s['/B'] = 2
             del s['/A']
     """)
-    assert onlooker.heard() == [("/", "ItemsChanged", {"/B": {"Value": 2, "Text": "2"}})]
+    assert client.heard() == [("/", "ItemsChanged", {"/B": {"Value": 2, "Text": "2"}})]
 
 
 def test_leaving_and_coming_back_on_the_same_connection(
-    subject: Subject, onlooker: Onlooker
+    subject: Subject, client: BusClient
 ) -> None:
     offer(subject, "'/A/B', 1")
     subject("service.__del__()")
-    assert not onlooker.is_there()
+    assert not client.is_there()
     subject("service.__del__()")
     subject(NEW)
     offer(subject, "'/A/B', 2")
-    assert onlooker.get("/A/B") == 2
+    assert client.get("/A/B") == 2
 
 
-def test_a_dead_process_leaves_the_bus(subject: Subject, onlooker: Onlooker) -> None:
+def test_a_dead_process_leaves_the_bus(subject: Subject, client: BusClient) -> None:
     offer(subject, "'/A', 1")
     subject.end()
-    until(lambda: not onlooker.is_there())
+    wait_for(lambda: not client.is_there(), "the name is free")

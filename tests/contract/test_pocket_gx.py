@@ -15,9 +15,10 @@ import pocket
 import private_broker
 import private_bus
 import pytest
-from onlooker import until
 from part import PartFailedError, PartMissingError
 from pocket import PocketGx
+
+from tests.harness.waiting import wait_for
 
 POCKET = Path(pocket.__file__)
 
@@ -285,7 +286,7 @@ def test_a_command_that_fails(command: list[str], status: int, words: str) -> No
 @pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
 def test_a_signal_is_passed_on(tell: Path, name: str) -> None:
     process = start_pocket(*waiting(tell, on=name))
-    until(lambda: told(tell) == ["ready"])
+    wait_for(lambda: told(tell) == ["ready"], "the command waits for a signal")
     descendants = children_of(process.pid)
     assert len(descendants) == 5
     process.send_signal(getattr(signal, f"SIG{name}"))
@@ -302,7 +303,7 @@ def test_when_the_whole_group_is_told_the_command_ends_among_living_servers(tell
     )
     command = waiting(tell, on="INT", then=f"trap : INT; sleep 0.3; {ask}")
     process = start_pocket(*command, start_new_session=True)
-    until(lambda: told(tell) == ["ready"])
+    wait_for(lambda: told(tell) == ["ready"], "the command waits for a signal")
     descendants = children_of(process.pid)
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=30)
@@ -326,7 +327,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_command_once(tell: Path, tmp_path: Pat
     if pid == 0:
         command = [sys.executable, str(script), str(tell)]
         os.execv(sys.executable, [sys.executable, str(POCKET), "--", *command])
-    until(lambda: told(tell) == ["ready"])
+    wait_for(lambda: told(tell) == ["ready"], "the command waits for a signal")
     os.write(terminal, b"\x03")
     _, status = os.waitpid(pid, 0)
     os.close(terminal)
@@ -344,7 +345,7 @@ def test_a_command_that_does_not_listen_is_ended(tell: Path) -> None:
     )
     command = waiting(tell, then=":")
     process = subprocess.Popen([sys.executable, "-c", source, "--", *command])
-    until(lambda: told(tell) == ["ready"])
+    wait_for(lambda: told(tell) == ["ready"], "the command waits for a signal")
     descendants = children_of(process.pid)
     process.terminate()
     assert process.wait(30) == 128 + signal.SIGTERM
@@ -356,12 +357,12 @@ def test_all_die_with_a_pocket_gx_that_is_killed(tell: Path, tmp_path: Path) -> 
     """And the next one may have its directory."""
     options = ["--directory", str(tmp_path / "gx")]
     process = start_pocket(*waiting(tell), options=options)
-    until(lambda: told(tell) == ["ready"])
+    wait_for(lambda: told(tell) == ["ready"], "the command waits for a signal")
     descendants = children_of(process.pid)
     assert len(descendants) == 5
     process.kill()
     process.communicate(timeout=30)
-    until(lambda: not any(runs(pid) for pid in descendants))
+    wait_for(lambda: not any(runs(pid) for pid in descendants), "all have ended")
     next_one = start_pocket("true", options=options)
     next_one.communicate(timeout=30)
     assert next_one.returncode == 0

@@ -6,13 +6,18 @@ import resource
 from pathlib import Path
 
 import pytest
-from integration.ear import Ear
-from live import RunningBridge, healthy, wait_for
 from pocket import PocketGx
+
+from tests.harness.batteries import healthy
+from tests.harness.bridge_process import BridgeProcess
+from tests.harness.mqtt_client import MqttClient
+from tests.harness.process_usage import ProcessUsage
+from tests.harness.waiting import wait_for
 
 WRITE = "W/c0ffee000001/battery/1"
 BATCH = "virtual-battery/virtual/set"
 READ = "R/c0ffee000001"
+MOST_CPU = 2.0  # s of CPU, whatever else the machine does; each costs some hundredths
 
 HOSTILE = {
     "half a character as a value": (f"{WRITE}/Dc/0/Voltage", '"\\ud800"'),
@@ -40,36 +45,43 @@ HOSTILE = {
 
 
 @pytest.fixture(scope="module")
-def bridge(shared_gx: PocketGx, tmp_path_factory: pytest.TempPathFactory) -> RunningBridge:
-    return RunningBridge(shared_gx, Path(tmp_path_factory.mktemp("bridge"))).connected()
+def bridge(shared_gx: PocketGx, tmp_path_factory: pytest.TempPathFactory) -> BridgeProcess:
+    return BridgeProcess(shared_gx, Path(tmp_path_factory.mktemp("bridge"))).connected()
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_it_goes_on_as_if_nothing_had_been_said(bridge: RunningBridge, what: str) -> None:
+def test_it_goes_on_as_if_nothing_had_been_said(bridge: BridgeProcess, what: str) -> None:
     topic, payload = HOSTILE[what]
-    if bridge.process.poll() is not None:  # one culprit, one failure
+    if not bridge.is_running():  # one culprit, one failure
         bridge.start()
         bridge.connected()
-    with bridge.bus() as bus, Ear(bridge.gx.port) as ear:
-        ear.tell(BATCH, healthy(cell=3.3))
+    with bridge.bus() as bus, MqttClient(bridge.gx.port) as client:
+        client.publish(BATCH, healthy(cell=3.3))
         bus.comes("/Voltages/Cell7", 3.3)
-        ear.tell(topic, payload)
-        ear.tell(BATCH, {"Voltages/Cell7": 3.56})
-        bus.comes("CCL", 0.0, seconds=2)
-    assert bridge.process.poll() is None, bridge.log()
+        before = ProcessUsage(bridge.process.pid).cpu()
+        client.publish(topic, payload)
+        client.publish(BATCH, {"Voltages/Cell7": 3.56})
+        bus.comes("CCL", 0.0)
+        assert ProcessUsage(bridge.process.pid).cpu() - before < MOST_CPU
+    assert bridge.is_running(), bridge.log()
 
 
 def test_a_message_that_does_not_fit_into_memory_costs_the_connection_at_most(
     gx: PocketGx, tmp_path: Path
 ) -> None:
-    bridge = RunningBridge(gx, tmp_path).connected()
+    bridge = BridgeProcess(gx, tmp_path).connected()
     status = Path(f"/proc/{bridge.process.pid}/status").read_text(encoding="ascii")
     used = int(next(line for line in status.splitlines() if "VmData" in line).split()[1]) * 1024
     few = used + 20_000_000  # service/run limits it so
     resource.prlimit(bridge.process.pid, resource.RLIMIT_DATA, (few, few))
-    with bridge.bus() as bus, Ear(gx.port) as ear:
-        for soc in (41, 42):
-            ear.tell(BATCH, "x" * 60_000_000)
-            bridge.says("sends what cannot be read")
-            # What is told while the bridge connects anew is lost, so tell it until it is heard.
-            wait_for(lambda s=soc: ear.tell(BATCH, {"Soc": s}) or bus["/Soc"] == s, bridge.log)
+    with bridge.bus() as bus, MqttClient(gx.port) as client:
+
+        def arrives(soc: int) -> bool:
+            client.publish(BATCH, {"Soc": soc})
+            return bool(bus["/Soc"] == soc)
+
+        for times, soc in enumerate((41, 42), start=1):
+            client.publish(BATCH, "x" * 60_000_000)
+            bridge.says("sends what cannot be read", times)
+            # What is published while the bridge connects anew is lost, so publish until it arrives.
+            wait_for(lambda soc=soc: arrives(soc), bridge.log)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
-from live import RunningBridge
+from pocket import PocketGx
 
 from bridge.adapters.health import PATIENCE
+from tests.harness.batteries import battery, healthy
+from tests.harness.bridge_process import BridgeProcess
+from tests.harness.mqtt_client import MqttClient
+from tests.harness.path_history import PathHistory
+
+HANGS = 50.0  # s; each program would go on for longer than that
 
 HUNG_LOOP = """
     import logging, time
     from bridge.adapters.health import Watchdog
     logging.basicConfig()
-    dog = Watchdog(patience=1.0)
+    dog = Watchdog(patience=2.0)
     dog.start()
-    for _ in range(20):
+    for _ in range(30):  # longer than its patience
         dog.beat()
         time.sleep(0.1)
     def stuck():
@@ -70,29 +78,28 @@ BUG_IN_A_CALLBACK = """
 """
 
 
-def run(program: str) -> tuple[int, float, str]:
-    """The exit status, the seconds it took, and what it said."""
-    started = time.monotonic()
+def run(program: str) -> tuple[int, str]:
+    """The exit status, and what it said. A program that does not end fails the test."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=HANGS,
         check=False,
     )
-    return done.returncode, time.monotonic() - started, done.stderr
+    return done.returncode, done.stderr
 
 
 def test_a_main_loop_that_stops_turning_ends_the_process() -> None:
-    status, seconds, said = run(HUNG_LOOP)
-    assert (status, seconds < 8) == (1, True)
+    status, said = run(HUNG_LOOP)
+    assert status == 1
     assert "the main loop has not turned" in said
     assert "in stuck" in said, "where it hung"
 
 
 def test_a_call_that_never_lets_another_thread_run_ends_the_process_too() -> None:
-    status, seconds, said = run(HUNG_IN_C)
-    assert (status, seconds < 8) == (1, True)
+    status, said = run(HUNG_IN_C)
+    assert status == 1
     assert "in stuck" in said, "where it hung"
 
 
@@ -101,51 +108,45 @@ def test_the_patience_is_within_what_is_promised() -> None:
 
 
 def test_a_dead_thread_ends_the_process_at_once() -> None:
-    status, seconds, said = run(DEAD_THREAD)
-    assert (status, seconds < 8) == (1, True)
+    status, said = run(DEAD_THREAD)
+    assert status == 1
     assert "a thread of this program died" in said
     assert "a bug in a library" in said
 
 
 def test_a_bug_on_the_thread_of_the_link_ends_the_process() -> None:
     """Nonsense from a broker does not, but that is no nonsense."""
-    status, seconds, said = run(BUG_ON_THE_LINK)
-    assert (status, seconds < 8) == (1, True)
+    status, said = run(BUG_ON_THE_LINK)
+    assert status == 1
     assert "a bug of ours" in said
 
 
 def test_a_bug_in_a_callback_of_the_loop_ends_the_process() -> None:
-    status, seconds, said = run(BUG_IN_A_CALLBACK)
-    assert (status, seconds < 8) == (1, True)
+    status, said = run(BUG_IN_A_CALLBACK)
+    assert status == 1
     assert "ZeroDivisionError" in said
 
 
-def test_the_log_level_changes_at_run_time(gx, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    import signal
-
-    bridge = RunningBridge(gx, tmp_path, log_level="warning").connected()
+def test_the_log_level_changes_at_run_time(gx: PocketGx, tmp_path: Path) -> None:
+    bridge = BridgeProcess(gx, tmp_path, log_level="warning").connected()
     assert "INFO" not in bridge.log()
     bridge.process.send_signal(signal.SIGUSR1)
     bridge.says("the log is at level debug now")
     bridge.process.send_signal(signal.SIGUSR2)
     bridge.says("the log is at level warning now")
-    assert bridge.process.poll() is None
+    assert bridge.is_running()
 
 
-def test_a_stopped_process_that_wakes_up_has_aged(gx, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_stopped_process_that_wakes_up_has_aged(gx: PocketGx, tmp_path: Path) -> None:
     """Frozen for longer than `stale`, it publishes no old permission when it goes on."""
-    import signal
-
-    from integration.ear import Ear
-    from live import battery, healthy
-
-    times = {"grace": 2, "aging": 1, "stale": 2, "lost": 60}
-    bridge = RunningBridge(gx, tmp_path, battery(freshness=times)).connected()
-    with bridge.bus() as bus, Ear(gx.port) as ear:
-        ear.tell("virtual-battery/virtual/set", healthy())
+    times = {"grace": 2, "aging": 2, "stale": 3, "lost": 60}
+    bridge = BridgeProcess(gx, tmp_path, battery(freshness=times)).connected()
+    with bridge.bus() as bus, MqttClient(gx.port) as client:
+        client.publish("virtual-battery/virtual/set", healthy())
         bus.comes("CCL", 100.0)
-        bridge.process.send_signal(signal.SIGSTOP)
-        time.sleep(3)
-        bridge.process.send_signal(signal.SIGCONT)
-        bus.comes("/Freshness/Stage", "stale", seconds=3)
-        assert (bus["CCL"], bus["DCL"]) == (0.0, 0.0)
+        history = PathHistory(bus, "/Freshness/Stage", "CCL", "DCL")
+        bridge.freeze()
+        time.sleep(times["stale"] + 0.5)  # the time that passes is what is tested
+        bridge.thaw()
+        bus.comes("/Freshness/Stage", "stale")
+        assert history.entries() == [("fresh", 100.0, 150.0), ("stale", 0.0, 0.0)]

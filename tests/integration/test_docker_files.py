@@ -15,7 +15,9 @@ from pathlib import Path
 import private_broker
 import pytest
 import yaml
-from integration.ear import Ear, wait_until
+
+from tests.harness.mqtt_client import MqttClient
+from tests.harness.waiting import PATIENCE, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
@@ -52,7 +54,7 @@ def _service(image: Path, word: str, **env: str) -> Iterator[subprocess.Popen[by
     try:
         yield process
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
     finally:
         process.kill()
         process.wait()
@@ -75,12 +77,12 @@ def services(image: Path, tmp_path: Path) -> Iterator[int]:
 
 def test_a_publish_to_the_broker_is_answered_by_the_bridge(services: int) -> None:
     state = "virtual-battery/virtual/state"
-    wait_until(lambda: _listens(services), "the broker")
+    wait_for(lambda: _listens(services), "the broker")
 
-    with Ear(services, state, "virtual-battery/status") as ear:
-        wait_until(lambda: "online" in ear.on("virtual-battery/status"), "the bridge")
-        ear.tell("virtual-battery/virtual/set", {"Soc": 61})
-        wait_until(lambda: 61 in [s["values"].get("Soc") for s in ear.on(state)], "the answer")
+    with MqttClient(services, state, "virtual-battery/status") as client:
+        wait_for(lambda: "online" in client.on("virtual-battery/status"), "the bridge")
+        client.publish("virtual-battery/virtual/set", {"Soc": 61})
+        wait_for(lambda: 61 in [s["values"].get("Soc") for s in client.on(state)], "the answer")
 
 
 def _listens(port: int) -> bool:
@@ -91,7 +93,7 @@ def _listens(port: int) -> bool:
 def test_an_ended_bridge_service_leaves_nothing_behind(image: Path, tmp_path: Path) -> None:
     with _service(image, "bridge", BROKER="127.0.0.1:1", DATA=str(tmp_path)) as bridge:
         bus = tmp_path / "bus"
-        wait_until(bus.exists, "the bus")
+        wait_for(bus.exists, "the bus")
 
     assert bridge.returncode in (0, 128 + signal.SIGTERM)
     with socket.socket(socket.AF_UNIX) as client, pytest.raises(OSError):

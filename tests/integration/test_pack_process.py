@@ -7,17 +7,14 @@ from collections.abc import Iterator
 import pytest
 from pocket import PocketGx
 
-from tests.integration.ear import Ear, wait_until
+from tests.harness.batteries import battery
+from tests.harness.bridge_process import BridgeProcess
+from tests.harness.mqtt_client import MqttClient
+from tests.harness.waiting import PATIENCE, wait_for
 
 STATE, BATCH = "virtual-battery/virtual/state", "virtual-battery/virtual/set"
 ROOT = "W/c0ffee000001/battery/3"
 IDENTITY = {"portal": "c0ffee000001", "instance": 3}
-
-CONFIG = """
-mqtt: {{host: 127.0.0.1, port: {port}}}
-batteries:
-  - {{ident: virtual, cells: 16, chemistry: lfp, capacity: 280}}
-"""
 
 
 def limits(cvl: float | None, ccl: float | None, dcl: float | None) -> dict:
@@ -36,79 +33,85 @@ def start(gx: PocketGx, *options: str, **popen: object) -> subprocess.Popen:
 
 
 def test_writes_each_path_to_where_the_bridge_says_and_ends_at_sigterm(broker):
-    with Ear(broker.port, "W/#") as ear:
-        ear.tell(STATE, limits(55.2, 10.0, 50.0), retain=True)
+    with MqttClient(broker.port, "W/#") as client:
+        client.publish(STATE, limits(55.2, 10.0, 50.0), retain=True)
         process = start(broker)
-        wait_until(lambda: len(ear.on(f"{ROOT}/Dc/0/Current")) >= 5, "five currents")
+        wait_for(lambda: len(client.on(f"{ROOT}/Dc/0/Current")) >= 5, "five currents")
         process.terminate()
-        assert process.wait(5) == 0
-        paths = {topic.removeprefix(f"{ROOT}/") for topic, _ in ear.heard}
+        assert process.wait(PATIENCE) == 0
+        paths = {message.topic.removeprefix(f"{ROOT}/") for message in client.heard}
         assert {"Dc/0/Voltage", "Soc", "Io/AllowToCharge", "Voltages/Cell1"} <= paths
         assert len([path for path in paths if path.startswith("Voltages/Cell")]) == 16
-        assert ear.on(f"{ROOT}/Dc/0/Current")[-1] == {"value": 10.0}
+        assert client.on(f"{ROOT}/Dc/0/Current")[-1] == {"value": 10.0}
 
 
 def test_lives_within_the_limits_that_it_is_told(broker):
-    with Ear(broker.port, BATCH) as ear:
+    with MqttClient(broker.port, BATCH) as client:
         start(broker, "--style", "batch")
         for ccl in (20.0, 0.0, 5.0):
-            ear.tell(STATE, limits(55.2, ccl, 50.0), retain=True)
-            wait_until(lambda ccl=ccl: ear.on(BATCH)[-1:] and current(ear) == ccl, f"{ccl} A")
+            client.publish(STATE, limits(55.2, ccl, 50.0), retain=True)
+            wait_for(lambda ccl=ccl: client.on(BATCH)[-1:] and current(client) == ccl, f"{ccl} A")
 
 
 def test_without_a_bridge_it_does_not_charge(broker):
-    with Ear(broker.port, BATCH) as ear:
+    with MqttClient(broker.port, BATCH) as client:
         start(broker, "--style", "batch")
-        wait_until(lambda: len(ear.on(BATCH)) >= 5, "five batches")
-        assert all(content["Dc/0/Current"] <= 0 for content in ear.on(BATCH))
+        wait_for(lambda: len(client.on(BATCH)) >= 5, "five batches")
+        assert all(content["Dc/0/Current"] <= 0 for content in client.on(BATCH))
 
 
 def test_a_bridge_that_leaves_stops_the_charge(broker):
-    with Ear(broker.port, BATCH) as ear:
-        ear.tell(STATE, limits(55.2, 20.0, 50.0), retain=True)
+    with MqttClient(broker.port, BATCH) as client:
+        client.publish(STATE, limits(55.2, 20.0, 50.0), retain=True)
         start(broker, "--style", "batch")
-        wait_until(lambda: ear.on(BATCH)[-1:] and current(ear) == 20, "20 A")
-        ear.tell("virtual-battery/status", "offline")
-        wait_until(lambda: current(ear) <= 0, "no charge")
+        wait_for(lambda: client.on(BATCH)[-1:] and current(client) == 20, "20 A")
+        client.publish("virtual-battery/status", "offline")
+        wait_for(lambda: current(client) <= 0, "no charge")
 
 
 def test_it_may_come_before_the_broker(broker):
     broker.stop_broker()
     start(broker, "--style", "batch")
     broker.start_broker()
-    with Ear(broker.port, BATCH) as ear:
-        wait_until(lambda: ear.on(BATCH), "a batch")
+    with MqttClient(broker.port, BATCH) as client:
+        wait_for(lambda: client.on(BATCH), "a batch")
 
 
 def test_a_state_that_is_no_json_ends_it_loudly(broker):
-    with Ear(broker.port) as ear:
-        ear.tell(STATE, "{", retain=True)
+    with MqttClient(broker.port) as client:
+        client.publish(STATE, "{", retain=True)
         process = start(broker, stderr=subprocess.PIPE)
-        assert process.wait(10) == 1
+        assert process.wait(PATIENCE) == 1
         assert b"JSONDecodeError" in process.stderr.read()
 
 
 def test_with_the_real_bridge_the_pack_gets_full_and_no_cell_passes_its_limit(gx, tmp_path):
     """The weak cell runs ahead at the knee; the bridge has to hold it, an hour in a minute."""
-    file = tmp_path / "config.yaml"
-    file.write_text(CONFIG.format(port=gx.port))
-    gx.spawn([sys.executable, "-m", "bridge", "--config", str(file)])
-    with Ear(gx.port, STATE) as ear:
+    BridgeProcess(gx, tmp_path, battery(ceiling={}, limiter={}))
+    with MqttClient(gx.port, STATE) as client:
         # A tick of this pack is 3 s: about as long as a real system needs to follow a limit.
         start(gx, "--soc", "98", "--hour", "11")
-        wait_until(lambda: reached(ear, "Voltages/Cell7", 3.45), "cell 7 at the knee")
-        wait_until(lambda: ear.on(STATE)[-1]["limits"]["CCL"] <= 28, "a CCL above cv2")
-        wait_until(lambda: reached(ear, "Soc", 98.0), "a full pack")
-        highest = max(max(cells(state)) for state in ear.on(STATE) if cells(state))
+        wait_for(lambda: reached(client, "Voltages/Cell7", 3.45), "cell 7 at the knee")
+        wait_for(lambda: held_back(client), "a CCL above cv2")
+        wait_for(lambda: reached(client, "Soc", 98.0), "a full pack")
+        highest = max(max(cells(state)) for state in client.on(STATE) if cells(state))
         assert highest < 3.55
 
 
-def current(ear: Ear) -> float:
-    return ear.on(BATCH)[-1]["Dc/0/Current"]
+def current(client: MqttClient) -> float:
+    return client.on(BATCH)[-1]["Dc/0/Current"]
 
 
-def reached(ear: Ear, path: str, value: float) -> bool:
-    return any(state["values"].get(path, 0) >= value for state in ear.on(STATE))
+def reached(client: MqttClient, path: str, value: float) -> bool:
+    return any(state["values"].get(path, 0) >= value for state in client.on(STATE))
+
+
+def held_back(client: MqttClient) -> bool:
+    return any(state["limits"]["CCL"] <= 28 and at_knee(state) for state in client.on(STATE))
+
+
+def at_knee(state: dict) -> bool:
+    return state["values"].get("Voltages/Cell7", 0) >= 3.45
 
 
 def cells(state: dict) -> list[float]:

@@ -1,41 +1,48 @@
 """./run as a person meets it: what it prints is pasted, and Ctrl-C ends all of it."""
 
+import fcntl
 import os
-import signal
+import pty
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
 import private_broker
 import pytest
-from integration.ear import wait_until
+
+from tests.harness.waiting import PATIENCE, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Session:
-    """docker/gx/session.py on a free port, as the leader of a process group, as in a terminal."""
+    """docker/gx/session.py in the foreground of a terminal, but with its output in a file."""
 
     def __init__(self, directory: Path, *options: str) -> None:
         self.directory = directory
         self._output = directory / "output"
+        self._keyboard, terminal = pty.openpty()
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "docker/gx/session.py", "--directory", str(directory), *options],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdin=terminal,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0),
             )
+        os.close(terminal)
 
     def output(self) -> str:
         return self._output.read_text()
 
     def says(self, words: str) -> None:
-        wait_until(lambda: words in self.output(), words)
+        wait_for(lambda: words in self.output(), words)
 
     def commands(self, program: str) -> list[str]:
         lines = [line.strip() for line in self.output().splitlines()]
@@ -46,9 +53,11 @@ class Session:
             return client.connect_ex(str(self.directory / "bus")) == 0
 
     def interrupt(self) -> int:
-        """What Ctrl-C does: SIGINT to every process of the group. Answers the exit status."""
-        os.killpg(self.process.pid, signal.SIGINT)
-        return self.process.wait(20)
+        """Press Ctrl-C. Answers the exit status."""
+        os.write(self._keyboard, b"\x03")
+        status = self.process.wait(PATIENCE)
+        os.close(self._keyboard)
+        return status
 
 
 @pytest.fixture
@@ -69,7 +78,7 @@ def test_the_pasted_lines_feed_a_battery_and_show_that_a_high_cell_holds_ccl(
         _paste(line)
 
     ccl, rule = session.commands("dbus-send")
-    wait_until(lambda: _paste(ccl).split() == ["variant", "double", "10"], "CCL 10 A on D-Bus")
+    wait_for(lambda: _paste(ccl).split() == ["variant", "double", "10"], "CCL 10 A on D-Bus")
     assert "cell voltage" in _paste(rule)
     session.says("cell 1 at 3.460 V, cv2 is 3.45 V")
 
@@ -86,7 +95,7 @@ def test_settings_outlive_the_session(session: Session) -> None:
     session.says("Ctrl-C here ends everything.")
     ask = session.commands("dbus-send")[0].replace("/Info/MaxChargeCurrent", "/CustomName")
     _paste(ask.replace("GetValue", "SetValue variant:string:Kept"))
-    wait_until(lambda: "Kept" in _paste(ask), "the new name")
+    wait_for(lambda: "Kept" in _paste(ask), "the new name")
     session.interrupt()
 
     again = Session(session.directory)
@@ -105,7 +114,7 @@ def test_a_second_session_in_the_same_place_says_why_it_ends(session: Session) -
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
     )
 
     assert second.returncode == 1
@@ -131,12 +140,12 @@ def test_a_bad_configuration_is_named_before_anything_starts(tmp_path: Path) -> 
     bad.write_text("batteries: []\nnonsense: 1\n")
     session = Session(tmp_path, "--config", str(bad))
 
-    assert session.process.wait(20) == 2
+    assert session.process.wait(PATIENCE) == 2
     assert "nonsense" in session.output()
     assert not session.has_a_bus()
 
 
 def _paste(line: str) -> str:
     return subprocess.run(
-        ["/bin/sh", "-c", line], check=True, capture_output=True, text=True, timeout=10
+        ["/bin/sh", "-c", line], check=True, capture_output=True, text=True, timeout=PATIENCE
     ).stdout

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pocket import PocketGx
 
-from tests.integration.running import bridge
+from tests.harness.batteries import battery
+from tests.harness.bridge_process import BridgeProcess
 
 PAGE = Path(__file__).parents[2] / "docker" / "shell.md"
 BLOCK = re.compile(r"```sh\n(.*?)```\n(?:```text\n(.*?)```\n)?", re.DOTALL)
@@ -35,7 +36,8 @@ def test_every_line_works_when_pasted(gx: PocketGx, tmp_path: Path) -> None:
         (tmp_path / f"mosquitto_{tool}").write_text(f"-p {gx.port}\n")
     script = "".join(f"{pasted}\necho '{MARK}'\n" for pasted, _ in blocks())
 
-    with bridge(gx, tmp_path):
+    limiter = {"max_charge_current": 100, "max_discharge_current": 150}
+    with BridgeProcess(gx, tmp_path, battery(limiter=limiter)):
         shell = subprocess.run(
             ["sh"],
             input=script,

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from pocket import PocketGx
 
-from tests.integration.ear import Ear, wait_until
+from tests.harness.mqtt_client import MqttClient
+from tests.harness.waiting import PATIENCE, wait_for
 
 CONFIG = """
 mqtt: {{host: 127.0.0.1, port: {port}}}
@@ -74,13 +75,13 @@ class Window:
         return re.split("\r+\n", drawings[-1].replace("\x1b[K", "")) if drawings else []
 
     def shows(self, text: str) -> None:
-        wait_until(lambda: any(text in line for line in self.lines), f"to see {text!r}")
+        wait_for(lambda: any(text in line for line in self.lines), f"to see {text!r}")
 
     def end(self, number: int) -> int:
         """Send a signal; the exit status, when all it wrote has been read."""
         self.process.send_signal(number)
-        status = self.process.wait(5)
-        self._reader.join(5)
+        status = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
         os.close(self._master)
         return status
 
@@ -103,43 +104,43 @@ def test_the_terminal_comes_back_at_every_signal(broker, tmp_path, number):
 
 def test_follows_what_arrives_what_is_decided_and_what_is_refused(broker, tmp_path):
     window = Window(broker, command(broker, tmp_path))
-    with Ear(broker.port) as ear:
+    with MqttClient(broker.port) as client:
         window.shows("Waiting for the bridge")
-        ear.tell(STATUS, "online", retain=True)
-        ear.tell(STATE, TOLD, retain=True)
+        client.publish(STATUS, "online", retain=True)
+        client.publish(STATE, TOLD, retain=True)
         window.shows("Cellar  virtual, instance 3")
         window.shows("cell 7 at 3.460 V")
 
         # It learns where the battery is written from the state, and listens there a moment later.
         def write_and_look() -> bool:
-            ear.tell("W/c0ffee000001/battery/3/Soc", {"value": 81.5})
+            client.publish("W/c0ffee000001/battery/3/Soc", {"value": 81.5})
             return any("Soc" in line and "81.5" in line for line in window.lines)
 
-        wait_until(write_and_look, "the write to arrive")
-        ear.tell("virtual-battery/virtual/set", {"Soc": 82})
+        wait_for(write_and_look, "the write to arrive")
+        client.publish("virtual-battery/virtual/set", {"Soc": 82})
         window.shows('{"Soc":…')
         for number in (1, 2, 3):
-            ear.tell(
+            client.publish(
                 "virtual-battery/virtual/rejected",
                 {"path": "/Soc", "value": number, "reason": f"no {number}"},
             )
         window.shows("Refused   3")
         window.shows("Soc = 3  no 3")
-        ear.tell(STATUS, "offline", retain=True)
+        client.publish(STATUS, "offline", retain=True)
         window.shows("the bridge is offline")
     assert window.end(signal.SIGTERM) == 0
 
 
 def test_follows_a_resize(broker, tmp_path):
     window = Window(broker, command(broker, tmp_path))
-    with Ear(broker.port) as ear:
-        ear.tell(STATE, TOLD, retain=True)
+    with MqttClient(broker.port) as client:
+        client.publish(STATE, TOLD, retain=True)
         window.shows("Refused")
         window.resize(40, 8)
-        wait_until(lambda: len(window.lines) <= 8, "eight lines")
+        wait_for(lambda: len(window.lines) <= 8, "eight lines")
         assert max(map(len, window.lines)) <= 40
         window.resize(120, 40)
-        wait_until(lambda: max(map(len, window.lines)) > 80, "longer lines")
+        wait_for(lambda: max(map(len, window.lines)) > 80, "longer lines")
     window.end(signal.SIGTERM)
 
 
@@ -151,8 +152,8 @@ def test_a_broker_that_comes_back_is_said_and_heard_again(broker, tmp_path):
     window.shows("will keep trying")
     broker.start_broker()
     window.shows("connected to broker")
-    with Ear(broker.port) as ear:
-        ear.tell(STATE, TOLD, retain=True)
+    with MqttClient(broker.port) as client:
+        client.publish(STATE, TOLD, retain=True)
         window.shows("Cellar")
     window.end(signal.SIGTERM)
 
@@ -166,21 +167,22 @@ def test_another_battery_by_its_ident(broker, tmp_path):
 def test_an_unknown_ident_is_a_mistake_in_the_command(broker, tmp_path):
     argv = command(broker, tmp_path, "--ident", "nobody")
     process = broker.spawn(argv, stderr=subprocess.PIPE)
-    assert process.wait(10) == 2
+    assert process.wait(PATIENCE) == 2
     assert b"no battery 'nobody', only virtual, other" in process.stderr.read()
 
 
 def test_a_pipe_gets_plain_lines_and_may_close(broker, tmp_path):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = broker.spawn(command(broker, tmp_path), **pipes)
-    with Ear(broker.port) as ear:
-        ear.tell(STATE, TOLD, retain=True)
-        lines = [process.stdout.readline().decode() for _ in range(3)]
-        assert "connecting" in lines[0]
-        assert "connected to broker" in lines[1]
-        assert "fresh" in lines[2] and "CCL 10.0 A (cell 7 at 3.460 V)" in lines[2]
+    with MqttClient(broker.port) as client:
+        client.publish(STATE, TOLD, retain=True)
+        lines = [process.stdout.readline().decode()]
+        while "fresh" not in lines[-1]:
+            lines.append(process.stdout.readline().decode())
+        assert any("connected to broker" in line for line in lines)
+        assert "CCL 10.0 A (cell 7 at 3.460 V)" in lines[-1]
         assert "\x1b" not in "".join(lines)
         process.stdout.close()
-        ear.tell(STATE, TOLD | {"stage": "stale"}, retain=True)
-        assert process.wait(10) == 0
+        client.publish(STATE, TOLD | {"stage": "stale"}, retain=True)
+        assert process.wait(PATIENCE) == 0
         assert process.stderr.read() == b""

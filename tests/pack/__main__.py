@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 import threading
+from typing import Any
 
 from tests.pack.charger import Day, System
 from tests.pack.client import Address, Client, Names, play
@@ -17,8 +19,8 @@ def main(arguments: list[str]) -> int:
     """Play a pack until SIGINT or SIGTERM, then 0; 1 when the connection's thread dies."""
     options = _parser().parse_args(arguments)
     stop, failed = threading.Event(), threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    # Not stop.set(): the loop waits for that event, and holds its lock in some moments.
+    _at_signals(signal.default_int_handler)
 
     def end_loudly(problem: threading.ExceptHookArgs) -> None:
         # A pack that no longer hears its limits would go on with old ones.
@@ -31,17 +33,24 @@ def main(arguments: list[str]) -> int:
     names = Names(options.base, options.ident)
     client = Client(names, Address(options.portal, options.instance), _say)
     client.start(*options.broker)
-    play(
-        _simulation(options),
-        client,
-        names,
-        style=options.style,
-        interval=options.interval,
-        speed=options.speed,
-        stop=stop,
-    )
+    with contextlib.suppress(KeyboardInterrupt):
+        play(
+            _simulation(options),
+            client,
+            names,
+            style=options.style,
+            interval=options.interval,
+            speed=options.speed,
+            stop=stop,
+        )
+    _at_signals(signal.SIG_IGN)  # it is ending already
     client.stop()
     return 1 if failed.is_set() else 0
+
+
+def _at_signals(action: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, action)
 
 
 def _simulation(options: argparse.Namespace) -> Simulation:

@@ -8,10 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests.harness.waiting import PATIENCE, wait_for
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
@@ -19,7 +20,6 @@ REPOSITORY = HERE.parent.parent
 VELIB = Path(os.environ.get("VELIB_PYTHON") or REPOSITORY / "docker" / "gx" / "velib")
 # The distribution's own: a virtual environment would lend the GX libraries that it does not have.
 PYTHON = sys._base_executable
-PATIENCE = 20.0  # s, for anything that should happen at once; a busy machine takes its time
 
 WELL = "python3 /data/virtual-battery/current/service/healthcheck.py"
 Result = subprocess.CompletedProcess[str]
@@ -135,11 +135,11 @@ class Machine:
         return ["nsenter", "--target", str(target), *enter, "env", path, "sh", "-c", command]
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        give_up_at = time.monotonic() + PATIENCE
-        while not condition():
+        def is_so() -> bool:
             assert self._process is not None and self._process.poll() is None, self.console()
-            assert time.monotonic() < give_up_at, f"not within {PATIENCE} s: {what}"
-            time.sleep(0.05)
+            return condition()
+
+        wait_for(is_so, what)
 
     def _last_words(self) -> str:
         return self.log.read_text()[-2000:] if self.log.exists() else self.console()

@@ -178,7 +178,7 @@ def test_a_bad_configuration_starts_nothing(machine: Machine, unpacked: Path) ->
 
 def test_a_damaged_archive_is_refused(installed: Machine, unpacked: Path, tmp_path: Path) -> None:
     damaged = releases.make(unpacked, tmp_path / "new", "9.9.9")
-    (damaged / "bridge" / "battery.py").write_text("")
+    (damaged / "bridge" / "battery" / "battery.py").write_text("")
     before = tree(installed.home)
     refused = installed.install(damaged)
     assert refused.returncode == 1 and "damaged" in refused.stderr
@@ -187,7 +187,7 @@ def test_a_damaged_archive_is_refused(installed: Machine, unpacked: Path, tmp_pa
 
 
 def test_a_damaged_installation_is_mended(installed: Machine, unpacked: Path) -> None:
-    damaged = next((installed.home / "releases").iterdir()) / "bridge" / "battery.py"
+    damaged = next((installed.home / "releases").iterdir()) / "bridge" / "battery" / "battery.py"
     damaged.write_text("")
     mended = installed.install(unpacked)
     assert mended.returncode == 0, mended.stderr

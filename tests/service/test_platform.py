@@ -9,16 +9,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import dbus
-import dbus.bus
 import pytest
 from as_on_a_gx import SPLIT_OFF
 from machine import PYTHON, VELIB
 from pocket import PocketGx
+
+from tests.harness.bus_client import BusClient
+from tests.harness.waiting import PATIENCE, wait_for
 
 RUNNER = Path(__file__).with_name("as_on_a_gx.py")
 BATTERY = "com.victronenergy.battery.virtual"
@@ -44,14 +43,14 @@ def runs(python: str, code: str) -> bool:
 def test_the_service_runs_with_what_a_gx_has(gx: PocketGx, unpacked: Path, version: str) -> None:
     python = PYTHON if version == "this" else python_312()
     if python is None or not runs(python, "import dbus, gi"):
-        pytest.skip("no Python 3.12 with dbus and gi here: set PYTHON312 to try one")
+        pytest.skip("no Python 3.12 that can import dbus and gi: set PYTHON312 to one")
     service = start(python, gx, unpacked)
     try:
-        wait_until(lambda: ask(gx, "/DeviceInstance") == 1, "it is on D-Bus")
-        wait_until(lambda: published(gx, {"Sok": 1, "Soc": 61}) == 61, "a value is on D-Bus")
+        wait_for(lambda: ask(gx, "/DeviceInstance") == 1, "it is on D-Bus")
+        wait_for(lambda: published(gx, {"Sok": 1, "Soc": 61}) == 61, "a value is on D-Bus")
     finally:
         service.send_signal(signal.SIGTERM)
-        _, said = service.communicate(timeout=20)
+        _, said = service.communicate(timeout=PATIENCE)
     assert service.returncode == 0, said
     assert "a GX has no" not in said
 
@@ -108,7 +107,7 @@ def test_a_gx_explains_in_words_where_it_cannot_draw(unpacked: Path) -> None:
 def test_python_312_takes_all_of_it(unpacked: Path, tmp_path: Path) -> None:
     python = python_312()
     if python is None:
-        pytest.skip("no Python 3.12 here: set PYTHON312 to try one")
+        pytest.skip("no Python 3.12: set PYTHON312 to one")
     tree = tmp_path / "tree"
     shutil.copytree(unpacked, tree)
     environment = {"PYTHONPATH": f"{tree}:{tree / 'ext'}", "PATH": os.environ["PATH"]}
@@ -157,18 +156,6 @@ def start(python: str, gx: PocketGx, unpacked: Path) -> subprocess.Popen[str]:
 
 
 def ask(gx: PocketGx, path: str) -> object:
-    bus = dbus.bus.BusConnection(gx.bus_address)
-    try:
-        item = bus.get_object(BATTERY, path, introspect=False)
-        return item.GetValue(dbus_interface="com.victronenergy.BusItem")
-    except dbus.DBusException:
-        return None
-    finally:
-        bus.close()
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    give_up_at = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < give_up_at, f"not within 20 s: {what}"
-        time.sleep(0.1)
+    """The value of a path; None while nobody is there."""
+    with BusClient(gx, BATTERY) as bus:
+        return bus[path] if bus.is_there() else None

@@ -8,8 +8,8 @@ from pathlib import Path
 KIB = 1024
 
 
-class Process:
-    """One process under measurement, all its threads together."""
+class ProcessUsage:
+    """One process, all its threads together."""
 
     def __init__(self, pid: int) -> None:
         self._proc = Path("/proc") / str(pid)
