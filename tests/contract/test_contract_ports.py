@@ -22,9 +22,12 @@ from fake_ports import (
     NO_REPLY,
     NOT_THERE,
     FakeBatteryService,
+    FakeDiscoverySource,
     FakeLoop,
+    FakeNotificationSource,
     FakeSettingsService,
 )
+from host_bench import HostBench
 from onlooker import BUS_ITEM, Onlooker, until
 from pocket import PocketGx
 
@@ -661,13 +664,87 @@ def test_idle_calls_come_once_and_not_within_the_call(times: FakeTime | RealTime
     assert came == ["first", "second"]
 
 
+# --- one battery, for the gateways ------------------------------------------------------------
+
+
+class FakeSources:
+    """A battery with SoC 50 %, and SoC 51 % on its way to the bus."""
+
+    now = 0.0
+
+    def __init__(self) -> None:
+        paths = path_table(16)
+        self.notified = FakeNotificationSource(1)
+        self.notified.values = {**dict.fromkeys(paths), "/DeviceInstance": 1, "/Soc": 50.0}
+        self.notified.gathered = {"/Soc": 51.0}
+        self.discovered = FakeDiscoverySource(paths, {"/Soc": 50.0, "/CustomName": "Bank"})
+
+    def states(self) -> int:
+        return self.discovered.told_again
+
+
+class RealSources:
+    """The same of the product, with D-Bus left out."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._bench = HostBench(monkeypatch).open()
+        self.notified, self.discovered = self._bench.host, self._bench.host.battery
+        self._bench.send("virtual-battery/test/set", b'{"Soc": 50, "CustomName": "Bank"}')
+        self._pass_a_second()
+        self.now = self._bench.clock.now
+        self.notified.on_message("virtual-battery/test/set", b'{"Soc": 51}', 11, self.now)
+        self._states = self._published()
+
+    def states(self) -> int:
+        self._pass_a_second()
+        return self._published() - self._states
+
+    def _published(self) -> int:
+        return len(self._bench.client.on("virtual-battery/test/settings"))
+
+    def _pass_a_second(self) -> None:
+        self._bench.clock.now += 1.0
+        self.notified.on_tick(self._bench.clock.now)
+
+
+@pytest.fixture(params=KINDS)
+def sources(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> FakeSources | RealSources:
+    return FakeSources() if request.param == "stand-in" else RealSources(monkeypatch)
+
+
+def test_all_values_has_every_path_and_catching_up_brings_what_was_gathered(
+    sources: FakeSources | RealSources,
+) -> None:
+    source = sources.notified
+    values = source.all_values()
+    assert source.instance == values["/DeviceInstance"] == 1
+    assert set(values) == set(path_table(16))
+    assert (values["/Soc"], values["/Dc/0/Voltage"]) == (50.0, None)
+    source.catch_up(sources.now)
+    assert (source.all_values()["/Soc"], values["/Soc"]) == (51.0, 50.0)
+
+
+def test_home_assistant_sees_what_is_on_the_bus_and_can_have_it_published_again(
+    sources: FakeSources | RealSources,
+) -> None:
+    source = sources.discovered
+    assert (source.values()["/Soc"], source.values()["/CustomName"]) == (50.0, "Bank")
+    assert source.values().get("/Dc/0/Voltage") is None
+    assert set(source.values()) <= set(source.paths)
+    assert sources.states() == 0
+    source.tell_again()
+    assert sources.states() == 1
+
+
 def test_every_stand_in_is_held_here() -> None:
     """A new stand-in in doubles.py or fake_ports.py needs a contract above."""
     import doubles
     import fake_ports
 
     held = {FakeBus, FakeClient, FakeTimer, FakeStore, FakeSettingsService, FakeBatteryService,
-            FakeLoop}  # fmt: skip
+            FakeLoop, FakeNotificationSource, FakeDiscoverySource}  # fmt: skip
     found = {
         thing
         for module in (doubles, fake_ports)

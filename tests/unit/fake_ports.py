@@ -160,3 +160,34 @@ class FakeLoop(FakeTimer):
         for callback in waiting:
             callback()
         super().run(seconds)
+
+
+class FakeNotificationSource:
+    """One battery for the N/ topics: keywords name its paths with _ for /."""
+
+    def __init__(self, instance: int, **values: Value) -> None:
+        self.instance = instance
+        self.values = {"/" + path.replace("_", "/"): value for path, value in values.items()}
+        self.gathered: dict[str, Value] = {}
+
+    def catch_up(self, now: float) -> None:  # noqa: ARG002  at any time
+        self.values.update(self.gathered)
+        self.gathered = {}
+
+    def all_values(self) -> dict[str, Value]:
+        return dict(self.values)
+
+
+class FakeDiscoverySource:
+    """One battery for Home Assistant, and how often it was asked to publish its state again."""
+
+    def __init__(self, paths: Paths, values: Mapping[str, Value]) -> None:
+        self.paths = paths
+        self.on_bus = dict(values)
+        self.told_again = 0
+
+    def values(self) -> dict[str, Value]:
+        return dict(self.on_bus)
+
+    def tell_again(self) -> None:
+        self.told_again += 1
