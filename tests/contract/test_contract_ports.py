@@ -207,6 +207,7 @@ def test_a_name_can_be_taken_once(on_bus: FakeOnBus | RealOnBus) -> None:
     with pytest.raises(NameTaken, match=PREFIX + "test"):
         second.register()
     second.close()
+    assert on_bus.is_there()
     assert on_bus.get("/Soc") == 50.0
 
 

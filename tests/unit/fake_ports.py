@@ -135,14 +135,19 @@ class FakeBatteryService(FakeBus):
         self.values = {path: values.get(path) for path in paths}
         self.write = on_write
         self._name, self._names = f"com.victronenergy.battery.{ident}", names
+        self._is_registered = False
+        self.is_closed = False
 
     def register(self) -> None:
         if self._name in self._names:
             raise NameTaken(self._name)
         self._names.add(self._name)
+        self._is_registered = True
 
     def close(self) -> None:
-        self._names.discard(self._name)
+        self.is_closed = True
+        if self._is_registered:
+            self._names.discard(self._name)
 
 
 class FakeLoop(FakeTimer):
@@ -159,6 +164,10 @@ class FakeLoop(FakeTimer):
         waiting, self._idle = self._idle, []
         for callback in waiting:
             callback()
+        self.run_busy(seconds)
+
+    def run_busy(self, seconds: float) -> None:
+        """Let time pass in which there is always something to do."""
         super().run(seconds)
 
 
