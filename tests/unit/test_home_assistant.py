@@ -127,3 +127,26 @@ def test_home_assistant_that_comes_online_is_told_everything_again(on: House) ->
     on.it.on_message("homeassistant/status", b"online")
     on.wait(1)
     assert CONFIG in on.wire.take() and on.battery.told_again == 1
+
+
+def test_home_assistant_that_comes_online_while_the_past_is_read_is_told_once() -> None:
+    house = House("on")
+    house.it.on_message("homeassistant/status", b"online")
+    house.wait(LEARN)
+    assert house.battery.told_again == 0, "the state is published anyway after a connection"
+    assert CONFIG in house.wire.take()
+
+
+def test_a_topic_that_is_empty_is_not_emptied_again() -> None:
+    house = House("off")
+    house.it.on_message(CONFIG, b"")
+    house.it.on_message(ENTITY, b"")
+    house.wait(20)
+    assert not house.wire.published
+
+
+def test_what_comes_after_the_past_was_read_is_not_ours_to_remove(on: House) -> None:
+    on.it.on_message(ENTITY, b"{}")
+    on.it.on_message("homeassistant/status", b"online")
+    on.wait(RENEW)
+    assert set(on.wire.take()) == {CONFIG}

@@ -9,7 +9,7 @@ from doubles import FakeClient
 from fake_ports import FakeNotificationSource
 
 from bridge.gateways.victron_mqtt.messages import our_serial
-from bridge.gateways.victron_mqtt.publisher import ALIVE, Notifications
+from bridge.gateways.victron_mqtt.publisher import ALIVE, MAX_ECHOES, Notifications
 
 PORTAL = "c0ffee"
 SERIAL = f"N/{PORTAL}/system/0/Serial"
@@ -266,3 +266,70 @@ def test_a_broker_that_came_back_is_listened_to_anew_and_told_everything(house: 
 def test_what_is_not_for_it_is_left_to_others(house: House) -> None:
     assert not house.hear(f"W/{PORTAL}/battery/1/Soc", b"50")
     assert not house.hear("virtual-battery/virtual/set", b"{}")
+
+
+@pytest.mark.parametrize(("payload", "retained"), [(b'{"value": 1}', True), (b"", False)])
+def test_what_was_retained_or_is_empty_is_no_answer_of_a_gx(payload: bytes, retained: bool) -> None:
+    house = House()
+    house.connect()
+    house.hear(f"N/{PORTAL}/battery/1/DeviceInstance", payload, retained)
+    house.wait(3)
+    assert SERIAL in house.wire.take(), "it claims"
+
+
+def test_a_flood_of_reads_is_answered_in_part(house: House) -> None:
+    for _ in range(1000):
+        house.hear(f"R/{PORTAL}/battery/1/Soc")
+    assert len(house.wire.published) == 100
+
+
+def test_a_flood_of_echoes_is_answered_in_part(house: House) -> None:
+    for number in range(1000):
+        house.it.on_message(KEEPALIVE, ECHO % str(number).encode(), False, house.now)
+    house.it.settle(house.now)
+    echoes = [t for t, _, _ in house.wire.published if t.endswith("full_publish_completed")]
+    assert len(echoes) == MAX_ECHOES
+
+
+def test_an_echo_that_a_gx_has_answered_is_not_answered_later() -> None:
+    house = House()
+    house.connect()
+    house.hear(KEEPALIVE, ECHO % b"early")
+    house.hear(SERIAL, b'{"value":"c0ffee"}')  # a GX
+    house.connect()
+    house.wait(3)
+    house.hear(SERIAL, our_serial(PORTAL).encode())
+    house.hear(KEEPALIVE, ECHO % b"late")
+    sent = [p for t, p, _ in house.wire.published if t.endswith("full_publish_completed")]
+    assert [json.loads(p)["full-publish-completed-echo"] for p in sent] == ["late"]
+
+
+def test_each_change_of_the_owner_changes_the_topics(house: House) -> None:
+    before = house.resubscribed
+    house.hear(SERIAL, b'{"value":"c0ffee"}')  # a GX
+    house.hear(SERIAL, b'{"value":"c0ffee"}')
+    assert house.resubscribed == before + 1
+
+
+def test_who_publishes_is_logged_once_and_again_when_it_changes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    house = House()
+    house.own()
+    house.own()
+    assert caplog.messages == ["the N/ topics of portal c0ffee are published by this program"]
+    house.hear(SERIAL, b'{"value":"c0ffee"}')
+    assert caplog.messages[1:] == [
+        "the N/ topics of portal c0ffee are published by a GX, so not by this program"
+    ]
+
+
+def test_a_broker_that_lets_nobody_publish_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    house = House()
+    house.connect()
+    house.wait(100)
+    words = "this broker does not let us publish the N/ topics of portal c0ffee"
+    assert caplog.messages == [words]
