@@ -62,7 +62,7 @@ class BatteryHost:
         self._settle_is_due = False
         self.battery = Battery(
             config,
-            topic=self._topics.stem,
+            topics=self._topics,
             publish_interval=whole.publish_interval,
             bus=self,
             client=client,

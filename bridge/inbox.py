@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 
-from bridge.core.paths.gate import sanitize_for_log
+from bridge.core.text import sanitize_for_log
 from bridge.core.throttle import Throttle
 from bridge.ports import DiscoveryReceiver, IncomingMessage, NotificationReceiver, WriteReceiver
 from bridge.topics import is_home_assistant, is_write

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.core.settings.configuration import BatteryConfig, Config
-from bridge.core.settings.declarations import LEVELS, SECTIONS, Spec, fields_of
+from bridge.core.settings.declarations import LEVELS, Spec, fields_of
+from bridge.core.settings.relations import SECTIONS
 
 
 def overview(config: Config) -> str:

@@ -17,12 +17,12 @@ from bridge.core.model import Date, Value
 from bridge.core.panel import Curve, Panel
 from bridge.core.paths.table import (
     CCL_PATH,
-    CURRENT,
+    CURRENT_PATH,
     CVL_PATH,
     DCL_PATH,
-    MAX_CELL,
-    MIN_CELL,
-    VOLTAGE,
+    MAX_CELL_PATH,
+    MIN_CELL_PATH,
+    VOLTAGE_PATH,
 )
 from bridge.core.settings.configuration import BatteryConfig, Config
 from bridge.tools.recording import Entry, read
@@ -32,11 +32,11 @@ MAX_GAP = 3600.0
 """s. A longer pause in the recording is cut to this: after `lost` nothing more happens."""
 
 _COLUMNS = (
-    ("V", VOLTAGE, "{:.2f}"),
-    ("A", CURRENT, "{:.1f}"),
+    ("V", VOLTAGE_PATH, "{:.2f}"),
+    ("A", CURRENT_PATH, "{:.1f}"),
     ("SoC", "/Soc", "{:.1f}"),
-    ("low", MIN_CELL, "{:.3f}"),
-    ("high", MAX_CELL, "{:.3f}"),
+    ("low", MIN_CELL_PATH, "{:.3f}"),
+    ("high", MAX_CELL_PATH, "{:.3f}"),
     ("°C", "/Dc/0/Temperature", "{:.1f}"),
     ("CVL", CVL_PATH, "{:.2f}"),
     ("CCL", CCL_PATH, "{:.1f}"),
@@ -106,7 +106,7 @@ class Replay:
     def _battery(self) -> Battery:
         return Battery(
             self._config,
-            topic=self._topics.stem,
+            topics=self._topics,
             publish_interval=self._whole.publish_interval,
             bus=_Discard(),
             client=self,
@@ -201,9 +201,9 @@ def panels(moments: list[Moment]) -> list[Panel]:
             points.append(((moment.time - start) / 3600, number))
         return Curve(label, tuple(points))
 
-    cells = (curve("highest cell", MAX_CELL), curve("lowest cell", MIN_CELL))
-    currents = (curve("CCL", CCL_PATH), curve("DCL", DCL_PATH), curve("current", CURRENT))
-    volts = (curve("CVL", CVL_PATH), curve("pack", VOLTAGE))
+    cells = (curve("highest cell", MAX_CELL_PATH), curve("lowest cell", MIN_CELL_PATH))
+    currents = (curve("CCL", CCL_PATH), curve("DCL", DCL_PATH), curve("current", CURRENT_PATH))
+    volts = (curve("CVL", CVL_PATH), curve("pack", VOLTAGE_PATH))
     return [
         Panel("hours", currents, "A", (curve("SoC", "/Soc"),), "%"),
         Panel("hours", volts, "V", cells, "V per cell"),

@@ -13,6 +13,7 @@ from bridge.battery.battery import Battery
 from bridge.core.model import Date, Value
 from bridge.core.paths.access import ALL_OPEN, Access
 from bridge.core.settings.configuration import BatteryConfig, parse
+from bridge.topics import BatteryTopics
 
 
 class Clock:
@@ -102,7 +103,7 @@ class Bench:
         self.timer = FakeTimer(self.clock)
         self.battery = Battery(
             self.config,
-            topic="virtual-battery/test",
+            topics=BatteryTopics("virtual-battery", "test"),
             publish_interval=0.05,
             bus=self.bus,
             client=self.client,

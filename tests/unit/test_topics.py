@@ -160,9 +160,6 @@ def test_the_letters() -> None:
 SPELLED = re.compile(
     r"^[WNR]/|^homeassistant/|/(set|state|settings|rejected|status|keepalive|heartbeat)$"
 )
-NOT_TOPICS = {"battery/status.py": {"/state", "/settings", "/rejected"}}
-"""Exceptions by file. battery/status.py: until Battery is given its BatteryTopics."""
-
 FILES = [
     *(file for file in sorted((ROOT / "bridge").rglob("*.py")) if file.name != "topics.py"),
     ROOT / "docker" / "gx" / "welcome.py",
@@ -181,6 +178,4 @@ def texts(file: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
 def test_a_topic_is_spelled_in_topics_only(file: Path) -> None:
-    place = file.relative_to(ROOT).as_posix().removeprefix("bridge/")
-    spelled = {text for text in texts(file) if SPELLED.search(text)}
-    assert spelled == NOT_TOPICS.get(place, set())
+    assert not {text for text in texts(file) if SPELLED.search(text)}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from bridge.core.throttle import Throttle
 
+# Ours: a person who sets up a battery changes some things in a row, and writes of less than 2 s
+# apart are one on flash anyway (localsettings.py); a flow costs 1440 writes a day at most.
 BURST = 10  # writes at once
 PER_SECOND = 1 / 60  # and then on average
 
