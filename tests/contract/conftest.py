@@ -5,16 +5,12 @@ localsettings. Without them only the stand-ins are tested; nothing is skipped an
 """
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from gx_of_parts import started
 from onlooker import Onlooker, Subject
 from pocket import PocketGx
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))  # test_contract_ports.py's stand-ins
 
 VELIBS = {"velib stand-in": "", "real velib": os.environ.get("VELIB_PYTHON", "")}
 SETTINGS = {"settings stand-in": "", "real localsettings": os.environ.get("LOCALSETTINGS", "")}

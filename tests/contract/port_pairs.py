@@ -13,16 +13,6 @@ import dbus.bus
 import paho.mqtt.client as mqtt
 import pytest
 from dbus.mainloop.glib import DBusGMainLoop
-from doubles import Bench, Clock, FakeClient, FakeStore, battery_config
-from fake_ports import (
-    NOT_THERE,
-    FakeBatteryService,
-    FakeDiscoverySource,
-    FakeLoop,
-    FakeNotificationSource,
-    FakeSettingsService,
-)
-from host_bench import HostBench
 from onlooker import BUS_ITEM, Onlooker, until
 from pocket import PocketGx
 
@@ -34,6 +24,16 @@ from bridge.adapters.settings import SERVICE, DeviceSettings
 from bridge.battery.persistence import SettingsPersistence
 from bridge.core.model import Value
 from bridge.core.paths.table import path_table
+from tests.unit.doubles import Bench, Clock, FakeClient, FakeStore, battery_config
+from tests.unit.fake_ports import (
+    NOT_THERE,
+    FakeBatteryService,
+    FakeDiscoverySource,
+    FakeLoop,
+    FakeNotificationSource,
+    FakeSettingsService,
+)
+from tests.unit.host_bench import HostBench
 
 DEVICES = "/Settings/Devices/"
 

@@ -9,16 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from doubles import FakeBus, FakeClient, FakeStore, FakeTimer
-from fake_ports import (
-    NO_REPLY,
-    NOT_THERE,
-    FakeBatteryService,
-    FakeDiscoverySource,
-    FakeLoop,
-    FakeNotificationSource,
-    FakeSettingsService,
-)
 from pocket import PocketGx
 from port_pairs import (
     FakeOnBroker,
@@ -40,6 +30,16 @@ from port_pairs import (
 from bridge.adapters import dbus_service
 from bridge.adapters.dbus_service import PREFIX, NameTaken
 from bridge.core.paths.table import path_table
+from tests.unit.doubles import FakeBus, FakeClient, FakeStore, FakeTimer
+from tests.unit.fake_ports import (
+    NO_REPLY,
+    NOT_THERE,
+    FakeBatteryService,
+    FakeDiscoverySource,
+    FakeLoop,
+    FakeNotificationSource,
+    FakeSettingsService,
+)
 
 KINDS = ["stand-in", "real"]
 
@@ -378,8 +378,7 @@ def test_home_assistant_sees_what_is_on_the_bus_and_can_have_it_published_again(
 
 def test_every_stand_in_is_held_here() -> None:
     """A new stand-in in doubles.py or fake_ports.py needs a contract above."""
-    import doubles
-    import fake_ports
+    from tests.unit import doubles, fake_ports
 
     held = {FakeBus, FakeClient, FakeTimer, FakeStore, FakeSettingsService, FakeBatteryService,
             FakeLoop, FakeNotificationSource, FakeDiscoverySource}  # fmt: skip

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from doubles import Clock, FakeBus, FakeTimer
 from settings_store import OK, Store
 
 from bridge.adapters.dbus_service import NameTaken
 from bridge.core.model import Value
 from bridge.core.paths.table import Paths
+from tests.unit.doubles import Clock, FakeBus, FakeTimer
 
 NO_REPLY = "does not answer (org.freedesktop.DBus.Error.NoReply)"
 NOT_THERE = "is not there"
