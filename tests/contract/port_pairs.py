@@ -13,7 +13,7 @@ import dbus.bus
 import paho.mqtt.client as mqtt
 import pytest
 from dbus.mainloop.glib import DBusGMainLoop
-from onlooker import BUS_ITEM, Onlooker, until
+from gi.repository import GLib
 from pocket import PocketGx
 
 from bridge.adapters.broker import Broker
@@ -36,6 +36,7 @@ from tests.unit.fake_ports import (
 from tests.unit.host_bench import HostBench
 
 DEVICES = "/Settings/Devices/"
+BUS_ITEM = "com.victronenergy.BusItem"
 
 
 def connection(gx: PocketGx) -> dbus.bus.BusConnection:
@@ -43,6 +44,61 @@ def connection(gx: PocketGx) -> dbus.bus.BusConnection:
     bus = dbus.bus.BusConnection(gx.bus_address, mainloop=DBusGMainLoop())
     bus.set_exit_on_disconnect(False)
     return bus
+
+
+class OtherClient:
+    """Another client of a service, which may be one of this very process.
+
+    The main loop turns while it waits for an answer.
+    """
+
+    def __init__(self, gx: PocketGx, service: str) -> None:
+        self.signals: list[tuple[str, Any]] = []
+        self._service = service
+        self._bus = connection(gx)
+        self._bus.add_signal_receiver(
+            lambda changes, member: self.signals.append((str(member), changes)),
+            dbus_interface=BUS_ITEM,
+            bus_name=service,
+            member_keyword="member",
+        )
+
+    def call(
+        self, path: str, method: str, signature: str = "", *arguments: object, on: str = BUS_ITEM
+    ) -> Any:
+        """The answer; everything that was signalled before it has come, too."""
+        answers: list[Any] = []
+        self._bus.call_async(
+            self._service, path, on, method, signature, arguments,
+            lambda *answer: answers.append(answer), answers.append,
+        )  # fmt: skip
+        until(lambda: answers)
+        context = GLib.MainContext.default()
+        while context.pending():
+            context.iteration(False)
+        assert isinstance(answers[0], tuple), answers
+        return answers[0][0] if answers[0] else None
+
+    def is_there(self) -> bool:
+        return bool(self._bus.name_has_owner(self._service))
+
+    def process_id(self) -> int:
+        daemon = "org.freedesktop.DBus"
+        asked = (daemon, "/", daemon, "GetConnectionUnixProcessID", "s", [self._service])
+        return int(self._bus.call_blocking(*asked))
+
+    def close(self) -> None:
+        self._bus.close()
+
+
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+    """Let the main loop turn until something is true; fail after some seconds."""
+    end = time.monotonic() + seconds
+    context = GLib.MainContext.default()
+    while not condition():
+        assert time.monotonic() < end, "in vain"
+        if not context.iteration(False):
+            time.sleep(0.005)
 
 
 # --- the settings service ---------------------------------------------------------------------
@@ -112,7 +168,7 @@ class RealSettings(_Noting):
     def __init__(self, gx: PocketGx) -> None:
         super().__init__()
         self._gx = gx
-        self._other = Onlooker(gx, SERVICE)
+        self._other = OtherClient(gx, SERVICE)
         self._bus = connection(gx)
         self.service = DeviceSettings(self._bus, "test", self._changed)
         self._stopped = 0
@@ -120,7 +176,7 @@ class RealSettings(_Noting):
     def answers(self, events: int) -> list[tuple[object, ...]]:
         until(lambda: len(self.events) >= events)
         if not self._stopped:
-            self._other.heard()  # whatever it has still to say has come then
+            self._other.call("/", "GetItems")  # whatever it has still to say has come then
         assert len(self.events) == events, self.events
         return self._take()
 
@@ -129,17 +185,15 @@ class RealSettings(_Noting):
         if ident:
             setting = {"path": path, "default": value, "silent": True}
             adds = "com.victronenergy.Settings"
-            self._other.call(DEVICES[:-1], "AddSettings", [setting], signature="aa{sv}", on=adds)
-        self._other.set(f"{DEVICES}{path}", value)
+            self._other.call(DEVICES[:-1], "AddSettings", "aa{sv}", [setting], on=adds)
+        self._other.call(f"{DEVICES}{path}", "SetValue", "v", value)
 
     def fail(self, how: str) -> None:
         if how == NOT_THERE:
             self._gx.stop_settings()
             self._stopped = -1
             return
-        daemon = "org.freedesktop.DBus"
-        asked = (daemon, "/", daemon, "GetConnectionUnixProcessID", "s", [SERVICE])
-        self._stopped = int(self._bus.call_blocking(*asked))
+        self._stopped = self._other.process_id()
         os.kill(self._stopped, signal.SIGSTOP)
 
     def close(self) -> None:
@@ -157,7 +211,7 @@ class RealStore:
 
     def __init__(self, gx: PocketGx) -> None:
         self._bus = connection(gx)
-        self._other = Onlooker(gx, SERVICE)
+        self._other = OtherClient(gx, SERVICE)
         ready: list[bool] = []
         self._persistence = SettingsPersistence(
             DeviceSettings(self._bus, "test", lambda key, value: None),
@@ -174,7 +228,9 @@ class RealStore:
         self._persistence.save(key, value)
 
     def kept(self, key: str, value: str) -> bool:
-        return bool(until(lambda: str(self._other.get(f"{DEVICES}test/{key}")) == value))
+        path = f"{DEVICES}test/{key}"
+        until(lambda: str(self._other.call(path, "GetValue")) == value)
+        return True
 
     def close(self) -> None:
         self._bus.close()
@@ -225,7 +281,7 @@ class RealOnBus:
 
     def __init__(self, gx: PocketGx, **values: Value) -> None:
         self.writes: list[tuple[str, object]] = []
-        self._onlooker = Onlooker(gx, PREFIX + "test")
+        self._other = OtherClient(gx, PREFIX + "test")
         self.service = BatteryService("test", PATHS, _paths(values), self._write)
 
     def second(self) -> BatteryService:
@@ -236,36 +292,25 @@ class RealOnBus:
         return 2 if value == 13 else 0
 
     def is_there(self) -> bool:
-        return self._onlooker.is_there()
+        return self._other.is_there()
 
     def get(self, path: str) -> Value:
-        return plain(self._call(path, "GetValue"))
+        return plain(self._other.call(path, "GetValue"))
 
     def set(self, path: str, value: object) -> int:
-        return int(self._call(path, "SetValue", "v", value))
+        return int(self._other.call(path, "SetValue", "v", value))
 
     def signals(self) -> list[dict[str, Value]]:
-        self._call("/", "GetItems")  # its answer comes after all earlier signals
-        heard, self._onlooker.signals = self._onlooker.signals, []
-        assert all(name == "ItemsChanged" for _, name, _ in heard)
+        self._other.call("/", "GetItems")  # its answer comes after all earlier signals
+        heard, self._other.signals = self._other.signals, []
+        assert all(name == "ItemsChanged" for name, _ in heard)
         return [
             {str(path): plain(item["Value"]) for path, item in changes.items()}
-            for _, _, changes in heard
+            for _, changes in heard
         ]
 
-    def _call(self, path: str, method: str, signature: str = "", *arguments: object) -> Any:
-        """A call to a service of this very process: its answer comes while the loop runs."""
-        answers: list[Any] = []
-        self._onlooker._bus.call_async(
-            PREFIX + "test", path, BUS_ITEM, method, signature,
-            arguments, lambda *answer: answers.append(answer), answers.append,
-        )  # fmt: skip
-        until(lambda: answers)
-        assert isinstance(answers[0], tuple), answers
-        return answers[0][0] if answers[0] else None
-
     def close(self) -> None:
-        self._onlooker.close()
+        self._other.close()
 
 
 def _paths(values: dict[str, Value]) -> dict[str, Value]:
