@@ -129,10 +129,9 @@ class BatteryHost:
 
     def _update_identity(self) -> None:
         """Portal id and instance are in the topics of writes, and in the state."""
-        instance = self._instance if self._service else None
-        self._write_root = ""
-        if self._portal and instance is not None:
-            self._write_root = WriteTopic.root(self._portal, instance)
+        is_known = self._portal and self.is_on_bus
+        self._write_root = WriteTopic.root(self._portal, self._instance) if is_known else ""
+        instance = self._instance if self.is_on_bus else None
         self.battery.identity.update(instance=instance, portal=self._portal or None)
 
     def _take_instance(self, instance: int) -> None:

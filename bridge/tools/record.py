@@ -6,9 +6,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from typing import TextIO
 
 from bridge.adapters.broker import Broker
+from bridge.adapters.mailbox import Message
 from bridge.adapters.mqtt_link import MqttLink
 from bridge.core.settings.configuration import Config
 from bridge.tools.recording import Entry, written
@@ -28,6 +30,7 @@ def main(config: Config, broker: Broker, file: str) -> int:
 
 
 def _record(broker: Broker, topics: list[str], out: TextIO, stop: threading.Event) -> int:
+    """Write down messages until `stop` is set. Answers how many that were."""
     news = threading.Event()
     link = MqttLink(
         broker,
@@ -41,20 +44,21 @@ def _record(broker: Broker, topics: list[str], out: TextIO, stop: threading.Even
     while not stop.is_set():
         news.wait(0.5)
         news.clear()
-        count += _drain(link, out)
+        count += write_down(link.drain(), out, time.time())
     link.stop()
-    return count + _drain(link, out)
+    return count + write_down(link.drain(), out, time.time())
 
 
-def _drain(link: MqttLink, out: TextIO) -> int:
-    """Write down what has arrived, and answer how many messages that were.
+def write_down(messages: Iterable[Message], out: TextIO, now: float) -> int:
+    """Write down messages that have come now (Unix time in s), and answer how many.
 
-    Retained messages are left out: the service ignores them too.
+    Retained messages are left out, because the service ignores them too; so are those that were
+    too large.
     """
     count = 0
-    for message in link.drain():
-        if not message.retained and message.payload is not None:
-            out.write(written(Entry(time.time(), message.topic, message.payload)) + "\n")
+    for topic, payload, _size, retained in messages:
+        if not retained and payload is not None:
+            out.write(written(Entry(now, topic, payload)) + "\n")
             count += 1
     out.flush()
     return count

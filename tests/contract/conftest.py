@@ -5,9 +5,7 @@ localsettings. Without them only the stand-ins are tested; nothing is skipped an
 """
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pocket import PocketGx
@@ -15,8 +13,6 @@ from pocket import PocketGx
 from tests.contract.gx_of_parts import started
 from tests.contract.subject_process import Subject
 from tests.harness.bus_client import SETTINGS_SERVICE, BusClient
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))  # test_contract_ports.py's stand-ins
 
 VELIBS = {"velib stand-in": "", "real velib": os.environ.get("VELIB_PYTHON", "")}
 SETTINGS = {"settings stand-in": "", "real localsettings": os.environ.get("LOCALSETTINGS", "")}

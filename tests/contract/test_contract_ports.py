@@ -6,151 +6,45 @@ broker, a real main loop and a real settings service of the pocket GX.
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
 
-import dbus
-import dbus.bus
-import paho.mqtt.client as mqtt
 import pytest
-from dbus.mainloop.glib import DBusGMainLoop
-from doubles import Bench, Clock, FakeBus, FakeClient, FakeStore, FakeTimer, battery_config
-from fake_ports import (
+from pocket import PocketGx
+from port_pairs import (
+    FakeOnBroker,
+    FakeOnBus,
+    FakeSettings,
+    FakeSources,
+    FakeTime,
+    KeepingStore,
+    RealOnBroker,
+    RealOnBus,
+    RealSettings,
+    RealSources,
+    RealStore,
+    RealTime,
+    Settings,
+    connection,
+)
+
+from bridge.adapters import dbus_service
+from bridge.adapters.dbus_service import PREFIX, NameTaken
+from bridge.core.paths.table import path_table
+from tests.unit.doubles import FakeBus, FakeClient, FakeStore, FakeTimer
+from tests.unit.fake_ports import (
     NO_REPLY,
     NOT_THERE,
     FakeBatteryService,
+    FakeDiscoverySource,
     FakeLoop,
+    FakeNotificationSource,
     FakeSettingsService,
 )
-from onlooker import BUS_ITEM, Onlooker, until
-from pocket import PocketGx
 
-from bridge.adapters import dbus_service
-from bridge.adapters.broker import Broker
-from bridge.adapters.dbus_service import PREFIX, BatteryService, NameTaken
-from bridge.adapters.loop import Loop, monotonic
-from bridge.adapters.mqtt_link import MqttLink
-from bridge.adapters.settings import SERVICE, DeviceSettings
-from bridge.battery.persistence import SettingsPersistence
-from bridge.core.model import Value
-from bridge.core.paths.table import path_table
-
-DEVICES = "/Settings/Devices/"
 KINDS = ["stand-in", "real"]
 
 
-def connection(gx: PocketGx) -> dbus.bus.BusConnection:
-    """A connection to the private bus, which this process outlives."""
-    bus = dbus.bus.BusConnection(gx.bus_address, mainloop=DBusGMainLoop())
-    bus.set_exit_on_disconnect(False)
-    return bus
-
-
-# --- the settings service ---------------------------------------------------------------------
-
-
-class Settings(Protocol):
-    """What the statements need; `events` is what the client has been told, in order."""
-
-    events: list[tuple[object, ...]]
-
-    def open(self, **defaults: str) -> None: ...
-    def save(self, key: str, value: str) -> None: ...
-    def answers(self, events: int) -> list[tuple[object, ...]]: ...
-    def write(self, key: str, value: str, ident: str = "") -> None: ...
-    def fail(self, how: str) -> None: ...
-
-
-class _Noting:
-    """Notes what a settings service tells its client."""
-
-    service: Any
-
-    def __init__(self) -> None:
-        self.events: list[tuple[object, ...]] = []
-
-    def open(self, **defaults: str) -> None:
-        self.service.open(
-            defaults,
-            lambda values: self.events.append(("opened", values)),
-            lambda reason: self.events.append(("failed", reason)),
-        )
-
-    def save(self, key: str, value: str) -> None:
-        self.service.save(
-            key,
-            value,
-            lambda: self.events.append(("kept", key)),
-            lambda reason: self.events.append(("failed", reason)),
-        )
-
-    def _changed(self, key: str, value: str) -> None:
-        self.events.append(("changed", key, value))
-
-    def _take(self) -> list[tuple[object, ...]]:
-        events, self.events = self.events, []
-        return events
-
-
-class FakeSettings(_Noting):
-    def __init__(self) -> None:
-        super().__init__()
-        self.service = FakeSettingsService("test", self._changed)
-
-    def answers(self, events: int) -> list[tuple[object, ...]]:
-        self.service.answer()
-        assert len(self.events) == events, self.events
-        return self._take()
-
-    def write(self, key: str, value: str, ident: str = "") -> None:
-        self.service.write(key, value, ident)
-
-    def fail(self, how: str) -> None:
-        self.service.fails = how
-
-
-class RealSettings(_Noting):
-    def __init__(self, gx: PocketGx) -> None:
-        super().__init__()
-        self._gx = gx
-        self._other = Onlooker(gx, SERVICE)
-        self._bus = connection(gx)
-        self.service = DeviceSettings(self._bus, "test", self._changed)
-        self._stopped = 0
-
-    def answers(self, events: int) -> list[tuple[object, ...]]:
-        until(lambda: len(self.events) >= events)
-        if not self._stopped:
-            self._other.heard()  # whatever it has still to say has come then
-        assert len(self.events) == events, self.events
-        return self._take()
-
-    def write(self, key: str, value: str, ident: str = "") -> None:
-        path = f"{ident or 'test'}/{key}"
-        if ident:
-            setting = {"path": path, "default": value, "silent": True}
-            adds = "com.victronenergy.Settings"
-            self._other.call(DEVICES[:-1], "AddSettings", [setting], signature="aa{sv}", on=adds)
-        self._other.set(f"{DEVICES}{path}", value)
-
-    def fail(self, how: str) -> None:
-        if how == NOT_THERE:
-            self._gx.stop_settings()
-            self._stopped = -1
-            return
-        daemon = "org.freedesktop.DBus"
-        asked = (daemon, "/", daemon, "GetConnectionUnixProcessID", "s", [SERVICE])
-        self._stopped = int(self._bus.call_blocking(*asked))
-        os.kill(self._stopped, signal.SIGSTOP)
-
-    def close(self) -> None:
-        if self._stopped > 0:
-            os.kill(self._stopped, signal.SIGCONT)
-        self._bus.close()
-        self._other.close()
+# --- the settings service -------------------------------------------------------------------------
 
 
 @pytest.fixture(params=KINDS)
@@ -251,41 +145,7 @@ def test_a_service_that_is_absent_or_hangs_fails_each_call(
     assert settings.answers(2) == [("failed", reason), ("failed", reason)]
 
 
-# --- what a battery keeps ---------------------------------------------------------------------
-
-
-class RealStore:
-    """The product's own way from `save` to the settings service."""
-
-    def __init__(self, gx: PocketGx) -> None:
-        self._bus = connection(gx)
-        self._other = Onlooker(gx, SERVICE)
-        ready: list[bool] = []
-        self._persistence = SettingsPersistence(
-            DeviceSettings(self._bus, "test", lambda key, value: None),
-            battery_config(),
-            Bench().battery,
-            monotonic,
-            on_instance=lambda instance: None,
-            on_ready=lambda: ready.append(True),
-        )
-        self._persistence.open()
-        until(lambda: ready)
-
-    def save(self, key: str, value: Value) -> None:
-        self._persistence.save(key, value)
-
-    def kept(self, key: str, value: str) -> bool:
-        return bool(until(lambda: str(self._other.get(f"{DEVICES}test/{key}")) == value))
-
-    def close(self) -> None:
-        self._bus.close()
-        self._other.close()
-
-
-class KeepingStore(FakeStore):
-    def kept(self, key: str, value: str) -> bool:
-        return str(dict(self.saved)[key]) == value
+# --- what a battery keeps -------------------------------------------------------------------------
 
 
 @pytest.fixture(params=KINDS)
@@ -307,99 +167,7 @@ def test_the_last_value_of_each_key_is_kept(store: RealStore | KeepingStore) -> 
     assert store.kept("RemoteSettings", '{"x":3}')
 
 
-# --- D-Bus ------------------------------------------------------------------------------------
-
-PATHS = path_table(4)
-
-
-class FakeOnBus:
-    """A battery's stand-in on a stand-in of a bus."""
-
-    def __init__(self, **values: Value) -> None:
-        self._names: set[str] = set()
-        self.writes: list[tuple[str, object]] = []
-        self.service = FakeBatteryService("test", PATHS, _paths(values), self._write, self._names)
-
-    def second(self) -> FakeBatteryService:
-        return FakeBatteryService("test", PATHS, {}, self._write, self._names)
-
-    def _write(self, path: str, value: object) -> int:
-        self.writes.append((path, value))
-        return 2 if value == 13 else 0
-
-    def is_there(self) -> bool:
-        return bool(self._names)
-
-    def get(self, path: str) -> Value:
-        return self.service.values[path]
-
-    def set(self, path: str, value: object) -> int:
-        return self.service.write(path, value)
-
-    def signals(self) -> list[dict[str, Value]]:
-        signals, self.service.signals = self.service.signals, []
-        return signals
-
-
-class RealOnBus:
-    """Our adapter on a real bus, seen by another client."""
-
-    def __init__(self, gx: PocketGx, **values: Value) -> None:
-        self.writes: list[tuple[str, object]] = []
-        self._onlooker = Onlooker(gx, PREFIX + "test")
-        self.service = BatteryService("test", PATHS, _paths(values), self._write)
-
-    def second(self) -> BatteryService:
-        return BatteryService("test", PATHS, {}, self._write)
-
-    def _write(self, path: str, value: object) -> int:
-        self.writes.append((path, value))
-        return 2 if value == 13 else 0
-
-    def is_there(self) -> bool:
-        return self._onlooker.is_there()
-
-    def get(self, path: str) -> Value:
-        return plain(self._call(path, "GetValue"))
-
-    def set(self, path: str, value: object) -> int:
-        return int(self._call(path, "SetValue", "v", value))
-
-    def signals(self) -> list[dict[str, Value]]:
-        self._call("/", "GetItems")  # its answer comes after all earlier signals
-        heard, self._onlooker.signals = self._onlooker.signals, []
-        assert all(name == "ItemsChanged" for _, name, _ in heard)
-        return [
-            {str(path): plain(item["Value"]) for path, item in changes.items()}
-            for _, _, changes in heard
-        ]
-
-    def _call(self, path: str, method: str, signature: str = "", *arguments: object) -> Any:
-        """A call to a service of this very process: its answer comes while the loop runs."""
-        answers: list[Any] = []
-        self._onlooker._bus.call_async(
-            PREFIX + "test", path, BUS_ITEM, method, signature,
-            arguments, lambda *answer: answers.append(answer), answers.append,
-        )  # fmt: skip
-        until(lambda: answers)
-        assert isinstance(answers[0], tuple), answers
-        return answers[0][0] if answers[0] else None
-
-    def close(self) -> None:
-        self._onlooker.close()
-
-
-def _paths(values: dict[str, Value]) -> dict[str, Value]:
-    return {"/" + name.replace("_", "/"): value for name, value in values.items()}
-
-
-def plain(value: Any) -> Value:
-    """A D-Bus value as Python has it; an empty array is no value."""
-    if isinstance(value, dbus.Array):
-        return None
-    if isinstance(value, dbus.String):
-        return str(value)
-    return float(value) if isinstance(value, dbus.Double) else int(value)
+# --- D-Bus ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -439,6 +207,7 @@ def test_a_name_can_be_taken_once(on_bus: FakeOnBus | RealOnBus) -> None:
     with pytest.raises(NameTaken, match=PREFIX + "test"):
         second.register()
     second.close()
+    assert on_bus.is_there()
     assert on_bus.get("/Soc") == 50.0
 
 
@@ -473,79 +242,7 @@ def test_every_write_is_handed_over_and_none_is_stored(on_bus: FakeOnBus | RealO
     assert on_bus.signals() == []
 
 
-# --- MQTT -------------------------------------------------------------------------------------
-
-
-class FakeOnBroker:
-    def __init__(self) -> None:
-        self.client = FakeClient()
-
-    def heard(self, count: int) -> list[tuple[str, str]]:
-        assert len(self.client.published) == count
-        return [(topic, payload) for topic, payload, _ in self.client.published]
-
-    def retained(self, count: int) -> dict[str, str]:
-        kept: dict[str, str] = {}
-        for topic, payload, retain in self.client.published:
-            if retain:
-                kept[topic] = payload
-        kept = {topic: payload for topic, payload in kept.items() if payload}
-        assert len(kept) == count
-        return kept
-
-
-class RealOnBroker:
-    def __init__(self, gx: PocketGx) -> None:
-        self._gx = gx
-        self._listener, self._heard = self._listen()
-        connected: list[bool] = []
-        self.client = MqttLink(
-            Broker(port=gx.port),
-            wake=lambda: None,
-            on_state=lambda is_connected, words: connected.append(is_connected),
-        )
-        self.client.start()
-        wait(lambda: connected == [True])
-
-    def _listen(self) -> tuple[mqtt.Client, list[tuple[str, str]]]:
-        """A client that hears everything, from the moment on at which this returns."""
-        heard: list[tuple[str, str]] = []
-        subscribed: list[bool] = []
-        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-        client.on_message = lambda c, d, m: heard.append((m.topic, m.payload.decode()))
-        client.on_subscribe = lambda *_: subscribed.append(True)
-        client.connect("127.0.0.1", self._gx.port)
-        client.subscribe("#")
-        client.loop_start()
-        wait(lambda: subscribed)
-        return client, heard
-
-    def heard(self, count: int) -> list[tuple[str, str]]:
-        wait(lambda: len(self._heard) >= count)
-        return self._heard
-
-    def retained(self, count: int) -> dict[str, str]:
-        late, heard = self._listen()
-        wait(lambda: len(heard) >= count)
-        _end(late)
-        return dict(heard)
-
-    def close(self) -> None:
-        self.client.stop()
-        _end(self._listener)
-
-
-def _end(client: mqtt.Client) -> None:
-    client.disconnect()
-    client.loop_stop()
-
-
-def wait(condition: Callable[[], Any], seconds: float = 10.0) -> None:
-    """For what happens on another thread."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "in vain"
-        time.sleep(0.01)
+# --- MQTT -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=KINDS)
@@ -583,26 +280,7 @@ def test_the_last_retained_message_of_a_topic_stays_until_it_is_emptied(
     assert on_broker.retained(1) == {"a": "2"}
 
 
-# --- the main loop ----------------------------------------------------------------------------
-
-
-class FakeTime:
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.loop = FakeLoop(self.clock)
-
-    def run(self, seconds: float) -> None:
-        self.loop.run(seconds)
-
-
-class RealTime:
-    def __init__(self) -> None:
-        self.clock = time.monotonic
-        self.loop = Loop()
-
-    def run(self, seconds: float) -> None:
-        self.loop.call_in(seconds, self.loop.quit)
-        self.loop.run()
+# --- the main loop --------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=KINDS)
@@ -661,13 +339,49 @@ def test_idle_calls_come_once_and_not_within_the_call(times: FakeTime | RealTime
     assert came == ["first", "second"]
 
 
+# --- one battery, for the gateways ----------------------------------------------------------------
+
+
+@pytest.fixture(params=KINDS)
+def sources(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> FakeSources | RealSources:
+    return FakeSources() if request.param == "stand-in" else RealSources(monkeypatch)
+
+
+def test_all_values_has_every_path_and_catching_up_brings_what_was_gathered(
+    sources: FakeSources | RealSources,
+) -> None:
+    source = sources.notified
+    values = source.all_values()
+    assert source.instance == values["/DeviceInstance"] == 1
+    assert set(values) == set(path_table(16))
+    assert (values["/Soc"], values["/Dc/0/Voltage"]) == (50.0, None)
+    source.catch_up(sources.now)
+    assert (source.all_values()["/Soc"], values["/Soc"]) == (51.0, 50.0)
+
+
+def test_home_assistant_sees_what_is_on_the_bus_and_can_have_it_published_again(
+    sources: FakeSources | RealSources,
+) -> None:
+    source = sources.discovered
+    assert (source.values()["/Soc"], source.values()["/CustomName"]) == (50.0, "Bank")
+    assert source.values().get("/Dc/0/Voltage") is None
+    assert set(source.values()) <= set(source.paths)
+    assert sources.states() == 0
+    source.tell_again()
+    assert sources.states() == 1
+
+
+# --- all of them ----------------------------------------------------------------------------------
+
+
 def test_every_stand_in_is_held_here() -> None:
     """A new stand-in in doubles.py or fake_ports.py needs a contract above."""
-    import doubles
-    import fake_ports
+    from tests.unit import doubles, fake_ports
 
     held = {FakeBus, FakeClient, FakeTimer, FakeStore, FakeSettingsService, FakeBatteryService,
-            FakeLoop}  # fmt: skip
+            FakeLoop, FakeNotificationSource, FakeDiscoverySource}  # fmt: skip
     found = {
         thing
         for module in (doubles, fake_ports)

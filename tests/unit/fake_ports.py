@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from doubles import Clock, FakeBus, FakeTimer
 from settings_store import OK, Store
 
 from bridge.adapters.dbus_service import NameTaken
 from bridge.core.model import Value
 from bridge.core.paths.table import Paths
+from tests.unit.doubles import Clock, FakeBus, FakeTimer
 
 NO_REPLY = "does not answer (org.freedesktop.DBus.Error.NoReply)"
 NOT_THERE = "is not there"
@@ -135,14 +135,19 @@ class FakeBatteryService(FakeBus):
         self.values = {path: values.get(path) for path in paths}
         self.write = on_write
         self._name, self._names = f"com.victronenergy.battery.{ident}", names
+        self._is_registered = False
+        self.is_closed = False
 
     def register(self) -> None:
         if self._name in self._names:
             raise NameTaken(self._name)
         self._names.add(self._name)
+        self._is_registered = True
 
     def close(self) -> None:
-        self._names.discard(self._name)
+        self.is_closed = True
+        if self._is_registered:
+            self._names.discard(self._name)
 
 
 class FakeLoop(FakeTimer):
@@ -159,4 +164,39 @@ class FakeLoop(FakeTimer):
         waiting, self._idle = self._idle, []
         for callback in waiting:
             callback()
+        self.run_busy(seconds)
+
+    def run_busy(self, seconds: float) -> None:
+        """Let time pass in which there is always something to do."""
         super().run(seconds)
+
+
+class FakeNotificationSource:
+    """One battery for the N/ topics: keywords name its paths with _ for /."""
+
+    def __init__(self, instance: int, **values: Value) -> None:
+        self.instance = instance
+        self.values = {"/" + path.replace("_", "/"): value for path, value in values.items()}
+        self.gathered: dict[str, Value] = {}
+
+    def catch_up(self, now: float) -> None:  # noqa: ARG002  at any time
+        self.values.update(self.gathered)
+        self.gathered = {}
+
+    def all_values(self) -> dict[str, Value]:
+        return dict(self.values)
+
+
+class FakeDiscoverySource:
+    """One battery for Home Assistant, and how often it was asked to publish its state again."""
+
+    def __init__(self, paths: Paths, values: Mapping[str, Value]) -> None:
+        self.paths = paths
+        self.on_bus = dict(values)
+        self.told_again = 0
+
+    def values(self) -> dict[str, Value]:
+        return dict(self.on_bus)
+
+    def tell_again(self) -> None:
+        self.told_again += 1

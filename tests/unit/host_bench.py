@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-from doubles import Clock, FakeClient, battery_config
-from fake_ports import FakeBatteryService, FakeLoop, FakeSettingsService
 
 import bridge.host
 from bridge.core.settings.configuration import Config, MqttConfig
 from bridge.gateways.victron_mqtt.publisher import Notifications
 from bridge.host import BatteryHost
+from tests.unit.doubles import Clock, FakeClient, battery_config
+from tests.unit.fake_ports import FakeBatteryService, FakeLoop, FakeSettingsService
 
 
 class Names:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from fake_ports import NOT_THERE
+from fake_ports import NO_REPLY, NOT_THERE
 from host_bench import HostBench
 
-from bridge.topics import NotificationTopic, WriteTopic
+from bridge.battery.persistence import RETRY
+from bridge.host import SETTLE_WITHIN
+from bridge.topics import NotificationTopic, PortalTopics, WriteTopic
 
 NAME = "com.victronenergy.battery.test"
 SET = "virtual-battery/test/set"
@@ -82,6 +84,20 @@ def test_a_burst_of_dbus_writes_is_one_signal(house: HostBench) -> None:
     assert len(house.service.signals) == before + 1
 
 
+def test_every_burst_is_published(house: HostBench) -> None:
+    for soc in (61.0, 62.0, 63.0):
+        house.clock.now += 1.0
+        assert house.service.write("/Soc", soc) == 0
+        house.loop.run()
+        assert house.service.values["/Soc"] == soc
+
+
+def test_a_dbus_write_is_published_also_while_the_loop_is_never_idle(house: HostBench) -> None:
+    assert house.service.write("/Soc", 61) == 0
+    house.loop.run_busy(SETTLE_WITHIN)
+    assert house.service.values["/Soc"] == 61.0
+
+
 @pytest.mark.parametrize(
     "topic",
     [
@@ -117,6 +133,7 @@ def test_it_enters_the_bus_with_all_its_values(house: HostBench) -> None:
 def test_it_enters_the_bus_without_a_settings_service(monkeypatch: pytest.MonkeyPatch) -> None:
     house = HostBench(monkeypatch, fails=NOT_THERE).open()
     assert NAME in house.bus.taken
+    assert house.service.values["/Info/MaxChargeCurrent"] == 0.0, "a limit from the first moment on"
 
 
 def test_a_name_that_is_taken_is_said_and_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +150,29 @@ def test_a_name_that_is_taken_in_the_meantime_is_said(monkeypatch: pytest.Monkey
     house.bus.taken.add(NAME)
     house.settings.answer()
     assert house.name_taken == [NAME] and not house.host.is_on_bus
+    assert house.service.is_closed
+    assert NAME in house.bus.taken, "the other one keeps its name"
+
+
+def test_it_enters_once_with_the_instance_that_it_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = HostBench(monkeypatch)
+    house.settings.write("ClassAndVrmInstance", "battery:1", ident="other")
+    house.open()
+    assert (house.entered, house.name_taken) == (1, [])
+    assert house.service.values["/DeviceInstance"] == 2
+
+
+def test_a_silent_settings_service_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = HostBench(monkeypatch, fails=NO_REPLY)
+    house.settings.write("ClassAndVrmInstance", "battery:33")
+    house.open()
+    house.settings.fails = ""
+    house.clock.now += RETRY
+    house.host.on_tick(house.clock.now)
+    house.settings.answer()
+    assert house.host.instance == 33
 
 
 def test_a_new_instance_brings_it_back_with_other_topics(house: HostBench) -> None:
@@ -149,7 +189,20 @@ def test_a_new_instance_brings_it_back_with_other_topics(house: HostBench) -> No
 def test_the_same_instance_again_changes_nothing(house: HostBench) -> None:
     house.host.open()  # the settings service has come back
     house.settings.answer()
-    assert house.entered == 1
+    assert (house.entered, house.name_taken) == (1, [])
+
+
+def test_while_a_keepalive_lasts_changes_and_a_new_instance_are_notified(
+    house: HostBench,
+) -> None:
+    alive = b'{"keepalive-options": ["suppress-republish"]}'
+    house.notifications.on_message(PortalTopics("c0ffee").keepalive, alive, False, house.clock.now)
+    house.send(SET, b'{"Soc": 61}')
+    topic = NotificationTopic("c0ffee", 1, "/Soc").build()
+    assert house.client.on(topic) == [{"value": 61.0}]
+    house.settings.write("ClassAndVrmInstance", "battery:33")
+    topic = NotificationTopic("c0ffee", 33, "/Soc").build()
+    assert house.client.on(topic) == [{"value": 61.0}]
 
 
 def test_leaving_empties_its_notifications(house: HostBench) -> None:

@@ -101,6 +101,15 @@ def test_what_replaces_another_message_counts_once() -> None:
     assert box.dropped == 0
 
 
+def test_a_mailbox_of_long_topics_is_full_earlier() -> None:
+    box = Mailbox()
+    for n in range(100):
+        box.put(message(str(n) + "x" * 60_000, b""))
+    waiting = box.drain()
+    assert sum(len(m.topic) for m in waiting) <= MAX_WAITING_BYTES
+    assert len(waiting) + box.dropped == 100 and box.dropped > 0
+
+
 def test_an_oversized_message_is_kept_without_its_payload() -> None:
     box = Mailbox()
     box.put(Message("set", None, 10_000_000, False))

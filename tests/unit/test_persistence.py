@@ -174,6 +174,28 @@ def test_a_new_instance_counts_as_the_service_has_kept_it(house: House) -> None:
     assert set(house.instances) == {10}
 
 
+def test_what_a_client_decides_after_the_start_is_newer_than_a_new_name_in_the_file(
+    house: House,
+) -> None:
+    house.service.write(FILE_KEY, '{"name":"Attic","instance":1}')  # as the file was last time
+    house.service.write(NAME, "Garage")
+    house.start()
+    house.service.fails = NOT_THERE
+    house.open()
+    house.bench.dbus("/CustomName", "Cellar")
+    house.service.fails = ""
+    house.open()
+    assert house.bench.battery.name == house.service.value(NAME) == "Cellar"
+
+
+def test_a_new_instance_that_leads_to_the_present_one_is_an_answer_too(house: House) -> None:
+    """The configuration asks for 9; another device has it, and ours has the next one already."""
+    house.service.write(INSTANCE_KEY, "battery:9", ident="other")
+    house.service.write(INSTANCE_KEY, "battery:10")
+    house.opened(instance=9)
+    assert (house.ready, house.instances) == (1, [10])
+
+
 @pytest.mark.parametrize("identity", ["", "{", "[]", "null", "[" * 100_000, '{"name": 7}'])
 def test_an_identity_that_cannot_be_read_says_nothing_new(house: House, identity: str) -> None:
     house.service.write(FILE_KEY, identity)
@@ -263,6 +285,40 @@ def test_a_write_that_fails_is_sent_again_and_its_successor_wins(
     assert house.kept == {"MaxChargeCurrent": 70.0}
 
 
+def test_once_it_has_answered_it_is_not_asked_again() -> None:
+    house = House(fails=NO_REPLY)
+    house.open()
+    house.service.fails = ""
+    house.wait(RETRY)
+    house.bench.clock.now += 10 * RETRY
+    house.persistence.on_tick(house.bench.clock.now)
+    assert house.service.asked == 0
+
+
+def test_a_service_that_goes_away_later_is_not_late(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.service.fails = NOT_THERE
+    house.open()
+    house.wait(3 * RETRY)
+    assert caplog.messages == []
+
+
+def test_what_clients_decide_like_before_does_not_hide_the_rest_of_what_was_kept(
+    house: House,
+) -> None:
+    house.bench.dbus(CHARGE, 60)
+    house.bench.dbus(CV1, 3.41)
+    house.service.answer()
+    house.start()
+    house.service.fails = NOT_THERE
+    house.open()
+    house.bench.dbus(CHARGE, 60)
+    house.service.fails = ""
+    house.open()
+    assert house.kept == {"MaxChargeCurrent": 60.0, "Cv1": 3.41}
+
+
 def test_a_service_that_appears_is_asked_at_once(house: House) -> None:
     house.service.fails = NOT_THERE
     house.bench.dbus(CHARGE, 60)
@@ -324,6 +380,22 @@ def test_a_change_in_the_settings_service_is_newest(house: House) -> None:
     assert house.kept == {"MaxChargeCurrent": 55.0}, "it is written as the battery writes it"
 
 
+def test_a_change_in_the_settings_service_is_published_at_once(house: House) -> None:
+    house.bench.clock.now += 1.0
+    house.service.write(NAME, "Attic")
+    assert house.name == "Attic"
+
+
+def test_what_a_client_has_decided_is_newer_than_a_change_that_comes_before_it_is_kept(
+    house: House,
+) -> None:
+    house.bench.dbus("/CustomName", "Cellar")
+    house.service.write(NAME, "Attic")
+    assert house.bench.battery.name == "Cellar"
+    house.service.answer()
+    assert house.bench.battery.name == house.service.value(NAME) == "Cellar"
+
+
 def test_a_new_instance_is_taken_whoever_gave_it(house: House) -> None:
     house.service.write(INSTANCE_KEY, "battery:33")
     assert house.instances == [1, 33]
@@ -346,6 +418,13 @@ def test_a_signal_that_repeats_what_is_known_is_no_news(house: House) -> None:
 def test_a_signal_before_the_first_answer_is_no_decision() -> None:
     house = House()
     house.persistence.open()
+    house.persistence.on_changed(NAME, "Default")
+    assert house.bench.battery.name == "Bank"
+
+
+def test_a_signal_of_a_service_that_has_not_answered_yet_is_no_decision() -> None:
+    house = House(fails=NO_REPLY)
+    house.open()
     house.persistence.on_changed(NAME, "Default")
     assert house.bench.battery.name == "Bank"
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.adapters.broker import Broker
 from bridge.adapters.health import Watchdog
 from bridge.core.text import did_you_mean, distance
 from bridge.core.throttle import Throttle
@@ -60,8 +59,3 @@ def test_the_watchdog_ends_a_process_whose_loop_stopped(silence: float, ends: bo
     now[0] += silence
     dog.check()
     assert bool(ended) is ends
-
-
-def test_a_password_is_never_shown() -> None:
-    secret = Broker(username="me", password="secret")
-    assert "secret" not in f"{secret} {secret!r}"

@@ -77,6 +77,18 @@ def test_the_fast_way_and_the_strict_way_agree(portal: str, instance: int, rest:
     assert topics.path_below(root, root + rest) == (parsed.path if parsed and ours else None)
 
 
+def test_a_path_is_below_a_root_that_is_known_and_in_front() -> None:
+    root = WriteTopic.root("c0ffee", 1)
+    for topic in ("/Soc", "", root, root + "1/Soc", "W/c0ffee/battery/2/Soc"):
+        assert topics.path_below(root, topic) is None
+        assert topics.path_below("", topic) is None
+
+
+def test_an_instance_has_nine_digits_at_most() -> None:
+    assert WriteTopic.parse("W/p/battery/999999999/Soc") is not None
+    assert WriteTopic.parse("W/p/battery/1000000000/Soc") is None
+
+
 def test_a_read_may_ask_for_a_whole_battery() -> None:
     assert ReadTopic.parse("R/c0ffee/battery/1") == ReadTopic("c0ffee", 1, "")
     assert WriteTopic.parse("W/c0ffee/battery/1") is None

@@ -82,7 +82,7 @@ def _alarms(state: State) -> Line:
 
 
 def nothing_yet(view: View) -> list[Line]:
-    """What stands in the place of all the rest before the bridge has spoken."""
+    """What is shown instead of all the rest before the bridge has published anything."""
     if not view.connected:
         return [[], [Span(" Waiting for the broker.")]]
     nothing = f" Nothing has come on {view.topics.state} yet. Is it running, with this name?"

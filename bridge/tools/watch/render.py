@@ -1,4 +1,8 @@
-"""The live view as lines of text: a pure function of what is known and the size of the screen."""
+"""The live view as lines of text: a pure function of what is known and the size of the screen.
+
+In all files of the live view a width is in columns, a height and rows are in lines, `now` is
+monotonic seconds.
+"""
 
 from __future__ import annotations
 

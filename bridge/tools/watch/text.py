@@ -1,4 +1,4 @@
-"""Styled text of a fixed width, for terminals of any skill."""
+"""Styled text of a fixed width, for any terminal."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Rate:
 
 
 class View:
-    """What arrived for one battery, and what the bridge said about it."""
+    """What arrived for one battery, and what the bridge published about it."""
 
     def __init__(self, base: str, ident: str) -> None:
         self.ident = ident
