@@ -13,8 +13,8 @@ ROWS = (
     "frame of 64 values, until complete", "resident memory", "of it shared with nobody",
     "idle, CPU", "idle, wake-ups per second", "flood, messages per second",
     "flood, D-Bus answer, median", "flood, D-Bus answer, p99", "flood, D-Bus answer, slowest",
-    "flood, memory more than before", "limiter alone, 16 cells", "limiter alone, 64 cells",
-    "limiter alone, 256 cells", "limiter, cost per cell of 256 to 16",
+    "flood, memory more than before", "lone write, 16 cells", "lone write, 256 cells",
+    "limiter alone, 16 cells", "limiter alone, 64 cells", "limiter alone, 256 cells", "limiter, cost per cell of 256 to 16",
     "refresh after a frame of 64", "refresh with nothing new",
 )  # fmt: skip
 
