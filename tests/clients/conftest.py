@@ -21,7 +21,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def home_assistant(request: pytest.FixtureRequest) -> str:
-    return needed(request.param, "no Home Assistant: set HOME_ASSISTANT to a Python with the package homeassistant")
+    missing = "no Home Assistant: set HOME_ASSISTANT to a Python with the package homeassistant"
+    return needed(request.param, missing)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +33,8 @@ def node_red_program() -> str:
 
 @pytest.fixture(scope="session")
 def victron_mqtt() -> str:
-    return needed(os.environ.get("VICTRON_MQTT"), "no victron-mqtt: set VICTRON_MQTT to a Python with that package")
+    missing = "no victron-mqtt: set VICTRON_MQTT to a Python with that package"
+    return needed(os.environ.get("VICTRON_MQTT"), missing)
 
 
 def needed(path: str | None, words: str) -> str:
