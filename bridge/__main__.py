@@ -1,16 +1,19 @@
 """The command line.
 
-python3 -m bridge --config FILE [--broker HOST[:PORT]]      run
-python3 -m bridge check FILE                                check a configuration, change nothing
-python3 -m bridge watch --config FILE [--broker …]          a live view in the terminal
+python3 -m bridge --config FILE [--broker HOST[:PORT]]      runs the service
+python3 -m bridge check FILE                                checks a configuration, changes nothing
+python3 -m bridge watch --config FILE [--broker …]          shows a live view in the terminal
 python3 -m bridge record --config FILE [--broker …] OUT     writes down what clients write
-python3 -m bridge replay --config FILE RECORDING            how this configuration would behave
+python3 -m bridge replay --config FILE RECORDING            how a configuration would have behaved
 python3 -m bridge explain --config FILE [--plot PICTURE]    the limits that a configuration makes
+
+Modules that only one command needs are imported there: a GX has little memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -20,7 +23,7 @@ from bridge import __version__
 from bridge.core.settings.configuration import BadConfiguration, BatteryConfig, Config
 
 if TYPE_CHECKING:
-    from bridge.adapters.mqtt_link import Broker
+    from bridge.adapters.broker import Broker
     from bridge.core.panel import Panel
     from bridge.tools import replay as replay_
 
@@ -33,26 +36,19 @@ _WHERE_THE_LIBRARIES_ARE = (
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command. Answers the exit status; 2 for a bad configuration."""
+    """Run a command. Answers the exit status: 0, 1 for a failure, 2 for a bad configuration."""
     options = _parser().parse_args(arguments)
     from bridge.adapters import config as file  # after the parser: --help needs no PyYAML
 
     try:
-        config = file.load(options.config)
-        if options.command == "check":
-            return _check(config)
-        if options.command == "explain":
-            return _explain(config, options)
-        if options.command == "replay":
-            return _replay(config, options)
-        return _run(_with_broker(config, options.broker), options)
+        return _COMMANDS[options.command](file.load(options.config), options)
     except BadConfiguration as bad:
         print(f"{options.config} cannot be used:", *bad.problems, sep="\n  ", file=sys.stderr)
         return BAD_CONFIGURATION
     except ModuleNotFoundError as missing:
         print(f"Python has no {missing.name} here. {_WHERE_THE_LIBRARIES_ARE}", file=sys.stderr)
         return FAILED
-    except BrokenPipeError:  # whoever read along, head or less, has seen enough
+    except BrokenPipeError:  # the reader of the output, head or less, has ended
         sys.stderr.close()  # or Python complains about it once more at the end
         return OK
 
@@ -63,23 +59,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     _add_common(parser, required=False)
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands", dest="command")
     parser.set_defaults(command="run")
-    commands = parser.add_subparsers(metavar="WORD", title="words", dest="word")
     check = commands.add_parser("check", help="check a configuration, show what it means")
     check.add_argument("config", metavar="FILE")
-    check.set_defaults(command="check")
     watch = commands.add_parser("watch", help="a live view of what arrives and what is decided")
     _add_common(watch, required=True)
     watch.add_argument("--ident", help="which battery; the first one by default")
-    watch.set_defaults(command="watch")
     explain = commands.add_parser("explain", help="the limits over voltage, temperature and SoC")
     explain.add_argument("--config", metavar="FILE", required=True)
     _add_offline(explain)
-    explain.set_defaults(command="explain")
     record = commands.add_parser("record", help="write down what clients write, for replay")
     _add_common(record, required=True)
     record.add_argument("out", metavar="OUT", help="a file of JSON lines")
-    record.set_defaults(command="record")
     replay = commands.add_parser("replay", help="a recording through this configuration")
     replay.add_argument("recording", metavar="RECORDING")
     replay.add_argument("--config", metavar="FILE", required=True)
@@ -87,7 +79,6 @@ def _parser() -> argparse.ArgumentParser:
         "--every", metavar="SECONDS", type=float, default=0.0, help="a line at least so often"
     )
     _add_offline(replay)
-    replay.set_defaults(command="replay")
     return parser
 
 
@@ -107,13 +98,13 @@ def _with_broker(config: Config, broker: str | None) -> Config:
     if not broker:
         return config
     host, _, port = broker.rpartition(":") if ":" in broker else (broker, "", "")
-    if port and not (port.isdigit() and 0 < int(port) < 65536):
+    if port and not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536):
         raise BadConfiguration([f"--broker: {port!r} is no port"])
     mqtt = replace(config.mqtt, host=host, port=int(port) if port else config.mqtt.port)
     return replace(config, mqtt=mqtt)
 
 
-def _check(config: Config) -> int:
+def _check(config: Config, _options: argparse.Namespace) -> int:
     from bridge.tools.overview import overview
 
     print(overview(config))
@@ -178,12 +169,38 @@ def _plot(panels: list[Panel], title: str, file: str | None) -> int:
 
 
 def _run(config: Config, options: argparse.Namespace) -> int:
-    from bridge.adapters import mqtt_link
+    broker = _broker(config, options)
+    from bridge import app
 
-    mqtt = config.mqtt
+    return app.run(config, broker)
+
+
+def _watch(config: Config, options: argparse.Namespace) -> int:
+    broker = _broker(config, options)
+    from bridge.tools import watch
+
+    return watch.main(config, broker, options.ident)
+
+
+def _record(config: Config, options: argparse.Namespace) -> int:
+    broker = _broker(config, options)
+    from bridge.tools import record
+
     try:
-        password = mqtt_link.read_password(mqtt.password_file) if mqtt.password_file else ""
-        broker = mqtt_link.Broker(
+        return record.main(config, broker, options.out)
+    except OSError as problem:
+        print(f"{options.out}: {problem.strerror or problem}", file=sys.stderr)
+        return FAILED
+
+
+def _broker(config: Config, options: argparse.Namespace) -> Broker:
+    """The broker of the command line and the configuration. Raises BadConfiguration."""
+    from bridge.adapters import broker
+
+    mqtt = _with_broker(config, options.broker).mqtt
+    try:
+        password = broker.read_password(mqtt.password_file) if mqtt.password_file else ""
+        found = broker.Broker(
             host=mqtt.host,
             port=mqtt.port,
             username=mqtt.username,
@@ -192,29 +209,20 @@ def _run(config: Config, options: argparse.Namespace) -> int:
             tls_ca=mqtt.tls_ca,
             tls_insecure=mqtt.tls_insecure,
         )
-        mqtt_link.check(broker)
+        broker.check(found)
     except OSError as problem:
         raise BadConfiguration([f"mqtt: {problem.filename}: {problem.strerror}"]) from None
-    if options.command == "watch":
-        from bridge.tools import watch
-
-        return watch.main(config, broker, options.ident)
-    if options.command == "record":
-        return _record(config, broker, options.out)
-    from bridge import app
-
-    return app.run(config, broker)
+    return found
 
 
-def _record(config: Config, broker: Broker, out: str) -> int:
-    from bridge.tools import record
-
-    try:
-        return record.main(config, broker, out)
-    except OSError as problem:
-        print(f"{out}: {problem.strerror or problem}", file=sys.stderr)
-        return FAILED
-
+_COMMANDS = {
+    "run": _run,
+    "check": _check,
+    "watch": _watch,
+    "record": _record,
+    "replay": _replay,
+    "explain": _explain,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -1,18 +1,23 @@
-"""What a battery needs of its surroundings; it knows these, and no library."""
+"""What the parts of the bridge need of each other and of the outside; no library is named here.
+
+Each is a Protocol: any object with these methods will do. tests/contract/test_contract_ports.py
+holds the stand-ins of the unit tests to the real ones.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from bridge.core.model import Value
+from bridge.core.paths.table import Paths
 
 
 class Bus(Protocol):
-    """The D-Bus service of this battery."""
+    """The D-Bus service of one battery."""
 
     def publish(self, changes: Mapping[str, Value]) -> None:
-        """Make the changes known in one signal."""
+        """Send the changes, by path, in one signal."""
 
 
 class Client(Protocol):
@@ -30,7 +35,107 @@ class Timer(Protocol):
 
 
 class Store(Protocol):
-    """What is kept over a restart."""
+    """What a battery keeps over a restart."""
 
     def save(self, key: str, value: Value) -> None:
         """Keep a value. Never waits."""
+
+
+class SettingsService(Protocol):
+    """The platform's settings service: it keeps texts by key. Every answer comes later."""
+
+    def open(
+        self,
+        defaults: Mapping[str, str],
+        opened: Callable[[dict[str, str]], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        """Ask for these keys; those that do not exist yet are made, with their default.
+
+        Afterwards either opened(values by key) is called, or failed(reason).
+        """
+
+    def save(
+        self, key: str, value: str, kept: Callable[[], None], failed: Callable[[str], None]
+    ) -> None:
+        """Keep a value. Afterwards either kept() is called, or failed(reason)."""
+
+
+class PersistentBattery(Protocol):
+    """What is kept of a battery, and how it takes over what was kept."""
+
+    @property
+    def name(self) -> str:
+        """The user's name for it."""
+
+    def set_name(self, name: str) -> None:
+        """Take over a name that was kept, or was changed in the settings service."""
+
+    def settings_record(self) -> str:
+        """The settings that differ from the configuration, as one text."""
+
+    def load_settings(self, kept: str, *, newest: bool = False) -> None:
+        """Take over such a text. newest: nothing that was decided here is newer."""
+
+    def settle(self, now: float) -> None:
+        """Publish what has changed. now: monotonic seconds."""
+
+
+class NotificationSource(Protocol):
+    """One battery, for the N/ topics of a GX."""
+
+    @property
+    def instance(self) -> int:
+        """Its device instance, as in the topics."""
+
+    def catch_up(self, now: float) -> None:
+        """Publish at once what is still being gathered. now: monotonic seconds."""
+
+    def all_values(self) -> Mapping[str, Value]:
+        """Every path with its value, None where it has none."""
+
+
+class DiscoverySource(Protocol):
+    """One battery, for Home Assistant."""
+
+    paths: Paths
+
+    def values(self) -> Mapping[str, Value]:
+        """What stands on the bus now."""
+
+    def tell_again(self) -> None:
+        """Publish the state again although it has not changed."""
+
+
+IncomingMessage: TypeAlias = tuple[str, bytes | None, int, bool]
+"""Topic, payload, size of the payload in bytes, retained. Too large a payload is None."""
+
+
+class WriteReceiver(Protocol):
+    """One battery, for messages."""
+
+    def knows(self, topic: str) -> bool:
+        """Whether a topic of a write leads to one of its paths. Called on any thread."""
+
+    def on_message(self, topic: str, payload: bytes | None, size: int, now: float) -> None:
+        """Take a message that may be for it or for another one. now: monotonic seconds."""
+
+    def settle(self) -> None:
+        """Publish what has changed, after a burst of messages."""
+
+
+class NotificationReceiver(Protocol):
+    """The N/ and R/ topics of a GX, for messages."""
+
+    def on_message(self, topic: str, payload: bytes | None, retained: bool, now: float) -> bool:
+        """Take a message that may be for it. Answers whether it was."""
+
+    def settle(self, now: float) -> None:
+        """Publish what was asked for, after a burst of messages."""
+
+
+class DiscoveryReceiver(Protocol):
+    """Home Assistant's topics, for messages."""
+
+    def on_message(self, topic: str, payload: bytes | None) -> None:
+        """Take a message that may be for it or for another one."""

@@ -19,6 +19,7 @@ SERVICE = "com.victronenergy.settings"
 
 
 def main() -> int:
+    """The command line; answers the exit status."""
     try:
         idents = [battery.ident for battery in load(sys.argv[1]).batteries]
         bus = dbus.SessionBus() if "DBUS_SESSION_BUS_ADDRESS" in os.environ else dbus.SystemBus()

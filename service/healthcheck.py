@@ -1,4 +1,4 @@
-"""Is the service well? That is: its process has a battery on D-Bus, and answers there.
+"""Is the service healthy? That is: its process has a battery on D-Bus, and answers there.
 
     python3 healthcheck.py                 says what is on the bus; exit status 1 if nothing is
     python3 healthcheck.py --wait 60 --steady 10 --after PROCESS
@@ -28,6 +28,7 @@ CAME_AND_WENT_TOO_OFTEN = 3
 
 
 def main() -> int:
+    """The command line; answers the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # who presses Ctrl-C wants no traceback
     arguments = _arguments()
     bus = dbus.SessionBus() if "DBUS_SESSION_BUS_ADDRESS" in os.environ else dbus.SystemBus()
@@ -40,7 +41,7 @@ def main() -> int:
 
 
 def wait(bus: dbus.Bus, arguments: argparse.Namespace) -> bool:
-    """Whether one process kept its batteries for long enough, soon enough, and answered."""
+    """Whether one process has been healthy for `steady` seconds, within `wait` seconds."""
     now = time.monotonic()
     give_up_at = now + arguments.wait
     seen, since, gone = None, now, 0
@@ -60,7 +61,7 @@ def wait(bus: dbus.Bus, arguments: argparse.Namespace) -> bool:
 
 
 def process_id(service: str) -> int | None:
-    """What supervise runs at the moment; None for nothing."""
+    """The process that supervise runs for this service; None where it runs none."""
     answer = subprocess.run(["svstat", service], capture_output=True, text=True, check=False)
     up = re.search(r": up \(pid (\d+)\)", answer.stdout)
     return int(up[1]) if up else None

@@ -1,4 +1,4 @@
-"""Renews the generated tables of the README: `./run docs`. A test fails when they are old.
+"""Renews the generated tables of the documentation: `./run docs`. A test fails when they are old.
 
 Each table stands between `<!-- name -->` and `<!-- end name -->`.
 """
@@ -6,15 +6,20 @@ Each table stands between `<!-- name -->` and `<!-- end name -->`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+from bridge.battery.control import INPUTS
+from bridge.core.limiter.protection import Protection
+from bridge.core.limiter.protections import PROTECTIONS
+from bridge.core.measurements.inputs import Input
 from bridge.core.paths.gate import PathSpec, Role
 from bridge.core.paths.table import ROWS
 from bridge.core.settings.declarations import FROM_PRESET, LEVELS, NUMBER
 from bridge.core.settings.setting_paths import OFF, SETTINGS, Setting
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent
 
 _WHO = {
     Role.IDENTITY: "fixed",
@@ -81,12 +86,41 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-TABLES = {"paths": paths_table, "settings": settings_table}
+def protections_table() -> str:
+    """Every protection, with the inputs that it rests on."""
+    head = ("limit", "protection", "what it allows", "rests on", "remembers")
+    return _table(head, map(_protection_row, PROTECTIONS))
 
 
-def renewed(text: str) -> str:
-    """The README with every table made afresh."""
-    for name, table in TABLES.items():
+def _protection_row(protection: Protection) -> tuple[str, ...]:
+    inputs = sorted(source.name for source in protection.inputs)
+    latch = "yes" if protection.latch else ""
+    return (protection.limit, protection.name, protection.what, ", ".join(inputs), latch)
+
+
+def inputs_table() -> str:
+    """Everything that is followed, by the paths that are written."""
+    head = ("input", "group", "paths", "doubted beyond", "protections")
+    return _table(head, map(_input_row, INPUTS))
+
+
+def _input_row(source: Input[Any]) -> tuple[str, ...]:
+    paths = [path.replace("{cell}", "*n*") for path in (*source.paths, *source.stand_ins)]
+    users = dict.fromkeys(p.name for p in PROTECTIONS if source in p.inputs)
+    doubted = f"plausibility.{source.plausible.step}" if source.plausible else ""
+    return (source.name, source.group.value, ", ".join(paths), doubted, ", ".join(users))
+
+
+TABLES: dict[Path, dict[str, Callable[[], str]]] = {
+    ROOT / "README.md": {"paths": paths_table, "settings": settings_table},
+    ROOT / "docs" / "protections.md": {"protections": protections_table, "inputs": inputs_table},
+}
+
+
+def renewed(file: Path) -> str:
+    """A document with every table of it made afresh."""
+    text = file.read_text(encoding="utf-8")
+    for name, table in TABLES[file].items():
         begin, end = f"<!-- {name} -->", f"<!-- end {name} -->"
         before, rest = text.split(begin)
         after = rest.split(end)[1]
@@ -95,10 +129,10 @@ def renewed(text: str) -> str:
 
 
 def main() -> int:
-    before = README.read_text(encoding="utf-8")
-    after = renewed(before)
-    README.write_text(after, encoding="utf-8")
-    print("the README is as it was" if before == after else "the README has new tables")
+    for file in TABLES:
+        before, after = file.read_text(encoding="utf-8"), renewed(file)
+        file.write_text(after, encoding="utf-8")
+        print(f"{file.name}", "is as it was" if before == after else "has new tables")
     return 0
 
 

@@ -18,6 +18,13 @@ TAPERS = {
     "lto": {"dv1": 2.1, "dv2": 2.05},
     "nmc": {"dv1": 3.4, "dv2": 3.3},
 }
+SEASONS = {
+    "charge_voltage_by_month": [[3, 3.4], [11, 3.48]],
+    "maintain_soc_by_month": [[3, 0], [11, 40]],
+    "absorption_voltage": 3.5,
+    "float_voltage": 3.37,
+    "absorption_time": 1200,
+}
 EVERYTHING = {
     "max_discharge_current_below_dv1": 70,
     "max_discharge_current_below_dv2": 20,
@@ -36,6 +43,7 @@ def sweeps() -> dict[str, str]:
         for taper in ("steps", "linear"):
             limiter = {**TAPERS[chemistry], **EVERYTHING, "taper": taper}
             texts[f"{chemistry}-everything-{taper}.txt"] = _text(chemistry, limiter)
+    texts["lfp-seasons.txt"] = _text("lfp", SEASONS)
     return texts
 
 

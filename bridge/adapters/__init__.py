@@ -1,0 +1,1 @@
+"""One file for each outside library, or for one service of the operating system."""

@@ -10,7 +10,7 @@ import yaml
 from bridge.core.settings.configuration import BadConfiguration, Config, parse
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
     """YAML without its trap: the last of two equal keys silently wins. Here it is a mistake."""
 
 
@@ -23,7 +23,8 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         if key in seen:
             raise _mistake(f"{key!r} is there twice", key_node)
         seen.add(key)
-    return loader.construct_mapping(node, deep=True)
+    mapping: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return mapping
 
 
 def _mistake(words: str, node: yaml.Node) -> yaml.MarkedYAMLError:

@@ -22,20 +22,20 @@ PREFIX = "com.victronenergy.battery."
 
 
 class NameTaken(Exception):
-    """Somebody else on the bus has the name already."""
+    """Another process on the bus has the name already."""
 
 
 def _gated_item(on_write: Write) -> type:
-    """A kind of item of which every write is seen.
+    """A class of items that hand every write to `on_write` and store nothing.
 
-    velib's own hides a write that repeats the present value, which to us is a sign of life, and
-    stores a value before anybody has checked it. Here the battery decides, and publishes.
+    velib's own item ignores a write that repeats the present value, which to us is a sign of life,
+    and stores a value before anybody has checked it. Here the battery checks, and publishes.
     """
 
-    class GatedItem(VeDbusItemExport):  # type: ignore[misc]
+    class GatedItem(VeDbusItemExport):  # type: ignore[misc]  # velib has no types
         def SetValue(self, newvalue: object) -> int:
             value = unwrap_dbus_value(newvalue)
-            if isinstance(newvalue, dbus.Boolean):
+            if isinstance(newvalue, dbus.Boolean):  # which velib unwraps into a number
                 value = bool(newvalue)
             return on_write(str(self.__dbus_object_path__), value)
 
@@ -43,7 +43,7 @@ def _gated_item(on_write: Write) -> type:
 
 
 def use_main_loop() -> None:
-    """Let D-Bus be served by the GLib main loop. Call once, before any connection is made."""
+    """Have the GLib main loop serve D-Bus. Call once, before any connection is made."""
     dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
 
 
@@ -57,11 +57,12 @@ def private_bus() -> dbus.bus.BusConnection:
 
 
 class BatteryService:
-    """One service with all its paths. `register` is last in, `close` is first out."""
+    """One service with all its paths. Register it last, close it first."""
 
     def __init__(
         self, ident: str, paths: Paths, values: Mapping[str, Value], on_write: Write
     ) -> None:
+        """Prepare every path with its value; other processes see it after `register`."""
         self._paths = paths
         self._gated_item = _gated_item(on_write)
         self._bus = private_bus()

@@ -1,4 +1,4 @@
-"""Death before undeath: a process that no longer works must end, so that it is restarted."""
+"""A process that no longer works must end, so that the supervisor starts a new one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ PATIENCE = 20.0  # s without a beat until the main loop counts as hung
 
 
 def end_process_with_threads() -> None:
-    """An exception on any thread ends the process: a dead reader publishes the past for ever."""
-    threading.excepthook = _die_of_thread
+    """From now on an exception on any thread ends the process.
+
+    Without its MQTT thread it would go on publishing old values.
+    """
+    threading.excepthook = _end_process
 
 
-def _die_of_thread(arguments: threading.ExceptHookArgs) -> None:
+def _end_process(arguments: threading.ExceptHookArgs) -> None:
     problem = arguments.exc_value or SystemExit()
     information: tuple[type[BaseException], BaseException, TracebackType | None] = (
         type(problem), problem, arguments.exc_traceback,
@@ -32,13 +35,13 @@ def _die_of_thread(arguments: threading.ExceptHookArgs) -> None:
 
 
 class Watchdog:
-    """Ends the process when the main loop has stopped turning.
+    """Ends the process when the main loop no longer runs.
 
-    The main loop calls `beat`; a thread of its own looks whether it still does. What every
-    thread was doing goes to standard error first.
+    The main loop calls `beat`; a thread of its own checks that it still does. What every thread
+    was doing goes to standard error first.
 
     That thread needs Python's lock, which a call into C may hold for hours (one regular expression
-    is enough). So it is watched in its turn, by a thread of faulthandler's that needs no lock.
+    is enough). So a thread of faulthandler's, which needs no lock, watches it in turn.
     """
 
     def __init__(
@@ -47,18 +50,21 @@ class Watchdog:
         monotonic: Callable[[], float] = time.monotonic,
         end: Callable[[], None] = lambda: os._exit(1),
     ) -> None:
+        """patience: s without a beat. end: what ends the process."""
         self._patience = patience
         self._monotonic = monotonic
         self._end = end
         self._beaten_at = monotonic()
 
     def start(self) -> None:
+        """Watch from now on, on a thread."""
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def beat(self) -> None:
+        """The main loop is alive."""
         self._beaten_at = self._monotonic()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """End the process if the last beat is too long ago."""
         silence = self._monotonic() - self._beaten_at
         if silence > self._patience:
@@ -70,4 +76,4 @@ class Watchdog:
         while True:
             faulthandler.dump_traceback_later(self._patience, exit=True, file=sys.stderr)
             time.sleep(self._patience / 4)
-            self.look()
+            self.check()

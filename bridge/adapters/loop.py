@@ -1,7 +1,7 @@
 """The main loop, by GLib: the only file that imports gi.
 
-Every callback is guarded: an exception in one of them is our own bug, and ends the process
-loudly, so that the supervisor starts a new one. (GLib would print it and go on.)
+Every callback is guarded: an exception in it is a bug of ours and ends the process, loudly, so that
+the supervisor starts a new one. (GLib would print it and go on.)
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ from bridge.core.model import Date
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
+Callback = Callable[[], None]
 
 monotonic = time.monotonic
 
 
-def die_of(problem: BaseException) -> None:
-    """Log a bug of ours and end the process at once, with exit status 1."""
-    log.critical("a bug in this program, please report it", exc_info=problem)
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(1)
+def today() -> Date:
+    """The date of this machine; whether it can be right is not decided here."""
+    now = time.localtime()
+    return Date(now.tm_year, now.tm_mon)
 
 
 def guarded(callback: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -42,44 +41,64 @@ def guarded(callback: Callable[..., Answer]) -> Callable[..., Answer]:
         try:
             return callback(*arguments)
         except Exception as problem:
-            die_of(problem)
+            end_process(problem)
             raise
 
     return call
 
 
-def today() -> Date:
-    """What the calendar of this machine says; whether it can be believed is not decided here."""
-    now = time.localtime()
-    return Date(now.tm_year, now.tm_mon)
-
-
-Callback = Callable[[], None]
+def end_process(problem: BaseException) -> None:
+    """Log a bug of ours and end the process at once, with exit status 1."""
+    log.critical("a bug in this program, please report it", exc_info=problem)
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(1)
 
 
 class Loop:
-    """Timers, signals, and the bell that other threads ring."""
+    """Timers, signals, and calls from other threads."""
 
     def __init__(self) -> None:
+        """Make a loop that does not run yet; calls may be asked for already."""
         self._loop = GLib.MainLoop()
-        self._rung: deque[Callback] = deque()
-        self._bell = _Source(GLib.PRIORITY_DEFAULT, lambda: _call_all(self._rung))
-        self._quiet: deque[Callback] = deque()
-        self._silence = _Source(GLib.PRIORITY_HIGH_IDLE, lambda: _call_all(self._quiet))
+        self._soon: deque[Callback] = deque()
+        self._soon_source = _Source(GLib.PRIORITY_DEFAULT, lambda: _call_all(self._soon))
+        self._idle: deque[Callback] = deque()
+        self._idle_source = _Source(GLib.PRIORITY_HIGH_IDLE, lambda: _call_all(self._idle))
         self._timers: list[tuple[float, int, Callback]] = []  # a heap: the next one comes first
-        self._serial = itertools.count()
-        self._alarm = _Source(GLib.PRIORITY_DEFAULT, self._call_due)
+        self._serials = itertools.count()
+        self._timer_source = _Source(GLib.PRIORITY_DEFAULT, self._call_due)
 
     def run(self) -> None:
+        """Run until `quit`."""
         self._loop.run()
 
     def quit(self) -> None:
+        """Let `run` come back; nothing where it does not run."""
         self._loop.quit()
 
     def call_in(self, seconds: float, callback: Callback) -> None:
         """Call back once, after so many seconds."""
-        heapq.heappush(self._timers, (monotonic() + seconds, next(self._serial), callback))
-        self._alarm.wake(self._timers[0][0])
+        heapq.heappush(self._timers, (monotonic() + seconds, next(self._serials), callback))
+        self._timer_source.wake(self._timers[0][0])
+
+    def call_every(self, seconds: int, callback: Callback) -> None:
+        """Call back again and again; whole seconds, so that wake-ups of one device coincide."""
+        GLib.timeout_add_seconds(seconds, _for_ever(callback))
+
+    def call_soon(self, callback: Callback) -> None:
+        """Call back once, soon. May be called from any thread."""
+        self._soon.append(callback)
+        self._soon_source.wake()
+
+    def call_when_idle(self, callback: Callback) -> None:
+        """Call back once, when everything that has already arrived is done."""
+        self._idle.append(callback)
+        self._idle_source.wake()
+
+    def on_signal(self, number: int, callback: Callback) -> None:
+        """Call back at each Unix signal of this number."""
+        GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, _for_ever(callback))
 
     def _call_due(self) -> None:
         now, due = monotonic(), []
@@ -88,25 +107,7 @@ class Loop:
         for callback in due:
             callback()
         if self._timers:
-            self._alarm.wake(self._timers[0][0])
-
-    def every(self, seconds: int, callback: Callable[[], None]) -> None:
-        """Call back again and again; whole seconds, so that wake-ups of one device coincide."""
-        GLib.timeout_add_seconds(seconds, _for_ever(callback))
-
-    def ring(self, callback: Callback) -> None:
-        """Call back once, soon. May be called from any thread."""
-        self._rung.append(callback)
-        self._bell.wake()
-
-    def when_quiet(self, callback: Callback) -> None:
-        """Call back once, when everything that has already arrived is done."""
-        self._quiet.append(callback)
-        self._silence.wake()
-
-    def on_signal(self, number: int, callback: Callable[[], None]) -> None:
-        """Call back at a Unix signal, on the loop."""
-        GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, _for_ever(callback))
+            self._timer_source.wake(self._timers[0][0])
 
 
 class _Source:
@@ -128,18 +129,18 @@ class _Source:
         self._source.set_ready_time(round(at * 1_000_000))
 
     def _on_ready(self, *_: object) -> bool:
-        self._source.set_ready_time(-1)  # first, so that whoever wakes it from now on is heard
+        self._source.set_ready_time(-1)  # first, so that a wake from now on counts
         self._callback()
         return True
 
 
 def _call_all(waiting: deque[Callback]) -> None:
-    """Those that wait now; whoever comes meanwhile has woken the source again."""
+    """Those that wait now; a callback that is added meanwhile has woken the source again."""
     for _ in range(len(waiting)):
         waiting.popleft()()
 
 
-def _for_ever(callback: Callable[[], None]) -> Callable[[], bool]:
+def _for_ever(callback: Callback) -> Callable[[], bool]:
     def call() -> bool:
         guarded(callback)()
         return True

@@ -1,9 +1,10 @@
-"""What outlives a restart, by the platform's settings service.
+"""The platform's settings service, and other values of other services, by D-Bus.
 
-On a GX the service writes each change to flash: keep here only what people decide.
+Nothing here waits: every answer comes later, by a callback. (velib_python's SettingsDevice is not
+used because it waits: a settings service that hangs would stop the main loop, and with it the
+safety tick, for up to two minutes.)
 
-velib_python's SettingsDevice is not used: it waits for its answers, and a settings service that
-hangs would stop the main loop and with it the safety tick for up to two minutes.
+On a GX the settings service writes each change to flash: keep there only what people decide.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import dbus
 import dbus.bus
@@ -19,25 +20,34 @@ import dbus.bus
 log = logging.getLogger(__name__)
 
 SERVICE = "com.victronenergy.settings"
+ANSWER_WITHIN = 3.0  # s until the settings service counts as silent
+
 _ITEM = "com.victronenergy.BusItem"
 _DEVICES = "/Settings/Devices"
-Connection = dbus.bus.BusConnection
-PATIENCE = 3.0  # seconds that an answer may take
+_VALUE_WITHIN = 5.0  # s for a value of another service
+
+Connection: TypeAlias = dbus.bus.BusConnection
+Guard = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 class DeviceSettings:
-    """The settings of one device, all of them texts, under /Settings/Devices/<ident>.
-
-    Every answer comes later, by a callback; nothing here waits.
-    """
+    """The settings of one device, all of them texts, under /Settings/Devices/<ident>."""
 
     def __init__(
-        self, bus: Connection, ident: str, on_change: Callable[[str, str], None]
+        self,
+        bus: Connection,
+        ident: str,
+        on_change: Callable[[str, str], None],
+        guard: Guard = lambda callback: callback,
     ) -> None:
-        """on_change(key, value): somebody has changed a setting, or we have."""
+        """on_change(key, value): a setting has changed, by us or by somebody else.
+
+        guard: wraps every callback; dbus-python would print an exception in it and go on.
+        """
         self._bus = bus
         self._ident = ident
-        self._on_change = on_change
+        self._on_change = guard(on_change)
+        self._guard = guard
         self._followed: set[str] = set()
 
     def open(
@@ -48,17 +58,8 @@ class DeviceSettings:
     ) -> None:
         """Ask for settings; those that do not exist yet are made, with their default.
 
-        Afterwards either opened(values) is called, or failed(why).
+        Afterwards either opened(values by key) is called, or failed(reason).
         """
-
-        def answered(*answers: Any) -> None:
-            try:
-                values = dict(self._values(answers[0]))
-            except (IndexError, TypeError, AttributeError):
-                failed("answers nonsense")
-            else:
-                opened(values)
-
         for key in defaults:
             self._follow(key)
         wanted = [
@@ -72,15 +73,15 @@ class DeviceSettings:
             "AddSettings",
             "aa{sv}",
             [wanted],
-            answered,
-            lambda error: failed(_why(error)),
-            timeout=PATIENCE,
+            self._guard(partial(self._on_opened, opened, failed)),
+            self._guard(lambda error: failed(_reason(error))),
+            timeout=ANSWER_WITHIN,
         )
 
     def save(
         self, key: str, value: str, kept: Callable[[], None], failed: Callable[[str], None]
     ) -> None:
-        """Keep a value. Afterwards either kept() is called, or failed(why).
+        """Keep a value. Afterwards either kept() is called, or failed(reason).
 
         A value that the service refuses counts as kept: asking again would not help.
         """
@@ -92,15 +93,28 @@ class DeviceSettings:
 
         self._bus.call_async(
             SERVICE,
-            f"{_DEVICES}/{self._ident}/{key}",
+            self._path(key),
             _ITEM,
             "SetValue",
             "v",
             [value],
-            answered,
-            lambda error: failed(_why(error)),
-            timeout=PATIENCE,
+            self._guard(answered),
+            self._guard(lambda error: failed(_reason(error))),
+            timeout=ANSWER_WITHIN,
         )
+
+    def _on_opened(
+        self,
+        opened: Callable[[dict[str, str]], None],
+        failed: Callable[[str], None],
+        *answers: Any,
+    ) -> None:
+        try:
+            values = dict(self._values(answers[0]))
+        except (IndexError, TypeError, AttributeError):
+            failed("answers nonsense")
+        else:
+            opened(values)
 
     def _values(self, answers: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
         values = []
@@ -113,27 +127,20 @@ class DeviceSettings:
         return values
 
     def _follow(self, key: str) -> None:
-        if key in self._followed:
-            return
-        self._followed.add(key)
-        self._bus.add_signal_receiver(
-            partial(self._changed, key),
-            "PropertiesChanged",
-            _ITEM,
-            SERVICE,
-            f"{_DEVICES}/{self._ident}/{key}",
-        )
+        if key not in self._followed:
+            self._followed.add(key)
+            changed = self._guard(partial(self._changed, key))
+            self._bus.add_signal_receiver(
+                changed, "PropertiesChanged", _ITEM, SERVICE, self._path(key)
+            )
 
     def _changed(self, key: str, changes: Mapping[str, Any]) -> None:
         value = changes.get("Value")
         if isinstance(value, str):
             self._on_change(key, str(value))
 
-
-def instance_of(class_and_instance: str) -> int | None:
-    """The number in "battery:7"; None when there is none."""
-    _, _, number = class_and_instance.partition(":")
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
+    def _path(self, key: str) -> str:
+        return f"{_DEVICES}/{self._ident}/{key}"
 
 
 def watch_for(bus: Connection, name: str, appeared: Callable[[], None]) -> None:
@@ -141,21 +148,27 @@ def watch_for(bus: Connection, name: str, appeared: Callable[[], None]) -> None:
     bus.watch_name_owner(name, lambda owner: appeared() if owner else None)
 
 
-def ask(
-    bus: Connection, service: str, path: str, answered: Callable[[object], None]
-) -> None:
-    """Ask a service for the value of one path, without waiting; silence when it has none."""
+def ask(bus: Connection, service: str, path: str, answered: Callable[[object], None]) -> None:
+    """Ask a service for the value of one path. Nothing is called where it has none."""
 
-    def heard(*values: object) -> None:
+    def on_answer(*values: object) -> None:
         if values:
             answered(values[0])
 
     bus.call_async(
-        service, path, _ITEM, "GetValue", "", [], heard, lambda error: None, timeout=5.0
+        service,
+        path,
+        _ITEM,
+        "GetValue",
+        "",
+        [],
+        on_answer,
+        lambda error: None,
+        timeout=_VALUE_WITHIN,
     )
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     name = getattr(error, "get_dbus_name", lambda: "")()
     absent = ("ServiceUnknown", "NameHasNoOwner")
     return "is not there" if name.endswith(absent) else f"does not answer ({name or error})"

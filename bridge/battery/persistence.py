@@ -1,11 +1,17 @@
 """What one battery keeps over a restart: its name, its instance, and what clients have set.
 
-The settings service keeps it. It may be absent, late, silent, or killed before it has written what
-it was told: the battery runs all the same, and tells it again. Who decided last is right:
+The settings service keeps it. The service may be absent, late, silent, or killed before it has
+written what it was sent: the battery runs all the same, and sends it again. Who decided last is
+right:
 
 - What clients decide while the battery runs is newer than what the service has, until it has it.
-- A name or instance that the configuration says anew is newer than what was kept. For this the
-  configuration's own name and instance are kept too.
+- A name or instance that was changed in the configuration is newer than what was kept. To see such
+  a change, the configuration's own name and instance are kept too.
+- What somebody changes in the settings service while the battery runs is newest.
+- After a restart of the battery the service knows best; after a restart of the service the battery
+  does, because the service may have lost the last seconds.
+
+It knows ports only. Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -13,43 +19,46 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 
-from bridge.adapters.loop import guarded, monotonic
-from bridge.adapters.settings import Connection, DeviceSettings, instance_of
-from bridge.battery.battery import NAME_KEY, SETTINGS_KEY, Battery
+from bridge.battery.battery import NAME_KEY, SETTINGS_KEY
 from bridge.core.model import Value
 from bridge.core.settings.configuration import BatteryConfig
 from bridge.core.settings.save_queue import SaveQueue
+from bridge.ports import PersistentBattery, SettingsService
 
 log = logging.getLogger(__name__)
 
 INSTANCE_KEY = "ClassAndVrmInstance"
 FILE_KEY = "ConfiguredIdentity"
-RETRY = 30.0  # seconds until a service that did not answer is asked again
+RETRY = 30.0  # s until a service that did not answer is asked again
 
 
 class SettingsPersistence:
-    """One battery's part of the settings service.
-
-    ready() is called once, when it has answered or when it is known that it will not; then the
-    battery may enter the bus. on_instance(number) is called whenever the instance is told.
-    """
+    """One battery's part of the settings service."""
 
     def __init__(
         self,
-        bus: Connection,
+        service: SettingsService,
         config: BatteryConfig,
-        battery: Battery,
+        battery: PersistentBattery,
+        monotonic: Callable[[], float],
         on_instance: Callable[[int], None],
-        ready: Callable[[], None],
+        on_ready: Callable[[], None],
     ) -> None:
+        """on_instance(number): called whenever the service says which instance is ours.
+
+        on_ready(): called once, when the service has answered or when it is known that it will
+        not: then the battery may enter the bus.
+        """
+        self._service = service
         self._config = config
         self._battery = battery
+        self._monotonic = monotonic
         self._on_instance = on_instance
-        self._ready: Callable[[], None] | None = ready
-        self._device = DeviceSettings(bus, config.ident, guarded(self._changed))
+        self._on_ready: Callable[[], None] | None = on_ready
         self._queue = SaveQueue()
-        self._values: dict[str, str] = {}
+        self._values: dict[str, str] = {}  # as the service has them
         self._is_open = False
         self._was_open = False
         self._is_asking = False
@@ -60,102 +69,98 @@ class SettingsPersistence:
         if self._is_asking:
             return
         self._is_asking = True
-        self._device.open(
-            {
-                NAME_KEY: self._config.name,
-                INSTANCE_KEY: f"battery:{self._config.instance}",
-                SETTINGS_KEY: "{}",
-                FILE_KEY: "",
-            },
-            guarded(self._opened),
-            guarded(self._absent),
-        )
+        defaults = {
+            NAME_KEY: self._config.name,
+            INSTANCE_KEY: f"battery:{self._config.instance}",
+            SETTINGS_KEY: "{}",
+            FILE_KEY: "",
+        }
+        self._service.open(defaults, self._on_opened, self._on_failed)
 
     def save(self, key: str, value: Value) -> None:
         """Keep a value, now or as soon as the service is there. Never waits."""
-        self._queue.decide(key, str(value))
+        self._queue.put(key, str(value))
         self._send()
 
     def on_tick(self, now: float) -> None:
-        """Once a second: what has waited, and a service that did not answer."""
+        """Once a second: send what has waited, ask a service again that did not answer."""
         if now >= self._ask_again_at:
             self.open()
         self._send()
 
+    def on_changed(self, key: str, value: str) -> None:
+        """Take a signal of the service: our own write, or somebody else's decision.
+
+        While we ask, it may also be a default that a service without memory falls back to; then
+        only the answer counts.
+        """
+        is_news = self._values.get(key) != value
+        self._values[key] = value
+        if is_news and self._was_open and not self._is_asking:
+            self._take_change(key, value)
+
     # --- what the service says ---------------------------------------------------------------
 
-    def _opened(self, values: dict[str, str]) -> None:
+    def _on_opened(self, values: dict[str, str]) -> None:
         self._values = values
         self._is_open, self._is_asking = True, False
         self._ask_again_at = float("inf")
         if self._was_open:
-            self._tell_again()
+            self._send_again()
         else:
             self._was_open = True
-            self._load()
+            self._take_over()
         self._send()
-        if not self._queue.is_on_its_way(INSTANCE_KEY):
+        if not self._queue.is_pending(INSTANCE_KEY):
             self._take_instance()
 
-    def _absent(self, why: str) -> None:
+    def _on_failed(self, reason: str) -> None:
         if not self._is_open and not self._was_open:
-            log.warning("%s: the settings service %s yet", self._config.ident, why)
+            log.warning("%s: the settings service %s yet", self._config.ident, reason)
         self._is_open = self._is_asking = False
-        self._ask_again_at = monotonic() + RETRY
+        self._ask_again_at = self._monotonic() + RETRY
         self._be_ready()
 
-    def _changed(self, key: str, value: str) -> None:
-        """A signal: our own write, or somebody else's decision. While we ask it may also be a
-        default that a service without memory falls back to; then only the answer counts."""
-        is_news = self._values.get(key) != value
-        self._values[key] = value
-        if not is_news or not self._was_open or self._is_asking:
-            return
+    def _take_change(self, key: str, value: str) -> None:
         if key == INSTANCE_KEY:
             self._take_instance()
-        elif self._queue.is_on_its_way(key):
+        elif self._queue.is_pending(key):
             return
         elif key == NAME_KEY:
             self._battery.set_name(value)
         elif key == SETTINGS_KEY:
             self._battery.load_settings(value, newest=True)
-        self._battery.settle(monotonic())
+        self._battery.settle(self._monotonic())
 
-    def _load(self) -> None:
-        """The first answer since our start."""
-        before = _identity(self._values.get(FILE_KEY, ""))
-        if before.get("name", self._config.name) != self._config.name:
-            self._decide_first(NAME_KEY, self._config.name)
-        elif NAME_KEY in self._values and not self._queue.is_on_its_way(NAME_KEY):
+    def _take_over(self) -> None:
+        """The first answer since our start: what was kept holds, unless something is newer."""
+        at_last_start = _identity(self._values.get(FILE_KEY, ""))
+        if at_last_start.get("name", self._config.name) != self._config.name:
+            self._keep_unless_newer(NAME_KEY, self._config.name)
+        elif NAME_KEY in self._values and not self._queue.is_pending(NAME_KEY):
             self._battery.set_name(self._values[NAME_KEY])
-        if before.get("instance", self._config.instance) != self._config.instance:
-            self._decide_first(INSTANCE_KEY, f"battery:{self._config.instance}")
-        self._decide_first(FILE_KEY, self._identity_in_file())
+        if at_last_start.get("instance", self._config.instance) != self._config.instance:
+            self._keep_unless_newer(INSTANCE_KEY, f"battery:{self._config.instance}")
+        self._keep_unless_newer(FILE_KEY, self._identity_in_file())
         self._battery.load_settings(self._values.get(SETTINGS_KEY, "{}"))
-        if self._queue.is_on_its_way(SETTINGS_KEY):  # decided before the service came
-            self._queue.decide(SETTINGS_KEY, self._battery.settings_record())
-        self._battery.settle(monotonic())
+        if self._queue.is_pending(SETTINGS_KEY):  # clients have set something before this answer
+            self._queue.put(SETTINGS_KEY, self._battery.settings_record())
+        self._battery.settle(self._monotonic())
 
-    def _tell_again(self) -> None:
-        """The service has come back, perhaps without what it was told last."""
-        for key, value in self._known_here().items():
-            self._decide_first(key, value)
+    def _send_again(self) -> None:
+        """The service has come back, perhaps without what it was sent last."""
+        self._keep_unless_newer(NAME_KEY, self._battery.name)
+        self._keep_unless_newer(SETTINGS_KEY, self._battery.settings_record())
+        self._keep_unless_newer(FILE_KEY, self._identity_in_file())
 
-    def _known_here(self) -> dict[str, str]:
-        return {
-            NAME_KEY: self._battery.name,
-            SETTINGS_KEY: self._battery.settings_record(),
-            FILE_KEY: self._identity_in_file(),
-        }
+    def _keep_unless_newer(self, key: str, value: str) -> None:
+        """Have this kept, unless the service has it, or something newer is to be kept."""
+        if self._values.get(key) != value and not self._queue.is_pending(key):
+            self._queue.put(key, value)
 
     def _identity_in_file(self) -> str:
         in_file = {"name": self._config.name, "instance": self._config.instance}
         return json.dumps(in_file, separators=(",", ":"), ensure_ascii=False)
-
-    def _decide_first(self, key: str, value: str) -> None:
-        """Have this kept, unless the service has it, or a client has decided already."""
-        if self._values.get(key) != value and not self._queue.is_on_its_way(key):
-            self._queue.decide(key, value)
 
     def _take_instance(self) -> None:
         instance = instance_of(self._values.get(INSTANCE_KEY, ""))
@@ -164,37 +169,40 @@ class SettingsPersistence:
         self._be_ready()
 
     def _be_ready(self) -> None:
-        if self._ready:
-            ready, self._ready = self._ready, None
-            ready()
+        if self._on_ready:
+            on_ready, self._on_ready = self._on_ready, None
+            on_ready()
 
-    # --- what the service is told ------------------------------------------------------------
+    # --- what the service is sent ------------------------------------------------------------
 
     def _send(self) -> None:
         if not self._is_open:
             return
-        for key, value in self._queue.due(monotonic()).items():
-            self._device.save(
-                key, value, guarded(lambda key=key: self._kept(key)), guarded(self._fail(key))
+        for key, value in self._queue.due(self._monotonic()).items():
+            self._service.save(
+                key, value, partial(self._on_kept, key), partial(self._on_not_kept, key)
             )
 
-    def _kept(self, key: str) -> None:
+    def _on_kept(self, key: str) -> None:
         self._queue.kept(key)
         if key == INSTANCE_KEY:
             self._take_instance()
         self._send()
 
-    def _fail(self, key: str) -> Callable[[str], None]:
-        def failed(why: str) -> None:
-            log.warning("%s: %s is not kept, the settings service %s", self._config.ident, key, why)
-            self._queue.failed(key)
-            self._absent(why)
+    def _on_not_kept(self, key: str, reason: str) -> None:
+        log.warning("%s: %s is not kept, the settings service %s", self._config.ident, key, reason)
+        self._queue.failed(key)
+        self._on_failed(reason)
 
-        return failed
+
+def instance_of(class_and_instance: str) -> int | None:
+    """The number in "battery:7", 0 to 999 999 999; None when there is none."""
+    _, _, number = class_and_instance.partition(":")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
 
 
 def _identity(text: str) -> dict[str, object]:
-    """The configuration's identity at the last start; empty where nobody knows."""
+    """Name and instance of the configuration at the last start; empty where nobody knows."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bridge.core.measurements.freshness import Freshness
-from bridge.core.model import Decision, Stage, Value
+from bridge.battery.control import Assessment
+from bridge.core.model import LIMIT_NAMES, Stage, Value
 from bridge.core.outputs.state_document import as_json, without_ages
-from bridge.core.paths.gate import sanitize_for_log
 from bridge.core.paths.table import Paths
-from bridge.core.text import did_you_mean
+from bridge.core.text import did_you_mean, sanitize_for_log
 from bridge.core.throttle import Throttle
 from bridge.ports import Client
+from bridge.topics import BatteryTopics
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +22,11 @@ STATE_INTERVAL = 0.9  # s between two messages on the state topic; ticks come a 
 
 
 class StatusPublisher:
-    """The voice of one battery, on the topics below `topic`."""
+    """Publishes the state, the settings and the refusals of one battery, and logs for it."""
 
-    def __init__(self, ident: str, topic: str, client: Client, paths: Paths) -> None:
+    def __init__(self, ident: str, topics: BatteryTopics, client: Client, paths: Paths) -> None:
         self._ident = ident
-        self._topic = topic
+        self._topics = topics
         self._client = client
         self._paths = paths
         self._state: dict[str, Any] | None = None
@@ -38,8 +38,10 @@ class StatusPublisher:
         self._transitions_logged = Throttle(per_second=0.1, burst=20)
 
     def again(self) -> None:
-        """A broker that has just come, or come back, knows nothing: tell all at the next chance
-        although it has not changed."""
+        """Publish state and settings at the next chance, although they have not changed.
+
+        A broker that has just come, or come back, has neither.
+        """
         self._state, self._state_at, self._settings = None, float("-inf"), None
 
     def state(self, content: Callable[[], dict[str, Any]], now: float) -> None:
@@ -50,13 +52,13 @@ class StatusPublisher:
         news = without_ages(state)
         if news != self._state:
             self._state, self._state_at = news, now
-            self._client.publish(f"{self._topic}/state", as_json(state), retain=True)
+            self._client.publish(self._topics.state, as_json(state), retain=True)
 
     def settings(self, values: Mapping[str, Value], tree: Callable[[], dict[str, Any]]) -> None:
         """All settings, when one has changed: a batch that brings them back when it is sent."""
         if values is not self._settings:
             self._settings = values
-            self._client.publish(f"{self._topic}/settings", as_json(tree()), retain=True)
+            self._client.publish(self._topics.settings, as_json(tree()), retain=True)
 
     def refusal(self, topic: str, path: str, value: object, reason: str, now: float) -> None:
         """A write that was not taken, and why."""
@@ -70,7 +72,7 @@ class StatusPublisher:
                 "value": _printable(value),
                 "reason": reason,
             }
-            self._client.publish(f"{self._topic}/rejected", as_json(answer))
+            self._client.publish(self._topics.rejected, as_json(answer))
         if logged:
             withheld = self._refusals_logged.take_withheld()
             more = f" (and {withheld} more refusals before)" if withheld else ""
@@ -83,23 +85,21 @@ class StatusPublisher:
             if self._changes_logged.allows(now):
                 log.info("%s: %s", self._ident, line)
 
-    def transitions(
-        self, stage: Stage, before: Decision | None, freshness: Freshness, now_holds: Decision,
-        now: float,
-    ) -> None:  # fmt: skip
-        """One line for a stage that is not what it was, and for each limit that another rule
-        holds now. stage, before: what was."""
+    def transitions(self, before: Assessment | None, after: Assessment, now: float) -> None:
+        """Log a stage that has changed, and each limit that another protection holds now.
+
+        now: monotonic s.
+        """
+        freshness = after.pack.freshness
+        stage = Stage.WAITING if before is None else before.pack.freshness.stage
         if freshness.stage is not stage:
             culprit = f" ({freshness.culprit.value})" if freshness.culprit else ""
             self._transition(now, "measurements are %s%s", freshness.stage.word, culprit)
-        for name, new, old in (
-            ("CVL", now_holds.cvl, before.cvl if before else None),
-            ("CCL", now_holds.ccl, before.ccl if before else None),
-            ("DCL", now_holds.dcl, before.dcl if before else None),
-        ):
-            if old is None or new.rule != old.rule:
-                shown = "withdrawn" if new.value is None else f"{new.value:.1f}"
-                self._transition(now, "%s %s: %s", name, shown, new.reason)
+        earlier = (None, None, None) if before is None else before.decision
+        for name, limit, old in zip(LIMIT_NAMES, after.decision, earlier, strict=True):
+            if old is None or limit.rule != old.rule:
+                shown = "withdrawn" if limit.value is None else f"{limit.value:.1f}"
+                self._transition(now, "%s %s: %s", name, shown, limit.reason)
 
     def _transition(self, now: float, words: str, *parts: object) -> None:
         if self._transitions_logged.allows(now):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 Value = float | int | str | None
 """What a D-Bus path can hold. None is "unknown", an empty array on the wire."""
@@ -25,18 +27,6 @@ class Group(str, enum.Enum):
     FLAGS = "flags"
 
 
-class Input(str, enum.Enum):
-    """What the limiter's rules look at; each may fall silent by itself."""
-
-    CELLS = "the cell voltages"
-    VOLTAGE = "the pack voltage"
-    SOC = "the SoC"
-    TEMPERATURE = "the temperature"
-    MOSFET = "the MOSFETs' temperature"
-    CHARGE_FLAGS = "the permission to charge"
-    DISCHARGE_FLAGS = "the permission to discharge"
-
-
 class Stage(enum.IntEnum):
     """How much the measurements can be trusted, from best to worst."""
 
@@ -48,7 +38,11 @@ class Stage(enum.IntEnum):
 
     @property
     def word(self) -> str:
-        return self.name.lower()
+        """The stage as it is written everywhere outside: "fresh"."""
+        return _STAGE_WORDS[self]
+
+
+_STAGE_WORDS = {stage: stage.name.lower() for stage in Stage}
 
 
 class Date(NamedTuple):
@@ -59,41 +53,8 @@ class Date(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Cells:
-    """The cell voltages in V, in order, None where unknown, with the written extremes if any."""
-
-    voltages: tuple[float | None, ...] = ()
-    lowest: float | None = None
-    highest: float | None = None
-
-
-@dataclass(frozen=True)
-class Measurements:
-    """What the limiter is told. None is unknown, and None is never permission.
-
-    `cells` is None unless the whole pack is known: every cell, or both extremes.
-    `known` holds what is known even of an incomplete pack; it may tighten, never loosen.
-    `silent` names the inputs that were seen once, went stale, and are not covered by the
-    failsafe: a rule that needs one of them answers its most careful value.
-    """
-
-    known: Cells = Cells()
-    cells: Cells | None = None
-    voltage: float | None = None  # V, the pack
-    current: float | None = None  # A, positive charges
-    soc: float | None = None  # %
-    coldest: float | None = None  # degrees C
-    hottest: float | None = None  # degrees C
-    mosfet: float | None = None  # degrees C
-    charge_blocked_by: str = ""  # what blocks, in words; "" nothing that we know of
-    discharge_blocked_by: str = ""
-    silent: frozenset[Input] = frozenset()
-    doubt: str = ""  # which reading cannot be believed yet, in words; then nothing may loosen
-
-
-@dataclass(frozen=True)
 class Cap:
-    """One rule's answer: no more than `value`, and why."""
+    """One protection's answer: no more than `value` (V or A), and why."""
 
     value: float
     reason: str
@@ -101,16 +62,49 @@ class Cap:
 
 @dataclass(frozen=True)
 class Request:
-    """A client's wish for a limit, and when it came (monotonic seconds)."""
+    """A limit that a client asks for (V or A), and when it came (monotonic seconds)."""
 
     value: float
     at: float
 
 
+CVL, CCL, DCL = "CVL", "CCL", "DCL"
+"""Charge voltage limit (V, whole pack), charge and discharge current limit (A)."""
+
+LIMIT_NAMES = (CVL, CCL, DCL)
+
+
+@dataclass(frozen=True)
+class Limits(Generic[T]):
+    """One thing for each of the three limits."""
+
+    cvl: T
+    ccl: T
+    dcl: T
+
+    def items(self) -> tuple[tuple[str, T], ...]:
+        """Each with the name of its limit: CVL, CCL, DCL."""
+        return ((CVL, self.cvl), (CCL, self.ccl), (DCL, self.dcl))
+
+    def __iter__(self) -> Iterator[T]:
+        return iter((self.cvl, self.ccl, self.dcl))
+
+    def __getitem__(self, name: str) -> T:
+        """The one of this limit. Raises KeyError for any other name."""
+        return dict(self.items())[name]
+
+    def with_(self, name: str, value: T) -> Limits[T]:
+        """The same with another one for this limit."""
+        return Limits(*(value if one == name else old for one, old in self.items()))
+
+
 @dataclass(frozen=True)
 class Limit:
-    """One published limit: its value (V or A; None when withdrawn), the rule that holds it,
-    the reason in words, and every rule's cap by name."""
+    """One published limit.
+
+    value: V or A; None when withdrawn. rule: the protection that holds it. reason: in words.
+    caps: every protection's, by name.
+    """
 
     value: float | None
     rule: str
@@ -119,11 +113,12 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What the chargers and inverters may do now."""
+class Decision(Limits[Limit]):
+    """What the chargers and inverters may do now.
 
-    cvl: Limit
-    ccl: Limit
-    dcl: Limit
-    charge_mode: str | None = None  # the phase of charging; None where there are no phases
-    charge_request: int | None = None  # 1: below the SoC to maintain; None: nothing to maintain
+    charge_mode: the phase of charging; None where there are no phases.
+    charge_request: 1 below the SoC to maintain, else 0; None where nothing is maintained.
+    """
+
+    charge_mode: str | None = None
+    charge_request: int | None = None

@@ -1,4 +1,4 @@
-"""The known word nearest to a mistyped one.
+"""Foreign text: shown so that it cannot harm, and compared with the words that are known.
 
 (The standard library's difflib is not on every GX.)
 """
@@ -38,7 +38,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _near(word: str) -> int:
-    """How far a word may be mistyped to be recognised."""
+    """How many letters of a word may be wrong. Ours: one, or each third of a long word."""
     return max(1, len(word) // 3)
 
 
@@ -46,3 +46,9 @@ def _least_distance(a: str, b: str) -> int:
     """What the distance is at least: each letter that only one of them has must be edited."""
     in_a, in_b = set(a), set(b)
     return max(abs(len(a) - len(b)), len(in_a - in_b), len(in_b - in_a))
+
+
+def sanitize_for_log(text: str, most: int = 120) -> str:
+    """A foreign word for a log or a message: not at length, and on one line."""
+    shown = text if len(text) <= most else text[: most - 1] + "…"
+    return shown if shown.isprintable() else ascii(shown)

@@ -14,7 +14,7 @@ class Throttle:
         self.withheld = 0
 
     def allows(self, now: float) -> bool:
-        """Take a token if there is one; else count what is withheld."""
+        """Take a token if there is one; else count what is withheld. now: monotonic s."""
         if self._at is not None:
             self._tokens = min(
                 self._burst, self._tokens + max(0.0, now - self._at) * self._per_second

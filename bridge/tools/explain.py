@@ -6,63 +6,49 @@ allow at once, before any recovery.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from bridge.core.limiter import LimiterConfig, LimiterState, Requests, decide
-from bridge.core.model import Cells, Decision, Limit, Measurements, Stage
+from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, decide
+from bridge.core.limiter.protections import PROTECTIONS
+from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.limiter.sweeps import STANDARD_SWEEPS, Sweep, well
+from bridge.core.measurements.inputs import inputs_of
+from bridge.core.model import Decision, Limit, Stage
 from bridge.core.panel import Curve, Panel
 from bridge.core.settings.configuration import BatteryConfig
 
-_UNHELD = {"charge voltage", "maximum"}  # rules that hold while nothing limits
+_UNHELD = {"charge voltage", "maximum"}  # protections that hold while nothing limits
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """One measurement over its range, and the decision at each point."""
+class Swept:
+    """One sweep of this configuration: the decision at each point, in the sweep's unit."""
 
-    title: str
-    unit: str
-    decimals: int
+    sweep: Sweep
     points: tuple[tuple[float, Decision], ...]
 
 
-def sweeps(config: BatteryConfig) -> list[Sweep]:
-    """All sweeps that say something about this configuration."""
-    s = config.limiter
-    lowest = int(s.min_cell_voltage * 100) - 10
-    highest = int(s.cell_overvoltage * 100) + 5
-    sensible = round((s.min_charge_voltage + s.min_cell_voltage) / 2, 3)
-    well = _all_cells(Measurements(), s.min_charge_voltage, config.cells)
+def sweeps(config: BatteryConfig) -> list[Swept]:
+    """All sweeps of the protections that say something about this configuration."""
+    limiter = LimiterConfig(config.cells, config.limiter, config.failsafe, config.ceiling)
+    known = dict.fromkeys((*STANDARD_SWEEPS, *(s for p in PROTECTIONS for s in p.sweeps)))
+    return [Swept(sweep, _points(sweep, limiter)) for sweep in known if sweep.is_shown(limiter)]
 
-    def one_cell(x: float) -> Measurements:
-        known = Cells((x, *well.known.voltages[1:]))
-        return replace(well, known=known, cells=known, voltage=sum(v or 0 for v in known.voltages))
 
-    def apart(x: float) -> Measurements:
-        known = Cells((sensible + x, *[sensible] * (config.cells - 1)))
-        voltage = sensible * config.cells + x
-        return replace(well, known=known, cells=known, voltage=voltage)
-
-    volts = [x / 100 for x in range(lowest, highest + 1)]
-    degrees = [float(x) for x in range(-35, 71)]
-    percents = [float(x) for x in range(101)]
-    wanted: list[tuple[str, str, int, Sequence[float], Callable[[float], Measurements], bool]] = [
-        ("every cell at", "V", 2, volts, lambda x: _all_cells(well, x, config.cells), True),
-        ("one cell at", "V", 2, volts, one_cell, config.cells > 1),
-        ("battery at", "°C", 0, degrees, lambda x: replace(well, coldest=x, hottest=x), True),
-        ("SoC at", "%", 0, percents, lambda x: replace(well, soc=x),
-         bool(s.charge_soc or s.discharge_soc)),
-        ("MOSFETs at", "°C", 0, [float(x) for x in range(121)],
-         lambda x: replace(well, mosfet=x), bool(s.mosfet_temperature)),
-        ("cells apart by", "V", 2, [x / 100 for x in range(31)], apart, bool(s.imbalance)),
-    ]  # fmt: skip
-    frame = LimiterConfig(config.cells, s, config.failsafe, config.ceiling)
-    return [
-        Sweep(title, unit, decimals, tuple((x, _decision(measured(x), frame)) for x in xs))
-        for title, unit, decimals, xs, measured, says_something in wanted
-        if says_something
-    ]
+def _points(sweep: Sweep, config: LimiterConfig) -> tuple[tuple[float, Decision], ...]:
+    """Each point without a past, or carried on from the one before where x is a time."""
+    inputs = inputs_of(p.inputs for p in PROTECTIONS)
+    unknown = {source: source.read({}, source.paths_of(config.cells)) for source in inputs}
+    base, points, before = well(unknown, config), [], LimiterState()
+    for x in sweep.xs(config):
+        measurements, date = sweep.at(base, config, x)
+        now = x * sweep.seconds_per_unit
+        outcome = decide(measurements, config, NO_REQUESTS, Stage.FRESH, before, now, date)
+        points.append((x, outcome.decision))
+        if sweep.seconds_per_unit:
+            before = outcome.state
+    return tuple(points)
 
 
 def explanation(config: BatteryConfig) -> str:
@@ -71,9 +57,9 @@ def explanation(config: BatteryConfig) -> str:
         f"battery {config.ident}: {config.cells} {config.chemistry} cells,"
         f" taper in {config.limiter.taper}",
     ]
-    for sweep in sweeps(config):
-        lines += ["", f"{sweep.title:>24}        CVL        CCL        DCL"]
-        lines += list(_lines(sweep))
+    for swept in sweeps(config):
+        lines += ["", f"{swept.sweep.title:>24}        CVL        CCL        DCL"]
+        lines += list(_lines(swept))
     return "\n".join(lines)
 
 
@@ -81,44 +67,35 @@ def panels(config: BatteryConfig) -> list[Panel]:
     """The sweeps as pictures of the currents, with CVL on an axis of its own."""
     return [
         Panel(
-            x_label=f"{sweep.title} ({sweep.unit})",
+            x_label=f"{swept.sweep.title} ({swept.sweep.unit})".removesuffix(" ()"),
             curves=(
-                _curve("CCL", sweep, lambda d: d.ccl),
-                _curve("DCL", sweep, lambda d: d.dcl),
+                _curve("CCL", swept, lambda d: d.ccl),
+                _curve("DCL", swept, lambda d: d.dcl),
             ),
             y_label="A",
-            right=(_curve("CVL", sweep, lambda d: d.cvl),),
+            right=(_curve("CVL", swept, lambda d: d.cvl),),
             right_label="V",
             stepped=config.limiter.taper == "steps",
         )
-        for sweep in sweeps(config)
+        for swept in sweeps(config)
     ]
 
 
-def _all_cells(measurements: Measurements, volts: float, count: int) -> Measurements:
-    cells = Cells((volts,) * count)
-    return replace(measurements, known=cells, cells=cells, voltage=volts * count)
+def _curve(label: str, swept: Swept, limit: Callable[[Decision], Limit]) -> Curve:
+    return Curve(label, tuple((x, limit(decision).value) for x, decision in swept.points))
 
 
-def _decision(measurements: Measurements, frame: LimiterConfig) -> Decision:
-    return decide(measurements, frame, Requests(), Stage.FRESH, LimiterState(), 0.0).decision
-
-
-def _curve(label: str, sweep: Sweep, limit: Callable[[Decision], Limit]) -> Curve:
-    return Curve(label, tuple((x, limit(decision).value) for x, decision in sweep.points))
-
-
-def _lines(sweep: Sweep) -> Iterator[str]:
+def _lines(swept: Swept) -> Iterator[str]:
     start = previous = 0.0
     shown = ""
-    for x, decision in sweep.points:
+    for x, decision in swept.points:
         text = _shown(decision)
         if shown and text != shown:
-            yield _stretch(sweep, start, previous) + shown
+            yield _stretch(swept.sweep, start, previous) + shown
         if text != shown:
             start, shown = x, text
         previous = x
-    yield _stretch(sweep, start, previous) + shown
+    yield _stretch(swept.sweep, start, previous) + shown
 
 
 def _stretch(sweep: Sweep, start: float, end: float) -> str:
@@ -131,11 +108,8 @@ def _stretch(sweep: Sweep, start: float, end: float) -> str:
 
 
 def _shown(decision: Decision) -> str:
-    cvl, ccl, dcl = decision.cvl, decision.ccl, decision.dcl
-    held = [
-        f"{name}: {limit.rule}"
-        for name, limit in (("CVL", cvl), ("CCL", ccl), ("DCL", dcl))
-        if limit.rule not in _UNHELD
-    ]
-    values = f"{cvl.value or 0:9.2f} V{ccl.value or 0:9.1f} A{dcl.value or 0:9.1f} A"
+    held = [f"{name}: {limit.rule}" for name, limit in decision.items()
+            if limit.rule not in _UNHELD]  # fmt: skip
+    cvl, ccl, dcl = (limit.value or 0 for limit in decision)
+    values = f"{cvl:9.2f} V{ccl:9.1f} A{dcl:9.1f} A"
     return f"{values}   {', '.join(held)}".rstrip()

@@ -1,11 +1,12 @@
-"""A checked configuration in plain lines: what will be in force."""
+"""A checked configuration as text: what will be in force."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from bridge.core.settings.configuration import BatteryConfig, Config
-from bridge.core.settings.declarations import LEVELS, SECTIONS, Spec, fields_of
+from bridge.core.settings.declarations import LEVELS, Spec, fields_of
+from bridge.core.settings.relations import SECTIONS
 
 
 def overview(config: Config) -> str:
@@ -13,8 +14,8 @@ def overview(config: Config) -> str:
     mqtt = config.mqtt
     security = " with TLS" if mqtt.tls else ""
     lines = [f"broker {mqtt.host}:{mqtt.port}{security}, own topics below {mqtt.base_topic}/"]
-    for door in (config.access.mqtt, config.access.dbus):
-        lines.append(f"taken over {door.name}: {', '.join(door.accept) or 'nothing'}")
+    for access in (config.access.mqtt, config.access.dbus):
+        lines.append(f"taken over {access.name}: {', '.join(access.accept) or 'nothing'}")
     for battery in config.batteries:
         lines += _battery(battery)
     return "\n".join(lines)

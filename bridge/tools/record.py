@@ -1,4 +1,4 @@
-"""Record what clients write, for `replay`: every W/ topic of batteries, and every batch."""
+"""Record what clients write, for `replay`: every write to a battery, and every batch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from typing import TextIO
 
-from bridge.adapters.mqtt_link import Broker, MqttLink
+from bridge.adapters.broker import Broker
+from bridge.adapters.mailbox import Message
+from bridge.adapters.mqtt_link import MqttLink
 from bridge.core.settings.configuration import Config
 from bridge.tools.recording import Entry, written
+from bridge.topics import ALL_WRITES, all_batches
 
 
 def main(config: Config, broker: Broker, file: str) -> int:
@@ -18,7 +22,7 @@ def main(config: Config, broker: Broker, file: str) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    topics = ["W/+/battery/+/#", f"{config.mqtt.base_topic}/+/set"]
+    topics = [ALL_WRITES, all_batches(config.mqtt.base_topic)]
     with open(file, "w", encoding="utf-8") as out:  # noqa: PTH123  a name, or /dev/stdout
         count = _record(broker, topics, out, stop)
     print(f"{count} messages in {file}", file=sys.stderr)
@@ -26,10 +30,11 @@ def main(config: Config, broker: Broker, file: str) -> int:
 
 
 def _record(broker: Broker, topics: list[str], out: TextIO, stop: threading.Event) -> int:
+    """Write down messages until `stop` is set. Answers how many that were."""
     news = threading.Event()
     link = MqttLink(
         broker,
-        ring=news.set,
+        wake=news.set,
         is_queue=lambda topic: True,
         on_state=lambda connected, words: print(words, file=sys.stderr),
     )
@@ -39,17 +44,21 @@ def _record(broker: Broker, topics: list[str], out: TextIO, stop: threading.Even
     while not stop.is_set():
         news.wait(0.5)
         news.clear()
-        count += _drain(link, out)
+        count += write_down(link.drain(), out, time.time())
     link.stop()
-    return count + _drain(link, out)
+    return count + write_down(link.drain(), out, time.time())
 
 
-def _drain(link: MqttLink, out: TextIO) -> int:
-    """Write down what has arrived. A retained message is none: the service ignores it too."""
+def write_down(messages: Iterable[Message], out: TextIO, now: float) -> int:
+    """Write down messages that have come now (Unix time in s), and answer how many.
+
+    Retained messages are left out, because the service ignores them too; so are those that were
+    too large.
+    """
     count = 0
-    for message in link.drain():
-        if not message.retained and message.payload is not None:
-            out.write(written(Entry(time.time(), message.topic, message.payload)) + "\n")
+    for topic, payload, _size, retained in messages:
+        if not retained and payload is not None:
+            out.write(written(Entry(now, topic, payload)) + "\n")
             count += 1
     out.flush()
     return count

@@ -1,6 +1,6 @@
 """A recording of MQTT messages: one JSON object per line, {"time", "topic", "payload"}.
 
-time: seconds of the epoch. A payload that is no UTF-8 text stands in "hex" instead.
+time: Unix time in s. A payload that is no UTF-8 text stands in "hex" instead of "payload".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """One recorded message."""
+    """One recorded message. time: Unix time in s."""
 
     time: float
     topic: str
@@ -19,11 +19,11 @@ class Entry(NamedTuple):
 
 
 class BadRecording(Exception):
-    """A line that is no recorded message. The message says why."""
+    """A line that is no recorded message."""
 
 
 def written(entry: Entry) -> str:
-    """The line of an entry, without its end."""
+    """The line of an entry, without a line feed."""
     content: dict[str, object] = {"time": round(entry.time, 3), "topic": entry.topic}
     try:
         content["payload"] = entry.payload.decode("utf-8")

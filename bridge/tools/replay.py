@@ -1,6 +1,6 @@
-"""A recording through the same core, without D-Bus: how a configuration would have behaved.
+"""Feeds a recording to a battery without D-Bus: how a configuration would have behaved.
 
-The battery ticks once a second of recorded time, and time passes only in the recording.
+The battery is the real one; it ticks once a second of recorded time. No real time passes.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from bridge.core.model import Date, Value
 from bridge.core.panel import Curve, Panel
 from bridge.core.paths.table import (
     CCL_PATH,
-    CURRENT,
+    CURRENT_PATH,
     CVL_PATH,
     DCL_PATH,
-    MAX_CELL,
-    MIN_CELL,
-    VOLTAGE,
+    MAX_CELL_PATH,
+    MIN_CELL_PATH,
+    VOLTAGE_PATH,
 )
 from bridge.core.settings.configuration import BatteryConfig, Config
 from bridge.tools.recording import Entry, read
+from bridge.topics import BatteryTopics, WriteTopic
 
-LONGEST_GAP = 3600.0
-"""Seconds. A longer pause of the recording is skipped: nothing happens in it after `lost`."""
+MAX_GAP = 3600.0
+"""s. A longer pause in the recording is cut to this: after `lost` nothing more happens."""
 
 _COLUMNS = (
-    ("V", VOLTAGE, "{:.2f}"),
-    ("A", CURRENT, "{:.1f}"),
+    ("V", VOLTAGE_PATH, "{:.2f}"),
+    ("A", CURRENT_PATH, "{:.1f}"),
     ("SoC", "/Soc", "{:.1f}"),
-    ("low", MIN_CELL, "{:.3f}"),
-    ("high", MAX_CELL, "{:.3f}"),
+    ("low", MIN_CELL_PATH, "{:.3f}"),
+    ("high", MAX_CELL_PATH, "{:.3f}"),
     ("°C", "/Dc/0/Temperature", "{:.1f}"),
     ("CVL", CVL_PATH, "{:.2f}"),
     ("CCL", CCL_PATH, "{:.1f}"),
@@ -52,8 +53,10 @@ _DECIDED = (CVL_PATH, CCL_PATH, DCL_PATH, *(path for _, path, _ in _RULES))
 
 @dataclass(frozen=True)
 class Moment:
-    """What stood on the bus at a time of the recording (seconds of the epoch), and the reasons
-    of the limits by their names."""
+    """What stood on the bus at one second of the recording.
+
+    time: Unix time in s. values: by path. reasons: of the limits, by CVL, CCL and DCL.
+    """
 
     time: float
     values: Mapping[str, Value]
@@ -61,9 +64,10 @@ class Moment:
 
 
 class Replay:
-    """One battery that lives through a recording.
+    """One battery that is fed from a recording; it is the battery's bus, client and timer.
 
-    refused: how many writes were refused, by reason; others: messages for other batteries.
+    refused: how many writes were refused, by path and reason. others: how many messages were for
+    other batteries.
     """
 
     def __init__(self, config: BatteryConfig, whole: Config) -> None:
@@ -73,13 +77,11 @@ class Replay:
         self._now = 0.0
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._serial = itertools.count()
-        self._batch_topic = f"{whole.mqtt.base_topic}/{config.ident}/set"
-        self._instance = str(config.instance)
-        self._topic = f"{whole.mqtt.base_topic}/{config.ident}"
+        self._topics = BatteryTopics(whole.mqtt.base_topic, config.ident)
         self._config, self._whole = config, whole
 
     def run(self, lines: Iterable[str]) -> Iterator[Moment]:
-        """Every second of the recording. Raises BadRecording for a line that is none."""
+        """Answer every second of the recording, one by one. Raises BadRecording."""
         battery: Battery | None = None
         for entry in (read(line) for line in lines if line.strip()):
             if battery is None:
@@ -87,13 +89,13 @@ class Replay:
                 battery = self._battery()
                 battery.refresh(self._now)
                 tick = self._now + 1.0
-            until = min(entry.time, self._now + LONGEST_GAP)
+            until = min(entry.time, self._now + MAX_GAP)
             while tick <= until:
                 self._pass_to(tick)
                 battery.on_tick(self._now)
                 yield Moment(self._now, battery.values(), self._reasons)
                 tick += 1.0
-            self._pass_to(max(entry.time, self._now))  # a clock that was set back stands still
+            self._pass_to(max(entry.time, self._now))  # a clock that was set back counts as still
             tick = max(tick, self._now)
             self._hand_over(battery, entry)
         if battery is not None:
@@ -104,33 +106,31 @@ class Replay:
     def _battery(self) -> Battery:
         return Battery(
             self._config,
-            topic=self._topic,
+            topics=self._topics,
             publish_interval=self._whole.publish_interval,
-            bus=_Nowhere(),
+            bus=_Discard(),
             client=self,
             timer=self,
-            store=_Nowhere(),
+            store=_Discard(),
             monotonic=lambda: self._now,
             today=self._today,
             access=self._whole.access,
         )
 
     def _hand_over(self, battery: Battery, entry: Entry) -> None:
-        if entry.topic == self._batch_topic:
+        """Give the battery what is meant for it; the portal may be another one by now."""
+        write = WriteTopic.parse(entry.topic)
+        if entry.topic == self._topics.set:
             battery.on_batch(entry.payload, entry.topic, self._now)
+        elif write is not None and write.instance == self._config.instance:
+            battery.on_message(write.path, entry.payload, entry.topic, self._now)
         else:
-            parts = entry.topic.split("/", 4)
-            is_ours = len(parts) == 5 and parts[0] == "W" and parts[2:4] == [
-                "battery", self._instance
-            ]  # fmt: skip
-            if not is_ours:
-                self.others += 1
-                return
-            battery.on_message("/" + parts[4], entry.payload, entry.topic, self._now)
+            self.others += 1
+            return
         battery.settle(self._now)
 
     def _pass_to(self, moment: float) -> None:
-        """Let time pass, with every call at its moment."""
+        """Let time pass up to a moment, with every timer that is due until then."""
         while self._timers and self._timers[0][0] <= moment:
             at, _, callback = heapq.heappop(self._timers)
             self._now = max(self._now, at)
@@ -144,20 +144,21 @@ class Replay:
     # --- what the battery needs of its surroundings ------------------------------------------
 
     def call_in(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back once, after so many seconds of recorded time."""
         heapq.heappush(self._timers, (self._now + seconds, next(self._serial), callback))
 
     def publish(self, topic: str, payload: str, retain: bool = False) -> None:  # noqa: ARG002
-        """Of all that is said, the reasons are to be shown and the refusals to be counted."""
-        if topic.endswith("/state"):
+        """Keep the reasons of a state, count the refusals; the rest is not needed."""
+        if topic == self._topics.state:
             self._reasons = json.loads(payload)["reasons"]
-        elif topic.endswith("/rejected"):
+        elif topic == self._topics.rejected:
             refusal = json.loads(payload)
             words = f"{refusal['path']}: {refusal['reason']}"
             self.refused[words] = self.refused.get(words, 0) + 1
 
 
-class _Nowhere:
-    """A bus that nobody reads, and a store that keeps nothing."""
+class _Discard:
+    """A bus that nobody reads, and a store that keeps nothing: `run` reads the battery itself."""
 
     def publish(self, changes: Mapping[str, Value]) -> None:
         pass
@@ -167,18 +168,21 @@ class _Nowhere:
 
 
 def table(moments: Iterable[Moment], every: float) -> Iterator[str]:
-    """A line whenever a limit or its rule has changed, and every so many seconds (0: never)."""
+    """A line whenever a limit or its rule has changed, and at least every so many seconds.
+
+    every: s; 0 for changes only.
+    """
     yield "time    " + "".join(f"{name:>{_WIDTH}}" for name, _, _ in _COLUMNS) + "  held by"
-    told, told_at = None, 0.0
+    shown_news, shown_at = None, 0.0
     for moment in moments:
         values = moment.values
         held = [
             name for name, path, unheld in _RULES if values.get(path) not in (unheld, None)
         ]
         news = [values.get(path) for path in _DECIDED]
-        is_due = every > 0 and moment.time - told_at >= every
-        if news != told or is_due:
-            told, told_at = news, moment.time
+        is_due = every > 0 and moment.time - shown_at >= every
+        if news != shown_news or is_due:
+            shown_news, shown_at = news, moment.time
             shown = "".join(f"{_shown(values.get(p), text):>{_WIDTH}}" for _, p, text in _COLUMNS)
             clock = time.strftime("%H:%M:%S", time.localtime(moment.time))
             why = "; ".join(f"{name}: {moment.reasons.get(name)}" for name in held)
@@ -186,7 +190,7 @@ def table(moments: Iterable[Moment], every: float) -> Iterator[str]:
 
 
 def panels(moments: list[Moment]) -> list[Panel]:
-    """Measurements and limits over time, in hours from the beginning."""
+    """Measurements and limits over time, to be drawn; in hours from the beginning."""
     start = moments[0].time if moments else 0.0
 
     def curve(label: str, path: str) -> Curve:
@@ -197,9 +201,9 @@ def panels(moments: list[Moment]) -> list[Panel]:
             points.append(((moment.time - start) / 3600, number))
         return Curve(label, tuple(points))
 
-    cells = (curve("highest cell", MAX_CELL), curve("lowest cell", MIN_CELL))
-    currents = (curve("CCL", CCL_PATH), curve("DCL", DCL_PATH), curve("current", CURRENT))
-    volts = (curve("CVL", CVL_PATH), curve("pack", VOLTAGE))
+    cells = (curve("highest cell", MAX_CELL_PATH), curve("lowest cell", MIN_CELL_PATH))
+    currents = (curve("CCL", CCL_PATH), curve("DCL", DCL_PATH), curve("current", CURRENT_PATH))
+    volts = (curve("CVL", CVL_PATH), curve("pack", VOLTAGE_PATH))
     return [
         Panel("hours", currents, "A", (curve("SoC", "/Soc"),), "%"),
         Panel("hours", volts, "V", cells, "V per cell"),

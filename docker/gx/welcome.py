@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 
 from bridge.core.settings.configuration import BatteryConfig
+from bridge.topics import BatteryTopics, WriteTopic
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,17 @@ def welcome(battery: BatteryConfig, place: Place) -> str:
     above_cv2 = f"{limiter.max_charge_current_above_cv2:g} A"
     cell = round(limiter.cv1 - 0.08, 3)
     raised = round(limiter.cv2 + 0.01, 3)
-    topics = f"{place.base_topic}/{battery.ident}"
-    writes = f"W/{place.portal_id}/battery/{place.instance}"
+    topics = BatteryTopics(place.base_topic, battery.ident)
     service = f"com.victronenergy.battery.{battery.ident}"
     frame = {
         "Dc": {"0": {"Voltage": round(cell * battery.cells, 2), "Current": 20.0}},
         "Soc": 60,
         "Voltages": {f"Cell{number + 1}": cell for number in range(battery.cells)},
     }
+
+    def write(path: str, value: float) -> str:
+        topic = WriteTopic(place.portal_id, place.instance, path)
+        return publish(topic.build(), {"value": value})
 
     def publish(topic: str, payload: object) -> str:
         return _shell(
@@ -57,16 +61,16 @@ def welcome(battery: BatteryConfig, place: Place) -> str:
 {service} is on the bus, instance {place.instance}. In a second terminal:
 
 Watch what is decided, and why.
-  {_shell("mosquitto_sub", *_broker(place.port), "-v", "-t", f"{topics}/#")}
+  {_shell("mosquitto_sub", *_broker(place.port), "-v", "-t", f"{topics.stem}/#")}
 
 Feed the battery. Do it again within {battery.freshness.aging:g} s: old news is no permission.
-  {publish(f"{topics}/set", frame)}
+  {publish(topics.set, frame)}
 
 Feed one value.
-  {publish(f"{writes}/Soc", {"value": 61})}
+  {write("/Soc", 61)}
 
 Let a cell rise past cv2: from {limiter.cv2:g} V on, CCL is {above_cv2}.
-  {publish(f"{writes}/Voltages/Cell1", {"value": raised})}
+  {write("/Voltages/Cell1", raised)}
 
 Read CCL and its reason on D-Bus.
   {ask_the_bus("/Info/MaxChargeCurrent")}

@@ -9,4 +9,5 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
 _GX = _ROOT / "docker" / "gx"
-sys.path[:0] = [str(path) for path in (_ROOT, _GX, _GX / "velib")]
+_TESTS = _ROOT / "tests"
+sys.path[:0] = [str(path) for path in (_ROOT, _TESTS / "unit", _GX, _GX / "velib")]

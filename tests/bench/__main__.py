@@ -51,6 +51,7 @@ def _measured(lengths: Lengths) -> Iterator[Row]:
         yield from resting.memory(set_up)
         yield from resting.idle(set_up, lengths.idle)
         yield from flood.measure(set_up, lengths.flood)
+    yield from alone.calls()
     yield from alone.limiter(lengths.calls)
     yield from alone.refresh(lengths.calls)
 

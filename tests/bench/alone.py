@@ -5,11 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from bridge.core.limiter import LimiterState, Requests, decide
-from bridge.core.model import Cells, Measurements, Stage
+from calls import calls_of_lone_write
+from doubles import Bench, battery_config
+from measured import measured
+
+from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, decide
+from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.inputs import Cells
+from bridge.core.model import Stage
 from tests.bench.stage import frame
 from tests.bench.table import Budget, Row, median
-from tests.unit.doubles import Bench
 
 _SIZES = (16, 64, 256)
 
@@ -25,6 +30,16 @@ def limiter(times: int) -> Iterator[Row]:
     yield Row(f"limiter, cost per cell of {most} to {least}", per_cell, "x", None, Budget(1))
 
 
+def calls() -> Iterator[Row]:
+    """Of one cell's voltage, from the message to the signal and the state topic."""
+    few, many = (
+        calls_of_lone_write(cells, "/Voltages/Cell7", b'{"value": 3.311}')
+        for cells in (_SIZES[0], _SIZES[-1])
+    )
+    yield Row(f"lone write, {_SIZES[0]} cells", few, "Python calls", None, Budget(200))
+    yield Row(f"lone write, {_SIZES[-1]} cells", many, "Python calls", None, Budget(1.5 * few))
+
+
 def refresh(times: int) -> Iterator[Row]:
     """A battery of 16 cells on doubles, from its values to its signal."""
     yield Row("refresh after a frame of 64", _refresh(times, with_frame=True), "us")
@@ -33,15 +48,16 @@ def refresh(times: int) -> Iterator[Row]:
 
 def _decide(cells: int, times: int) -> float:
     voltages = tuple(3.3 + cell % 10 / 1000 for cell in range(cells))
-    pack = Cells(voltages)
-    measurements = Measurements(
-        known=pack, cells=pack, voltage=sum(voltages), current=-10.0, soc=50.0, coldest=20.0,
+    measurements = measured(
+        cells=Cells(voltages), voltage=sum(voltages), current=-10.0, soc=50.0, coldest=20.0,
         hottest=25.0,
     )  # fmt: skip
-    battery_frame, state = Bench(cells=cells).battery.frame, LimiterState()
+    battery = battery_config(cells=cells)
+    config = LimiterConfig(cells, battery.limiter, battery.failsafe, battery.ceiling)
+    state = LimiterState()
     return median(
         _microseconds(
-            lambda: decide(measurements, battery_frame, Requests(), Stage.FRESH, state, 1000.0)
+            lambda: decide(measurements, config, NO_REQUESTS, Stage.FRESH, state, 1000.0)
         )
         for _ in range(times)
     )

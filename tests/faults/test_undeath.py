@@ -61,9 +61,9 @@ BUG_ON_THE_LINK = """
     logging.basicConfig()
     end_process_with_threads()
     server = socket.create_server(("127.0.0.1", 0))
-    def ring():
+    def wake():
         raise IndexError("a bug of ours")
-    MqttLink(Broker(port=server.getsockname()[1]), ring=ring).start()
+    MqttLink(Broker(port=server.getsockname()[1]), wake=wake).start()
     server.accept()[0].sendall(bytes([0x20, 2, 0, 0, 0x30, 4, 0, 1]) + b"a1")
     time.sleep(60)
 """

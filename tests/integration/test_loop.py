@@ -47,8 +47,8 @@ def test_every_ring_of_another_thread_is_heard_once_and_in_order() -> None:
 
     def ring() -> None:
         for number in range(1000):
-            loop.ring(lambda number=number: heard.append(number))
-        loop.ring(loop.quit)
+            loop.call_soon(lambda number=number: heard.append(number))
+        loop.call_soon(loop.quit)
 
     thread = threading.Thread(target=ring)
     thread.start()
@@ -63,10 +63,10 @@ def test_quiet_is_when_nothing_rings_any_more() -> None:
     def ring() -> None:
         came.append("rung")
         if len(came) < 5:
-            loop.ring(ring)
+            loop.call_soon(ring)
 
-    loop.when_quiet(lambda: (came.append("quiet"), loop.quit()))
-    loop.ring(ring)
+    loop.call_when_idle(lambda: (came.append("quiet"), loop.quit()))
+    loop.call_soon(ring)
     loop.run()
     assert came == ["rung"] * 5 + ["quiet"]
 
@@ -74,11 +74,11 @@ def test_quiet_is_when_nothing_rings_any_more() -> None:
 @pytest.mark.parametrize(
     "again",
     [
-        lambda loop, call: loop.ring(call),
-        lambda loop, call: loop.when_quiet(call),
+        lambda loop, call: loop.call_soon(call),
+        lambda loop, call: loop.call_when_idle(call),
         lambda loop, call: loop.call_in(0, call),
     ],
-    ids=["ring", "when_quiet", "call_in"],
+    ids=["call_soon", "call_when_idle", "call_in"],
 )
 def test_a_call_costs_no_memory(again: Callable[[Loop, Callable[[], None]], None]) -> None:
     """A hundred bytes a call would be two million here, and megabytes a day in service."""

@@ -1,6 +1,6 @@
 """Doubles of the battery's ports, and a battery made of them with a clock in the test's hand.
 
-tests/integration/test_ports.py holds the doubles to the real ports' behaviour.
+tests/contract/test_contract_ports.py holds the doubles to the real ports' behaviour.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from bridge.battery.battery import Battery
 from bridge.core.model import Date, Value
 from bridge.core.paths.access import ALL_OPEN, Access
 from bridge.core.settings.configuration import BatteryConfig, parse
+from bridge.topics import BatteryTopics
 
 
 class Clock:
@@ -34,8 +35,10 @@ class FakeBus:
 
     def publish(self, changes: Mapping[str, Value]) -> None:
         assert changes, "an empty signal"
-        self.signals.append(dict(changes))
-        self.values.update(changes)
+        news = {path: value for path, value in changes.items() if self.values.get(path) != value}
+        if news:  # velib signals no value that has not changed
+            self.signals.append(news)
+        self.values.update(news)
 
 
 class FakeClient:
@@ -45,7 +48,8 @@ class FakeClient:
         self.published: list[tuple[str, str, bool]] = []
 
     def publish(self, topic: str, payload: str, retain: bool = False) -> None:
-        self.published.append((topic, payload, retain))
+        sent = payload.encode("utf-8", "replace").decode()
+        self.published.append((topic, sent, retain))
 
     def on(self, topic: str) -> list[Any]:
         """The decoded messages on one topic."""
@@ -99,7 +103,7 @@ class Bench:
         self.timer = FakeTimer(self.clock)
         self.battery = Battery(
             self.config,
-            topic="virtual-battery/test",
+            topics=BatteryTopics("virtual-battery", "test"),
             publish_interval=0.05,
             bus=self.bus,
             client=self.client,

@@ -9,11 +9,41 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bridge.core.limiter import LimiterConfig
-from bridge.core.model import Date, Input, Measurements, Stage
+from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.inputs import (
+    CELLS,
+    CHARGE_PERMISSION,
+    DISCHARGE_PERMISSION,
+    MOSFET,
+    PACK_VOLTAGE,
+    SOC,
+    TEMPERATURE,
+    Cells,
+    Input,
+    Measurements,
+)
+from bridge.core.model import Date, Limits, Stage
 from bridge.core.settings.declarations import Table
 
 EPSILON = 1e-6
+
+
+class Seen:
+    """What is measured, by the names that the words of the rules use."""
+
+    def __init__(self, measurements: Measurements) -> None:
+        readings, degrees = measurements.readings, measurements.readings[TEMPERATURE]
+        self.known: Cells = readings[CELLS]
+        self.cells = self.known if self.known.is_whole else None
+        self.voltage, self.soc, self.mosfet = (readings[s] for s in (PACK_VOLTAGE, SOC, MOSFET))
+        self.coldest, self.hottest = (None, None) if degrees is None else degrees
+        self.charge_blocked_by = readings[CHARGE_PERMISSION]
+        self.discharge_blocked_by = readings[DISCHARGE_PERMISSION]
+        self.silent, self.doubt = measurements.silent, measurements.doubt
+
+
+Bounds = dict[str, float]
+"""What each protection allows, by its name; infinite where it has no opinion."""
 
 
 @dataclass
@@ -26,24 +56,29 @@ class Oracle:
     clock: float = -math.inf
 
     def bounds(
-        self, m: Measurements, frame: LimiterConfig, stage: Stage, now: float, date: Date | None
-    ) -> tuple[float, float, float]:
-        """(CVL, CCL, DCL) that the rules allow now, before ceilings and requests."""
+        self,
+        measurements: Measurements,
+        config: LimiterConfig,
+        stage: Stage,
+        now: float,
+        date: Date | None,
+    ) -> Limits[Bounds]:
+        """What each protection allows now, before ceilings and requests."""
+        m = Seen(measurements)
         self.clock = now = max(self.clock, now)
-        s, n = frame.limiter, frame.cells
+        s, n = config.limiter, config.cells
         steps = s.taper == "steps"
         high, low, volts = _extremes(m, n)
-        ccl, dcl = [s.max_charge_current], [s.max_discharge_current]
+        ccl, dcl = {"maximum": s.max_charge_current}, {"maximum": s.max_discharge_current}
 
-        if high is not None:
-            ccl.append(_charge_by_cell(s, high, steps))
-        if low is not None and s.dv1 is not None:
-            dcl.append(_discharge_by_cell(s, low, steps))
+        ccl["cell voltage"] = math.inf if high is None else _charge_by_cell(s, high, steps)
+        is_over = high is not None and high >= s.cell_overvoltage - EPSILON
+        ccl["cell overvoltage"] = 0 if is_over or CELLS in m.silent else math.inf
+        has_dv1 = low is not None and s.dv1 is not None
+        dcl["cell voltage"] = _discharge_by_cell(s, low, steps) if has_dv1 else math.inf
         self._latch(m, s, n, low, volts, stage)
-        if self.stopped or Input.CELLS in m.silent or Input.VOLTAGE in m.silent:
-            dcl.append(0)
-        if Input.CELLS in m.silent:
-            ccl.append(0)
+        is_stopped = self.stopped or CELLS in m.silent or PACK_VOLTAGE in m.silent
+        dcl["discharge stop"] = 0 if is_stopped else math.inf
 
         charge_until, discharge_until = self.blocked_until
         charge_until = min(charge_until, now + s.block_release)
@@ -53,33 +88,32 @@ class Oracle:
         if m.discharge_blocked_by:
             discharge_until = now + s.block_release
         self.blocked_until = (charge_until, discharge_until)
-        if m.charge_blocked_by or now < charge_until or Input.CHARGE_FLAGS in m.silent:
-            ccl.append(0)
-        if m.discharge_blocked_by or now < discharge_until or Input.DISCHARGE_FLAGS in m.silent:
-            dcl.append(0)
+        blocks = m.charge_blocked_by or now < charge_until or CHARGE_PERMISSION in m.silent
+        ccl["blocked"] = 0 if blocks else math.inf
+        blocks = m.discharge_blocked_by or now < discharge_until
+        dcl["blocked"] = 0 if blocks or DISCHARGE_PERMISSION in m.silent else math.inf
 
         for limits, most, temperature, soc in (
             (ccl, s.max_charge_current, s.charge_temperature, s.charge_soc),
             (dcl, s.max_discharge_current, s.discharge_temperature, s.discharge_soc),
         ):
-            hot_and_cold = (m.coldest, m.hottest)
-            limits.append(most * _worst(temperature, hot_and_cold, Input.TEMPERATURE, m, steps))
-            limits.append(most * _worst(soc, (m.soc,), Input.SOC, m, steps))
-            limits.append(most * _worst(s.mosfet_temperature, (m.mosfet,), Input.MOSFET, m, steps))
+            both, mosfet = (m.coldest, m.hottest), s.mosfet_temperature
+            limits["temperature"] = most * _worst(temperature, both, TEMPERATURE, m, steps)
+            limits["SoC"] = most * _worst(soc, (m.soc,), SOC, m, steps)
+            limits["MOSFET temperature"] = most * _worst(mosfet, (m.mosfet,), MOSFET, m, steps)
         spread = None if m.cells is None or high is None or low is None else high - low
-        ccl.append(s.max_charge_current * _worst(s.imbalance, (spread,), Input.CELLS, m, steps))
+        ccl["imbalance"] = s.max_charge_current * _worst(s.imbalance, (spread,), CELLS, m, steps)
 
         least = _monthly(s.maintain_soc_by_month, date)
         self._maintain(m.soc, least, s.maintain_soc_hysteresis, stage, m.doubt)
-        if self.maintaining or (least and Input.SOC in m.silent):
-            dcl.append(0)
+        maintains = self.maintaining or (least and SOC in m.silent)
+        dcl["maintained SoC"] = 0 if maintains else math.inf
 
-        if stage >= Stage.STALE:
-            ccl.append(frame.failsafe.charge_current)
-            dcl.append(frame.failsafe.discharge_current)
-        if stage is Stage.WAITING:
-            ccl.append(0)
-        return self._cvl(m, frame, high, volts, date), min(ccl), min(dcl)
+        is_stale, failsafe = stage >= Stage.STALE, config.failsafe
+        ccl["failsafe"] = failsafe.charge_current if is_stale else math.inf
+        dcl["failsafe"] = failsafe.discharge_current if is_stale else math.inf
+        ccl["waiting"] = 0 if stage is Stage.WAITING else math.inf
+        return Limits(self._cvl(m, config, high, volts, date), ccl, dcl)
 
     def _latch(self, m, s, n, low, volts, stage) -> None:
         low_cell = low is not None and low <= s.min_cell_voltage + EPSILON
@@ -90,7 +124,7 @@ class Oracle:
             in_part = m.cells is None and any(
                 v is not None for v in (*m.known.voltages, m.known.lowest, m.known.highest)
             )
-            silent = Input.CELLS in m.silent or Input.VOLTAGE in m.silent
+            silent = CELLS in m.silent or PACK_VOLTAGE in m.silent
             unknown = low is None and volts is None
             margin = s.discharge_hysteresis
             cell_ok = low is None or low >= s.min_cell_voltage + margin - EPSILON
@@ -105,21 +139,23 @@ class Oracle:
         elif soc is not None and stage is Stage.FRESH and not doubt:
             self.maintaining = self.maintaining and soc < min(100, least + hysteresis)
 
-    def _cvl(self, m, frame, high, volts, date) -> float:
-        s, n = frame.limiter, frame.cells
+    def _cvl(self, m, config, high, volts, date) -> Bounds:
+        s, n = config.limiter, config.cells
         volts_per_cell = _monthly(s.charge_voltage_by_month, date) or s.charge_voltage
         if s.absorption_voltage is not None:
             volts_per_cell = max(volts_per_cell, s.absorption_voltage)
-        bound = volts_per_cell * n
+        clamp = math.inf
         if high is not None and high >= s.max_cell_voltage - EPSILON:
             known = [v for v in m.known.voltages if v is not None]
             over = sum(max(0.0, v - s.max_cell_voltage) for v in known)
             over = max(over, high - s.max_cell_voltage)
-            bound = min(bound, -math.inf if volts is None else volts - over)
-        return max(bound, s.min_charge_voltage * n)
+            clamp = -math.inf if volts is None else volts - over
+        floor = s.min_charge_voltage * n
+        bounds = {"charge voltage": volts_per_cell * n, "high cell": clamp}
+        return {name: max(bound, floor) for name, bound in bounds.items()}
 
 
-def _extremes(m: Measurements, n: int) -> tuple[float | None, float | None, float | None]:
+def _extremes(m: Seen, n: int) -> tuple[float | None, float | None, float | None]:
     singles = [v for v in m.known.voltages if v is not None]
     extremes = [v for v in (m.known.lowest, m.known.highest) if v is not None]
     highs, lows = singles + extremes, singles + extremes
@@ -134,8 +170,6 @@ def _extremes(m: Measurements, n: int) -> tuple[float | None, float | None, floa
 
 
 def _charge_by_cell(s, high: float, steps: bool) -> float:
-    if high >= s.cell_overvoltage - EPSILON:
-        return 0.0
     if high < s.cv1 - EPSILON:
         return s.max_charge_current
     if steps:
@@ -161,11 +195,11 @@ def _discharge_by_cell(s, low: float, steps: bool) -> float:
     return _interpolated(points, low)
 
 
-def _worst(table: Table, xs: tuple, source: Input, m: Measurements, steps: bool) -> float:
+def _worst(table: Table, xs: tuple, source: Input, m: Seen, steps: bool) -> float:
     """The share of the worst of several x; 1 for a rule that is off or was never fed."""
     if not table:
         return 1.0
-    if source in m.silent and (source is Input.TEMPERATURE or None in xs):
+    if source in m.silent and (source is TEMPERATURE or None in xs):
         return min(y for _, y in table)
     if None in xs:
         return 1.0

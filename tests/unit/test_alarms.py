@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 from doubles import Bench, battery_config
+from measured import changed
+from measured import measured as of
 
-from bridge.core.model import Cells, Input, Measurements
+from bridge.core.measurements.inputs import TEMPERATURE, Cells, Measurements
 from bridge.core.outputs.alarms import WATCHED, Alarms
 
 
 def measured(cell: float = 3.3, **others: object) -> Measurements:
-    cells = Cells((cell,) * 16)
-    return replace(Measurements(known=cells, cells=cells, voltage=16 * cell), **others)
+    return changed(of(cells=Cells((cell,) * 16), voltage=16 * cell), **others)
 
 
 class Watch:
@@ -45,7 +45,7 @@ class Watch:
         ("HighTemperature", measured(coldest=20.0, hottest=51.0)),
         ("HighInternalTemperature", measured(mosfet=81.0)),
         ("InternalFailure", measured(voltage=16 * 3.3 * 1.06)),
-        ("BatteryTemperatureSensor", measured(silent=frozenset({Input.TEMPERATURE}))),
+        ("BatteryTemperatureSensor", measured(silent=frozenset({TEMPERATURE}))),
     ],
 )
 def test_each_alarm_has_its_cause(name: str, bad: Measurements) -> None:
@@ -60,8 +60,9 @@ def test_every_alarm_is_in_that_list() -> None:
 
 def test_imbalance_needs_a_whole_pack() -> None:
     apart = Cells((3.0, *[3.35] * 15))
-    assert Watch()(measured(known=apart, cells=apart), 6)["CellImbalance"] == 1
-    assert "CellImbalance" not in Watch()(measured(known=apart, cells=None), 6)
+    assert Watch()(measured(cells=apart), 6)["CellImbalance"] == 1
+    in_part = apart._replace(voltages=(*apart.voltages[:15], None))
+    assert "CellImbalance" not in Watch()(measured(cells=in_part), 6)
 
 
 def test_a_warning_becomes_an_alarm_and_ends_step_by_step() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, path_table
-from bridge.core.settings.declarations import SECTIONS
 from bridge.core.settings.live import LiveSettings, RefusedSettings
+from bridge.core.settings.relations import SECTIONS
 from bridge.core.settings.setting_paths import RESTORE, SETTINGS
 
 CELLS = 2  # more of them are more of the same

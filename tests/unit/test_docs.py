@@ -1,10 +1,14 @@
-"""What is written twice is generated: the README's tables are the code's."""
+"""What is written twice is generated: the tables of the documentation are those of the code."""
 
 from __future__ import annotations
 
-from docs import README, renewed
+from pathlib import Path
+
+import pytest
+
+from docs import TABLES, renewed
 
 
-def test_the_tables_of_the_readme_are_those_of_the_code() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert renewed(text) == text, "run ./run docs"
+@pytest.mark.parametrize("file", TABLES, ids=lambda file: file.name)
+def test_the_tables_are_those_of_the_code(file: Path) -> None:
+    assert renewed(file) == file.read_text(encoding="utf-8"), "run ./run docs"

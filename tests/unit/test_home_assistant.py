@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from doubles import FakeClient
+from fake_ports import FakeDiscoverySource
 
 from bridge.core.model import Value
 from bridge.core.paths.table import path_table
@@ -16,35 +18,19 @@ CONFIG = "homeassistant/device/virtual_battery_virtual/config"
 ENTITY = "homeassistant/sensor/virtual_battery_virtual/soc/config"
 
 
-class Wire:
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str, bool]] = []
-
-    def publish(self, topic: str, payload: str, retain: bool = False) -> None:
-        self.sent.append((topic, payload, retain))
-
+class Wire(FakeClient):
     def take(self) -> dict[str, str]:
-        sent, self.sent = self.sent, []
+        """The latest payload of each topic since the last take; all are retained."""
+        sent, self.published = self.published, []
         assert all(retained for _, _, retained in sent)
         return {topic: payload for topic, payload, _ in sent}
 
 
-class Battery:
-    def __init__(self) -> None:
-        self.paths = path_table(4)
-        self.on_bus: dict[str, Value] = {"/Soc": 50.0, "/CustomName": "Cellar"}
-        self.told = 0
-
-    def values(self) -> dict[str, Value]:
-        return self.on_bus
-
-    def tell_again(self) -> None:
-        self.told += 1
-
-
 class House:
     def __init__(self, mode: str) -> None:
-        self.wire, self.battery, self.now = Wire(), Battery(), 100.0
+        self.wire, self.now = Wire(), 100.0
+        values: dict[str, Value] = {"/Soc": 50.0, "/CustomName": "Cellar"}
+        self.battery = FakeDiscoverySource(path_table(4), values)
         self.it = Discovery(mode, self.wire, self.battery, DEVICE)
         self.it.on_connected(self.now)
 
@@ -70,7 +56,7 @@ def on() -> House:
 def test_it_reads_its_past_first_and_then_speaks() -> None:
     house = House("on")
     assert CONFIG in house.it.topics()
-    assert not house.wait(LEARN - 1) and not house.wire.sent
+    assert not house.wait(LEARN - 1) and not house.wire.published
     assert house.wait(1), "the topics of the past are not needed any more"
     assert house.it.topics() == ["homeassistant/status"]
     assert "soc" in house.components()
@@ -88,7 +74,7 @@ def test_switched_off_it_takes_back_whatever_is_there_and_is_silent_otherwise() 
     house.wait(20)
     house.it.on_message("homeassistant/status", b"online")
     house.wait(20)
-    assert not house.wire.sent
+    assert not house.wire.published
 
 
 def test_the_other_way_of_discovery_is_taken_back() -> None:
@@ -116,13 +102,13 @@ def test_what_was_in_use_in_former_times_stays_and_what_no_longer_exists_goes() 
 
 def test_new_measurements_and_a_new_name_are_sent_but_not_every_second(on: House) -> None:
     on.wait(RENEW)
-    assert not on.wire.sent, "nothing new"
+    assert not on.wire.published, "nothing new"
     on.battery.on_bus["/Soh"] = 99.0
     on.wait(1)
     assert "soh" in on.components()
     on.battery.on_bus["/CustomName"] = "Attic"
     on.wait(RENEW - 2)
-    assert not on.wire.sent
+    assert not on.wire.published
     on.wait(3)
     assert json.loads(on.wire.take()[CONFIG])["dev"]["name"] == "Attic"
 
@@ -137,7 +123,30 @@ def test_what_falls_silent_stays_an_entity(on: House) -> None:
 def test_home_assistant_that_comes_online_is_told_everything_again(on: House) -> None:
     on.it.on_message("homeassistant/status", b"offline")
     on.wait(10)
-    assert not on.wire.sent and on.battery.told == 0
+    assert not on.wire.published and on.battery.told_again == 0
     on.it.on_message("homeassistant/status", b"online")
     on.wait(1)
-    assert CONFIG in on.wire.take() and on.battery.told == 1
+    assert CONFIG in on.wire.take() and on.battery.told_again == 1
+
+
+def test_home_assistant_that_comes_online_while_the_past_is_read_is_told_once() -> None:
+    house = House("on")
+    house.it.on_message("homeassistant/status", b"online")
+    house.wait(LEARN)
+    assert house.battery.told_again == 0, "the state is published anyway after a connection"
+    assert CONFIG in house.wire.take()
+
+
+def test_a_topic_that_is_empty_is_not_emptied_again() -> None:
+    house = House("off")
+    house.it.on_message(CONFIG, b"")
+    house.it.on_message(ENTITY, b"")
+    house.wait(20)
+    assert not house.wire.published
+
+
+def test_what_comes_after_the_past_was_read_is_not_ours_to_remove(on: House) -> None:
+    on.it.on_message(ENTITY, b"{}")
+    on.it.on_message("homeassistant/status", b"online")
+    on.wait(RENEW)
+    assert set(on.wire.take()) == {CONFIG}

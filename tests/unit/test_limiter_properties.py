@@ -10,189 +10,24 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import replace
-from typing import NamedTuple
 
 import pytest
-from doubles import battery_config
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from limiter_oracle import Oracle
+from limiter_machine import CELLS, Machine, Step, config_of, run
+from limiter_oracle import Bounds, Oracle
+from measured import changed, measured
 
-from bridge.core.limiter import LimiterConfig, LimiterState, Outcome, Requests, decide
-from bridge.core.model import Cells, Date, Input, Measurements, Request, Stage
+from bridge.core.limiter.caps import PackState
+from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, Outcome, decide
+from bridge.core.limiter.protections import PROTECTIONS
+from bridge.core.measurements.inputs import CELLS as CELL_VOLTAGES
+from bridge.core.measurements.inputs import MOSFET, PACK_VOLTAGE, SOC, TEMPERATURE, Cells
+from bridge.core.model import Date, Limits, Stage
 
 STEPS = int(os.environ.get("LIMITER_STEPS", "100000"))
 PROGRAM = 500  # steps
-CELLS = 4
 EPSILON = 1e-6
-
-CURRENTS = {
-    "max_charge_current": 100,
-    "max_charge_current_above_cv1": 50,
-    "max_charge_current_above_cv2": 10,
-    "max_discharge_current": 150,
-}
-TAPERED = {
-    "dv1": 3.1,
-    "max_discharge_current_below_dv1": 75,
-    "dv2": 3.0,
-    "max_discharge_current_below_dv2": 20,
-    "charge_soc": [[80, 1], [90, 0.5], [98, 0.1]],
-    "discharge_soc": [[5, 0.1], [10, 0.2], [20, 1]],
-    "mosfet_temperature": [[70, 1], [80, 0.25], [90, 0]],
-    "imbalance": [[0.05, 1], [0.1, 0.3], [0.2, 0.02]],
-}
-SEASONAL = {
-    "charge_voltage_by_month": [[3, 3.4], [11, 3.48]],
-    "maintain_soc_by_month": [[3, 0], [11, 40]],
-    "absorption_voltage": 3.5,
-    "float_voltage": 3.37,
-    "absorption_time": 120,
-    "absorption_pause": 600,
-    "block_release": 20,
-    "slide": "on",
-}
-
-
-def frame_of(cells: int = CELLS, failsafe: float = 0.0, **limiter: object) -> LimiterConfig:
-    config = battery_config(
-        cells=cells,
-        limiter={**CURRENTS, **limiter},
-        failsafe={"charge_current": failsafe, "discharge_current": 2 * failsafe},
-    )
-    return LimiterConfig(cells, config.limiter, config.failsafe, config.ceiling)
-
-
-FRAMES = [
-    frame_of(),
-    frame_of(taper="linear"),
-    frame_of(**TAPERED),
-    frame_of(**TAPERED, taper="linear", failsafe=20.0),
-    frame_of(**SEASONAL),
-    frame_of(**TAPERED, **SEASONAL, taper="linear", max_charge_current=60, current_hold=0),
-]
-
-VOLTS = [3.3, 3.25, 3.35, 3.39, 3.4, 3.41, 3.44, 3.45, 3.46, 3.49, 3.5, 3.51, 3.54, 3.55, 3.7, 5.0,
-         3.2, 3.1, 3.05, 3.0, 2.95, 2.91, 2.9, 2.89, 2.81, 2.8, 2.79, 2.5, 0.0]  # fmt: skip
-DEGREES = [20.0, 25.0, 9.9, 10.0, 5.0, 2.0, 1.0, 0.0, -5.0, -10.0, -20.0, 40.0, 41.0, 45.0, 50.0,
-           54.9, 55.0, 70.0, 85.0, 100.0]  # fmt: skip
-SOCS = [50.0, 0.0, 4.0, 7.0, 10.0, 15.0, 39.9, 40.0, 44.9, 45.0, 80.0, 89.9, 90.0, 95.0, 98.0,
-        100.0]  # fmt: skip
-JUMPS = [1.0, 1.0, 1.0, 1.0, 0.0, 0.05, 5.0, 31.0, 61.0, 700.0, -1.0, -1000.0, 1.0, 1.0, 1.0, 1.0]
-DATES = [None, Date(1970, 1), Date(2026, 1), Date(2026, 7), Date(2026, 12), Date(2025, 3)]
-REQUESTS = [None, 0.0, 5.0, 40.0, 1000.0]
-
-
-class Step(NamedTuple):
-    """The arguments of one decision."""
-
-    measurements: Measurements
-    frame: LimiterConfig
-    requests: Requests
-    stage: Stage
-    now: float
-    date: Date | None
-    suspected: Measurements | None
-
-
-class Machine:
-    """Turns bytes into a life of a battery."""
-
-    def __init__(self) -> None:
-        self.voltages: list[float | None] = [3.3] * CELLS
-        self.lowest: float | None = None
-        self.highest: float | None = None
-        self.pack: float | None = None  # None: the sum of the cells
-        self.has_pack = True
-        self.rest = Measurements(soc=50.0)
-        self.frame = FRAMES[0]
-        self.requests = Requests()
-        self.stage = Stage.FRESH
-        self.now = 100.0
-        self.date: Date | None = None
-        self.odd: float | None = None
-
-    def step(self, op: int, a: int, b: int) -> Step:
-        """Change one thing, let time pass, and tell what is measured then."""
-        self._change(op % 18, a, b)
-        self.now += JUMPS[(op // 18 + a) % len(JUMPS)]
-        doubt = "" if self.odd is None else "a cell is in doubt"
-        measured = replace(self._measurements(), doubt=doubt)
-        suspected = None
-        if self.odd is not None:
-            suspected = replace(self._measurements(self.odd), doubt=doubt)
-        return Step(
-            measured, self.frame, self.requests, self.stage, self.now, self.date, suspected
-        )
-
-    def _measurements(self, odd: float | None = None) -> Measurements:
-        voltages = list(self.voltages)
-        if odd is not None:
-            voltages[0] = odd
-        known = Cells(tuple(voltages), self.lowest, self.highest)
-        whole = None not in voltages or (self.lowest is not None and self.highest is not None)
-        pack = None
-        if self.has_pack:
-            pack = sum(v or 3.3 for v in self.voltages) if self.pack is None else self.pack
-        return replace(self.rest, known=known, cells=known if whole else None, voltage=pack)
-
-    def _change(self, op: int, a: int, b: int) -> None:
-        if op <= 3:
-            self.voltages[a % CELLS] = VOLTS[b % len(VOLTS)]
-        elif op == 4:
-            self.voltages = [VOLTS[b % len(VOLTS)]] * CELLS
-        elif op == 5:
-            self.has_pack = a % 4 != 0
-            self.pack = None if a % 2 else VOLTS[b % len(VOLTS)] * CELLS
-        elif op == 6:
-            degrees = sorted((DEGREES[a % len(DEGREES)], DEGREES[b % len(DEGREES)]))
-            known = (None, None) if a == 255 else degrees
-            self.rest = replace(self.rest, coldest=known[0], hottest=known[1])
-        elif op == 7:
-            self.rest = replace(self.rest, soc=None if a == 255 else SOCS[b % len(SOCS)])
-        elif op == 8:
-            mosfet = None if a % 8 == 7 else DEGREES[b % len(DEGREES)]
-            self.rest = replace(self.rest, mosfet=mosfet)
-        elif op == 9:
-            self.rest = replace(
-                self.rest,
-                charge_blocked_by="a BMS" if a % 4 == 1 else "",
-                discharge_blocked_by="a BMS" if b % 4 == 1 else "",
-            )
-        elif op == 10:
-            self.stage = Stage(b % 5) if a % 2 else Stage.FRESH
-        elif op == 11:
-            self.frame = FRAMES[b % len(FRAMES)]
-        elif op == 12:
-            wish = REQUESTS[b % len(REQUESTS)]
-            request = None if wish is None else Request(wish, self.now)
-            name = ("cvl", "ccl", "dcl")[a % 3]
-            self.requests = replace(self.requests, **{name: request})
-        elif op == 13:
-            self.voltages[a % CELLS] = None
-        elif op == 14:
-            extremes = sorted((VOLTS[a % len(VOLTS)], VOLTS[b % len(VOLTS)]))
-            self.lowest, self.highest = (None, None) if a % 2 else extremes
-        elif op == 15:
-            sources = [source for bit, source in enumerate(Input) if b >> bit & 1]
-            self.rest = replace(self.rest, silent=frozenset(sources if a % 2 else ()))
-        elif op == 16:
-            self.date = DATES[b % len(DATES)]
-        else:
-            self.odd = VOLTS[b % len(VOLTS)] if a % 2 else None
-
-
-def run(step: Step, state: LimiterState) -> Outcome:
-    return decide(
-        step.measurements,
-        step.frame,
-        step.requests,
-        step.stage,
-        state,
-        step.now,
-        step.date,
-        step.suspected,
-    )
 
 
 class Judge:
@@ -207,42 +42,43 @@ class Judge:
     def judge(self, step: Step, outcome: Outcome) -> None:
         last, self.clock = self.clock, max(self.clock, step.now)
         elapsed = 0.0 if math.isinf(last) else self.clock - last
-        frame, decision = step.frame, outcome.decision
-        bounds = self.oracle.bounds(
-            step.measurements, frame, step.stage, step.now, step.date
-        )
+        config, decision = step.config, outcome.decision
+        bounds = self.oracle.bounds(step.measurements, config, step.stage, step.now, step.date)
         if step.suspected is not None:
-            worse = self.oracle.bounds(step.suspected, frame, step.stage, step.now, step.date)
-            bounds = tuple(map(min, bounds, worse))
-        ceiling, n = frame.ceiling, frame.cells
-        s = frame.limiter
+            worse = self.oracle.bounds(step.suspected, config, step.stage, step.now, step.date)
+            bounds = Limits(*map(_less, bounds, worse))
+        ceiling, n = config.ceiling, config.cells
+        s = config.limiter
         floor = s.min_charge_voltage * n
         trusted = step.stage is Stage.FRESH and not step.measurements.doubt
-        states = {"cvl": outcome.state.cvl, "ccl": outcome.state.ccl, "dcl": outcome.state.dcl}
-        for name, bound, most, hold, rise in (
-            ("cvl", bounds[0], ceiling.cell_voltage * n, s.voltage_hold, s.voltage_rise),
-            ("ccl", bounds[1], ceiling.charge_current, s.current_hold,
+        states = outcome.state.battery.limits
+        for name, allowed, most, hold, rise in (
+            ("CVL", bounds.cvl, ceiling.cell_voltage * n, s.voltage_hold, s.voltage_rise),
+            ("CCL", bounds.ccl, ceiling.charge_current, s.current_hold,
              s.current_rise * s.max_charge_current),
-            ("dcl", bounds[2], ceiling.discharge_current, s.current_hold,
+            ("DCL", bounds.dcl, ceiling.discharge_current, s.current_hold,
              s.current_rise * s.max_discharge_current),
         ):  # fmt: skip
-            limit = getattr(decision, name)
+            limit = decision[name]
             value = limit.value
             assert value is not None and math.isfinite(value)
             assert 0 <= value <= most + EPSILON
+            bound = min(allowed.values())
             assert value <= bound + EPSILON, f"{name} {value} passes its rules' {bound}"
-            of_rules = min(
-                cap.value for rule, cap in limit.caps.items() if rule not in ("request", "ceiling")
-            )
-            assert of_rules <= bound + EPSILON, f"a rule of {name} is looser than its words"
-            if name != "cvl" and step.suspected is None:
-                assert of_rules >= bound - EPSILON, f"tighter than its words: {name} {limit.caps}"
+            most_of_rules = allowed.get("maximum", math.inf)
+            for rule, words in allowed.items():
+                cap = limit.caps[rule].value if rule in limit.caps else math.inf
+                cap = min(cap, most_of_rules)
+                assert cap <= words + EPSILON, f"{rule} of {name} is looser than its words"
+                if name != "CVL" and step.suspected is None:
+                    is_as_loose = cap >= min(words, most_of_rules) - EPSILON
+                    assert is_as_loose, f"{rule} of {name} is tighter than its words"
             for rule, cap in limit.caps.items():
-                assert value <= max(cap.value, floor if name == "cvl" else 0) + EPSILON, rule
-            wish = getattr(step.requests, name)
+                assert value <= max(cap.value, floor if name == "CVL" else 0) + EPSILON, rule
+            wish = step.requests[name]
             if wish is not None:
-                assert value <= max(wish.value, floor if name == "cvl" else 0) + EPSILON
-            if name == "cvl":
+                assert value <= max(wish.value, floor if name == "CVL" else 0) + EPSILON
+            if name == "CVL":
                 assert value >= floor - EPSILON
             assert limit.rule and limit.reason
             if step.stage > Stage.AGING:
@@ -265,6 +101,18 @@ class Judge:
         assert value - before <= rise * min(elapsed, 2.0) + EPSILON, f"{name} rose too fast"
 
 
+def _less(one: Bounds, other: Bounds) -> Bounds:
+    return {name: min(one[name], other[name]) for name in one}
+
+
+def test_the_oracle_knows_every_protection() -> None:
+    """A new protection is written down there once more, by its words."""
+    step = Machine().step(0, 0, 0)
+    bounds = Oracle().bounds(step.measurements, step.config, step.stage, 0.0, Date(2026, 1))
+    known = {(limit, name) for limit, names in bounds.items() for name in names}
+    assert known == {(p.limit, p.name) for p in PROTECTIONS if not p.after_ccl}
+
+
 @pytest.mark.slow
 @settings(
     max_examples=max(1, STEPS // PROGRAM),
@@ -285,6 +133,22 @@ def test_no_sequence_passes_a_rule_or_loosens_too_soon(program: bytes) -> None:
 
 
 @settings(max_examples=300, deadline=None)
+@given(st.binary(min_size=3 * 60, max_size=3 * 60))
+def test_what_stands_from_the_last_decision_is_what_would_be_found_anew(program: bytes) -> None:
+    """Caps that are kept because what they rest on is the same make the same decisions, to the
+    last bit, as finding every cap again."""
+    machine, kept, anew = Machine(), LimiterState(), LimiterState()
+    for at in range(0, len(program), 3):
+        step = machine.step(*program[at : at + 3])
+        outcome = run(step, kept)
+        full = run(step, replace(anew, pack=PackState(anew.pack.latches)))
+        assert outcome.decision == full.decision
+        assert outcome.state.battery == full.state.battery
+        assert outcome.state.pack.latches == full.state.pack.latches
+        kept, anew = outcome.state, full.state
+
+
+@settings(max_examples=300, deadline=None)
 @given(st.binary(min_size=60, max_size=60))
 def test_without_a_past_the_limits_are_exactly_the_rules(program: bytes) -> None:
     """No tighter than the rules either."""
@@ -292,16 +156,16 @@ def test_without_a_past_the_limits_are_exactly_the_rules(program: bytes) -> None
     for at in range(0, len(program), 3):
         step = machine.step(*program[at : at + 3])
         decision = run(replace_requests(step), LimiterState()).decision
-        _, ccl, dcl = Oracle().bounds(
-            step.measurements, step.frame, step.stage, step.now, step.date
+        bounds = Oracle().bounds(
+            step.measurements, step.config, step.stage, step.now, step.date
         )
         if step.suspected is None:
-            assert decision.ccl.value == pytest.approx(ccl)
-            assert decision.dcl.value == pytest.approx(dcl)
+            assert decision.ccl.value == pytest.approx(min(bounds.ccl.values()))
+            assert decision.dcl.value == pytest.approx(min(bounds.dcl.values()))
 
 
 def replace_requests(step: Step) -> Step:
-    return step._replace(requests=Requests())
+    return step._replace(requests=NO_REQUESTS)
 
 
 @settings(max_examples=500, deadline=None)
@@ -312,12 +176,12 @@ def test_charging_is_monotone_in_each_cell(program: bytes, cell: int, more: floa
     for at in range(0, len(program), 3):
         step = machine.step(*program[at : at + 3])
     step = replace_requests(step)._replace(suspected=None)
-    voltage = step.measurements.known.voltages[cell]
+    voltage = step.measurements.readings[CELL_VOLTAGES].voltages[cell]
     if voltage is None:
         return
     # A lone odd cell also changes the spread; apart from that rule both directions are monotone.
-    limiter = replace(step.frame.limiter, imbalance=())
-    step = step._replace(frame=replace(step.frame, limiter=limiter))
+    limiter = replace(step.config.limiter, imbalance=())
+    step = step._replace(config=replace(step.config, limiter=limiter))
     state = LimiterState()
     before = run(step, state).decision
     higher = run(_with_cell(step, cell, voltage + more), state).decision
@@ -327,25 +191,23 @@ def test_charging_is_monotone_in_each_cell(program: bytes, cell: int, more: floa
 
 
 def _with_cell(step: Step, cell: int, voltage: float) -> Step:
-    voltages = list(step.measurements.known.voltages)
+    voltages = list(step.measurements.readings[CELL_VOLTAGES].voltages)
     voltages[cell] = voltage
-    known = replace(step.measurements.known, voltages=tuple(voltages))
-    cells = None if step.measurements.cells is None else known
-    return step._replace(measurements=replace(step.measurements, known=known, cells=cells))
+    cells = step.measurements.readings[CELL_VOLTAGES]._replace(voltages=tuple(voltages))
+    return step._replace(measurements=changed(step.measurements, cells=cells))
 
 
 @given(st.floats(-60, 150), st.floats(0, 100), st.sampled_from(["steps", "linear"]))
 def test_currents_are_monotone_in_the_excursion_of_temperature(
     degrees: float, further: float, taper: str
 ) -> None:
-    frame = frame_of(taper=taper)
+    config = config_of(taper=taper)
 
     def limits(coldest: float, hottest: float) -> tuple[float, float]:
-        known = Cells((3.3,) * CELLS)
-        measured = Measurements(
-            known=known, cells=known, voltage=13.2, coldest=coldest, hottest=hottest
+        told = measured(
+            cells=Cells((3.3,) * CELLS), voltage=13.2, coldest=coldest, hottest=hottest
         )
-        decision = decide(measured, frame, Requests(), Stage.FRESH, LimiterState(), 0.0).decision
+        decision = decide(told, config, NO_REQUESTS, Stage.FRESH, LimiterState(), 0.0).decision
         return decision.ccl.value, decision.dcl.value
 
     ccl, dcl = limits(degrees, degrees)
@@ -361,10 +223,10 @@ def test_currents_are_monotone_in_the_excursion_of_temperature(
 def test_what_falls_silent_never_allows_more(program: bytes, name: str) -> None:
     """An input that goes from known to unknown, and is said to be silent, loosens nothing."""
     sources = {
-        "coldest": Input.TEMPERATURE,
-        "soc": Input.SOC,
-        "mosfet": Input.MOSFET,
-        "voltage": Input.VOLTAGE,
+        "coldest": TEMPERATURE,
+        "soc": SOC,
+        "mosfet": MOSFET,
+        "voltage": PACK_VOLTAGE,
     }
     machine, state = Machine(), LimiterState()
     for at in range(0, len(program), 3):
@@ -372,10 +234,8 @@ def test_what_falls_silent_never_allows_more(program: bytes, name: str) -> None:
         outcome = run(step, state)
         state = outcome.state
     silent = step.measurements.silent | {sources[name]}
-    measured = replace(step.measurements, silent=silent, **{name: None})
-    if name == "coldest":
-        measured = replace(measured, hottest=None)
-    after = run(step._replace(measurements=measured, suspected=None), state).decision
+    told = changed(step.measurements, silent=silent, **{name: None})
+    after = run(step._replace(measurements=told, suspected=None), state).decision
     assert after.ccl.value <= outcome.decision.ccl.value + EPSILON
     assert after.dcl.value <= outcome.decision.dcl.value + EPSILON
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from doubles import Bench, battery_config
 from hypothesis import given
 from hypothesis import strategies as st
+from measured import changed
+from measured import measured as of
 
-from bridge.core.limiter import LimiterConfig, LimiterState, Outcome, Requests, decide
-from bridge.core.model import Cells, Date, Input, Measurements, Stage
+from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, Outcome, decide
+from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.inputs import SOC, Cells, Measurements
+from bridge.core.model import Date, Stage
 
 CURRENTS = {
     "max_charge_current": 100,
@@ -23,8 +26,7 @@ JANUARY, JULY = Date(2026, 1), Date(2026, 7)
 
 
 def measured(cell: float = 3.3, **others: object) -> Measurements:
-    cells = Cells((cell,) * 16)
-    return replace(Measurements(known=cells, cells=cells, voltage=16 * cell, soc=50.0), **others)
+    return changed(of(cells=Cells((cell,) * 16), voltage=16 * cell, soc=50.0), **others)
 
 
 class Limiter:
@@ -44,7 +46,7 @@ class Limiter:
         for _ in range(max(1, round(seconds))):
             self.now += min(1.0, seconds)
             outcome = decide(
-                measurements, self.frame, Requests(), stage, self.state, self.now, self.date
+                measurements, self.frame, NO_REQUESTS, stage, self.state, self.now, self.date
             )
             self.state = outcome.state
         return outcome
@@ -85,7 +87,7 @@ class TestBatteryWithoutCells:
 
     @staticmethod
     def pack(voltage: float) -> Measurements:
-        return Measurements(voltage=voltage)
+        return of(cells=Cells((None,) * 16), voltage=voltage)
 
     def test_the_pack_voltage_alone_limits_charging(self) -> None:
         assert Limiter().ccl(self.pack(16 * 3.30)) == 100
@@ -94,7 +96,7 @@ class TestBatteryWithoutCells:
 
     def test_a_first_cell_never_loosens_what_the_pack_says(self) -> None:
         half = Cells((3.2, *[None] * 15))
-        known = Measurements(known=half, voltage=16 * 3.46)
+        known = of(cells=half, voltage=16 * 3.46)
         assert Limiter().ccl(known) == 10
 
 
@@ -108,15 +110,15 @@ class TestDischargeStop:
     def test_silence_does_not_end_it(self) -> None:
         limiter = Limiter()
         limiter(measured(2.80))
-        limiter(Measurements(), 120, Stage.STALE)
+        limiter(of(cells=Cells((None,) * 16)), 120, Stage.STALE)
         assert limiter.dcl(measured(2.95), 300) == 0
 
     def test_the_cell_that_set_it_may_not_vanish_from_it(self) -> None:
         limiter = Limiter()
         low = measured(3.2)
         known = Cells((2.75, *[3.2] * 15))
-        limiter(replace(low, known=known, cells=known))
-        without = replace(low, known=Cells((None, *[3.2] * 15)), cells=None)
+        limiter(changed(low, cells=known))
+        without = changed(low, cells=Cells((None, *[3.2] * 15)))
         assert limiter.dcl(without, 300) == 0
 
 
@@ -161,7 +163,7 @@ class TestSeasons:
     def test_a_soc_that_went_silent_is_no_permission(self) -> None:
         limiter = Limiter(**WINTER)
         limiter.date = JANUARY
-        silent = measured(soc=None, silent=frozenset({Input.SOC}))
+        silent = measured(soc=None, silent=frozenset({SOC}))
         assert limiter.dcl(silent) == 0
 
     def test_the_charge_voltage_follows_the_months(self) -> None:
@@ -228,7 +230,7 @@ class TestAbsorption:
         limiter = Limiter(**PLAN)
         limiter(measured(soc=96.0), 300)
         high = Cells((3.53, *[3.48] * 15))
-        assert limiter.cvl(measured(3.48, soc=96.0, known=high, cells=high)) == pytest.approx(
+        assert limiter.cvl(measured(3.48, soc=96.0, cells=high)) == pytest.approx(
             16 * 3.48 - 0.03
         )
 
@@ -268,7 +270,7 @@ class TestRecovery:
         """A hold is over only after that time of good measurements."""
         limiter = Limiter()
         limiter(measured(3.56))
-        limiter(Measurements(), 300, Stage.STALE)
+        limiter(of(cells=Cells((None,) * 16)), 300, Stage.STALE)
         assert limiter.ccl(measured(3.3), 29) == 0
         assert limiter.ccl(measured(3.3), 3) in (5, 10)
 
@@ -293,7 +295,7 @@ def test_extremes_that_a_client_confuses_mean_the_same(
     right = Cells(told, lowest=min(one, other), highest=max(one, other))
     wrong = Cells(told, lowest=max(one, other), highest=min(one, other))
     first, second = (
-        Limiter()(Measurements(known=cells, cells=cells, voltage=voltage)).decision
+        Limiter()(of(cells=cells, voltage=voltage)).decision
         for cells in (right, wrong)
     )
     assert (first.cvl, first.ccl, first.dcl) == (second.cvl, second.ccl, second.dcl)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from doubles import FakeClient
+from fake_ports import FakeNotificationSource
 
-from bridge.core.model import Value
 from bridge.gateways.victron_mqtt.messages import our_serial
-from bridge.gateways.victron_mqtt.publisher import ALIVE, Notifications
+from bridge.gateways.victron_mqtt.publisher import ALIVE, MAX_ECHOES, Notifications
 
 PORTAL = "c0ffee"
 SERIAL = f"N/{PORTAL}/system/0/Serial"
@@ -17,30 +18,11 @@ ECHO = b'{"keepalive-options":[{"full-publish-completed-echo":"%s"}]}'
 SUPPRESS = b'{"keepalive-options":["suppress-republish"]}'
 
 
-class Wire:
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str, bool]] = []
-
-    def publish(self, topic: str, payload: str, retain: bool = False) -> None:
-        self.sent.append((topic, payload, retain))
-
+class Wire(FakeClient):
     def take(self) -> dict[str, str]:
         """The latest payload of each topic since the last take."""
-        sent, self.sent = self.sent, []
+        sent, self.published = self.published, []
         return {topic: payload for topic, payload, _ in sent}
-
-
-class Source:
-    def __init__(self, instance: int, **values: Value) -> None:
-        self.instance = instance
-        self.values = {"/" + path.replace("_", "/"): value for path, value in values.items()}
-        self.gathered: dict[str, Value] = {}
-
-    def catch_up(self, _now: float) -> None:
-        self.values.update(self.gathered)
-
-    def all_values(self) -> dict[str, Value]:
-        return self.values
 
 
 class House:
@@ -48,8 +30,8 @@ class House:
 
     def __init__(self, mode: str = "auto") -> None:
         self.wire, self.resubscribed = Wire(), 0
-        self.one = Source(1, Soc=50.0, Dc_0_Voltage=53.1, Dc_0_Current=None)
-        self.two = Source(2, Soc=60.0)
+        self.one = FakeNotificationSource(1, Soc=50.0, Dc_0_Voltage=53.1, Dc_0_Current=None)
+        self.two = FakeNotificationSource(2, Soc=60.0)
         self.it = Notifications(mode, self.wire, self._resubscribe, epoch=lambda: 1_700_000_000.9)
         self.it.add(self.one)
         self.it.add(self.two)
@@ -90,9 +72,9 @@ def test_on_a_plain_broker_it_claims_by_a_retained_serial_once_nobody_else_spoke
     house = House()
     house.connect()
     house.wait(1)
-    assert not [topic for topic, _, _ in house.wire.sent if topic.startswith("N/")]
+    assert not [topic for topic, _, _ in house.wire.published if topic.startswith("N/")]
     house.wait(1)
-    assert house.wire.sent[-1] == (SERIAL, our_serial(PORTAL), True)
+    assert house.wire.published[-1] == (SERIAL, our_serial(PORTAL), True)
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -127,7 +109,7 @@ def test_the_broker_that_lets_nobody_publish_hears_one_claim_and_no_more() -> No
     house.connect()
     house.hear(KEEPALIVE)
     house.wait(200)
-    assert [topic for topic, _, _ in house.wire.sent if topic.startswith("N/")] == [SERIAL]
+    assert [topic for topic, _, _ in house.wire.published if topic.startswith("N/")] == [SERIAL]
 
 
 def test_off_says_nothing_and_on_speaks_at_once() -> None:
@@ -142,7 +124,7 @@ def test_off_says_nothing_and_on_speaks_at_once() -> None:
 
 def test_a_keepalive_brings_everything_and_then_the_echo(house: House) -> None:
     house.hear(KEEPALIVE, ECHO % b"mine")
-    topics = [topic for topic, _, _ in house.wire.sent]
+    topics = [topic for topic, _, _ in house.wire.published]
     assert topics[-1] == f"N/{PORTAL}/full_publish_completed"
     sent = house.wire.take()
     assert sent[f"N/{PORTAL}/battery/1/Soc"] == '{"value":50.0}'
@@ -158,17 +140,17 @@ def test_every_client_gets_its_echo_from_one_full_publish(house: House) -> None:
     for name in (b"a", b"b", b"a"):
         house.it.on_message(KEEPALIVE, ECHO % name, False, house.now)
     house.it.settle(house.now)
-    echoes = [p for t, p, _ in house.wire.sent if t.endswith("full_publish_completed")]
+    echoes = [p for t, p, _ in house.wire.published if t.endswith("full_publish_completed")]
     assert [json.loads(p)["full-publish-completed-echo"] for p in echoes] == ["a", "b"]
-    assert len([t for t, _, _ in house.wire.sent if t.endswith("/1/Soc")]) == 1
+    assert len([t for t, _, _ in house.wire.published if t.endswith("/1/Soc")]) == 1
 
 
 def test_a_flood_of_keepalives_costs_few_full_publishes_and_loses_no_echo(house: House) -> None:
     for number in range(40):
         house.hear(KEEPALIVE, ECHO % str(number).encode())
-    assert len([t for t, _, _ in house.wire.sent if t.endswith("/1/Soc")]) <= 5
+    assert len([t for t, _, _ in house.wire.published if t.endswith("/1/Soc")]) <= 5
     house.wait(2)
-    echoes = [t for t, _, _ in house.wire.sent if t.endswith("full_publish_completed")]
+    echoes = [t for t, _, _ in house.wire.published if t.endswith("full_publish_completed")]
     assert len(echoes) == 40
 
 
@@ -197,7 +179,7 @@ def test_the_heart_beats_every_three_seconds_while_alive(house: House) -> None:
     assert house.wire.take() == {}
     house.hear(KEEPALIVE, SUPPRESS)
     house.wait(60)
-    beats = [p for t, p, _ in house.wire.sent if t == f"N/{PORTAL}/heartbeat"]
+    beats = [p for t, p, _ in house.wire.published if t == f"N/{PORTAL}/heartbeat"]
     assert len(beats) == 20
     assert beats[0] == '{"value":1700000000}'
     house.wire.take()
@@ -243,7 +225,7 @@ def test_a_battery_that_leaves_empties_its_topics_and_the_last_one_the_serial(
     house.it.on_left(house.one)
     assert house.wire.take() == {f"N/{PORTAL}/battery/1{path}": "" for path in house.one.values}
     house.it.close()
-    assert house.wire.sent == [(SERIAL, "", True)]
+    assert house.wire.published == [(SERIAL, "", True)]
 
 
 def test_a_new_instance_is_told_whole_and_its_reads_are_answered(house: House) -> None:
@@ -258,7 +240,7 @@ def test_a_new_instance_is_told_whole_and_its_reads_are_answered(house: House) -
 
 def test_a_serial_that_another_bridge_cleared_when_it_left_is_put_back(house: House) -> None:
     house.hear(SERIAL, b"")
-    assert house.wire.sent == [(SERIAL, our_serial(PORTAL), True)]
+    assert house.wire.published == [(SERIAL, our_serial(PORTAL), True)]
 
 
 def test_a_keepalive_that_came_while_we_still_listened_is_answered_then() -> None:
@@ -284,3 +266,70 @@ def test_a_broker_that_came_back_is_listened_to_anew_and_told_everything(house: 
 def test_what_is_not_for_it_is_left_to_others(house: House) -> None:
     assert not house.hear(f"W/{PORTAL}/battery/1/Soc", b"50")
     assert not house.hear("virtual-battery/virtual/set", b"{}")
+
+
+@pytest.mark.parametrize(("payload", "retained"), [(b'{"value": 1}', True), (b"", False)])
+def test_what_was_retained_or_is_empty_is_no_answer_of_a_gx(payload: bytes, retained: bool) -> None:
+    house = House()
+    house.connect()
+    house.hear(f"N/{PORTAL}/battery/1/DeviceInstance", payload, retained)
+    house.wait(3)
+    assert SERIAL in house.wire.take(), "it claims"
+
+
+def test_a_flood_of_reads_is_answered_in_part(house: House) -> None:
+    for _ in range(1000):
+        house.hear(f"R/{PORTAL}/battery/1/Soc")
+    assert len(house.wire.published) == 100
+
+
+def test_a_flood_of_echoes_is_answered_in_part(house: House) -> None:
+    for number in range(1000):
+        house.it.on_message(KEEPALIVE, ECHO % str(number).encode(), False, house.now)
+    house.it.settle(house.now)
+    echoes = [t for t, _, _ in house.wire.published if t.endswith("full_publish_completed")]
+    assert len(echoes) == MAX_ECHOES
+
+
+def test_an_echo_that_a_gx_has_answered_is_not_answered_later() -> None:
+    house = House()
+    house.connect()
+    house.hear(KEEPALIVE, ECHO % b"early")
+    house.hear(SERIAL, b'{"value":"c0ffee"}')  # a GX
+    house.connect()
+    house.wait(3)
+    house.hear(SERIAL, our_serial(PORTAL).encode())
+    house.hear(KEEPALIVE, ECHO % b"late")
+    sent = [p for t, p, _ in house.wire.published if t.endswith("full_publish_completed")]
+    assert [json.loads(p)["full-publish-completed-echo"] for p in sent] == ["late"]
+
+
+def test_each_change_of_the_owner_changes_the_topics(house: House) -> None:
+    before = house.resubscribed
+    house.hear(SERIAL, b'{"value":"c0ffee"}')  # a GX
+    house.hear(SERIAL, b'{"value":"c0ffee"}')
+    assert house.resubscribed == before + 1
+
+
+def test_who_publishes_is_logged_once_and_again_when_it_changes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    house = House()
+    house.own()
+    house.own()
+    assert caplog.messages == ["the N/ topics of portal c0ffee are published by this program"]
+    house.hear(SERIAL, b'{"value":"c0ffee"}')
+    assert caplog.messages[1:] == [
+        "the N/ topics of portal c0ffee are published by a GX, so not by this program"
+    ]
+
+
+def test_a_broker_that_lets_nobody_publish_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    house = House()
+    house.connect()
+    house.wait(100)
+    words = "this broker does not let us publish the N/ topics of portal c0ffee"
+    assert caplog.messages == [words]

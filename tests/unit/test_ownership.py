@@ -29,17 +29,17 @@ def test_it_listens_before_it_claims_and_claims_before_it_owns() -> None:
     assert ownership.owner is Owner.LISTENING
     ownership.tick(LISTEN)
     assert ownership.owner is Owner.CLAIMING
-    ownership.hear_serial(OURS, retained=False)
+    ownership.on_serial(OURS, retained=False)
     assert ownership.owner is Owner.WE
 
 
 def test_our_own_serial_of_last_time_is_neither_a_gx_nor_an_echo() -> None:
     ownership = Ownership("auto")
     ownership.start(0.0)
-    ownership.hear_serial(OURS, retained=True)
+    ownership.on_serial(OURS, retained=True)
     assert ownership.owner is Owner.LISTENING
     ownership = claiming()
-    ownership.hear_serial(OURS, retained=True)
+    ownership.on_serial(OURS, retained=True)
     assert ownership.owner is Owner.CLAIMING
 
 
@@ -49,17 +49,17 @@ def test_any_other_serial_is_a_gx_in_every_state(payload: bytes, retained: bool)
     listening = Ownership("auto")
     listening.start(0.0)
     owning = claiming()
-    owning.hear_serial(OURS, retained=False)
+    owning.on_serial(OURS, retained=False)
     for ownership in (listening, claiming(), owning):
-        ownership.hear_serial(payload, retained)
+        ownership.on_serial(payload, retained)
         assert ownership.owner is Owner.A_GX
 
 
 def test_a_gx_stays_until_the_next_connection() -> None:
     ownership = claiming()
-    ownership.hear_serial(A_GXS, retained=False)
-    ownership.hear_serial(b"", retained=False)  # its system service restarts
-    ownership.hear_serial(OURS, retained=False)
+    ownership.on_serial(A_GXS, retained=False)
+    ownership.on_serial(b"", retained=False)  # its system service restarts
+    ownership.on_serial(OURS, retained=False)
     ownership.tick(1e6)
     assert ownership.owner is Owner.A_GX
     ownership.start(1e6)
@@ -69,10 +69,10 @@ def test_a_gx_stays_until_the_next_connection() -> None:
 def test_an_answer_to_the_probe_is_a_gx_only_while_we_are_silent_ourselves() -> None:
     ownership = Ownership("auto")
     ownership.start(0.0)
-    ownership.hear_answer()
+    ownership.on_answer()
     assert ownership.owner is Owner.A_GX
     ownership = claiming()
-    ownership.hear_answer()
+    ownership.on_answer()
     assert ownership.owner is Owner.CLAIMING
 
 
@@ -88,8 +88,8 @@ def test_on_means_at_once_and_off_means_never() -> None:
     on, off = Ownership("on"), Ownership("off")
     for ownership in (on, off):
         ownership.start(0.0)
-        ownership.hear_serial(A_GXS, retained=True)
-        ownership.hear_answer()
+        ownership.on_serial(A_GXS, retained=True)
+        ownership.on_answer()
         ownership.tick(1000.0)
     assert (on.owner, off.owner) == (Owner.WE, Owner.NOBODY)
 
@@ -113,11 +113,11 @@ def test_whatever_happens_nothing_is_owned_after_a_gx_was_heard() -> None:
             event = dice.choice(["tick", "ours", "ours retained", "gx", "cleared", "answer"])
             if event == "gx" and dice.random() < 0.2:
                 gx = True
-                ownership.hear_serial(A_GXS, retained=dice.random() < 0.5)
+                ownership.on_serial(A_GXS, retained=dice.random() < 0.5)
             elif event.startswith("ours"):
-                ownership.hear_serial(OURS, retained="retained" in event)
+                ownership.on_serial(OURS, retained="retained" in event)
             elif event == "cleared":
-                ownership.hear_serial(b"", retained=False)
+                ownership.on_serial(b"", retained=False)
             else:
                 ownership.tick(now)
             assert not (gx and ownership.owner is not Owner.A_GX)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.model import Group, Refused
+from bridge.core.model import Refused
 from bridge.core.paths.table import (
     CELL,
     FLAG,
@@ -40,7 +40,7 @@ def test_a_row_is_well_formed(row: PathSpec) -> None:
     assert row.low <= row.high
     assert math.isfinite(row.low) and math.isfinite(row.high)
     assert row.doc
-    assert set(row.consumers) <= set("LDSGMPC") and row.consumers
+    assert set(row.consumers) <= set("SGMPC") and row.consumers
     assert row.group is None or row.role in (Role.MEASUREMENT, Role.DECISION)
 
 
@@ -172,12 +172,6 @@ def test_what_is_not_ours_to_have_is_absent() -> None:
     for path in ("/NumberOfBmses", "/NrOfDistributors", "/N2kUniqueNumber", "/DeviceState",
                  "/Settings/HasSettings", "/Errors/SmartLithium/Communication"):  # fmt: skip
         assert path not in TABLE
-
-
-def test_every_group_has_members_that_the_limiter_uses() -> None:
-    for group in Group:
-        members = [row for row in ROWS if row.group is group]
-        assert any("L" in row.consumers for row in members)
 
 
 def test_flags_and_levels_are_integers_from_zero() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.adapters.config import load
+from bridge.adapters.mailbox import Message
+from bridge.tools.record import write_down
 from bridge.tools.recording import BadRecording, Entry, read, written
 from bridge.tools.replay import Replay, panels, table
 
@@ -36,6 +39,21 @@ def test_what_is_written_can_be_read(time: float, topic: str, payload: bytes) ->
 def test_what_is_no_entry_is_refused(line: str) -> None:
     with pytest.raises(BadRecording):
         read(line)
+
+
+def test_writes_are_written_down_but_nothing_retained_or_too_large() -> None:
+    out = io.StringIO()
+    messages = [
+        Message("a/set", b"{}", 2, False),
+        Message("a/set", b"{}", 2, True),
+        Message("a/set", None, 1_000_000, False),
+        Message("W/p/battery/1/Soc", b"\xff", 1, False),
+    ]
+    assert write_down(messages, out, START) == 2
+    assert [read(line) for line in out.getvalue().splitlines()] == [
+        Entry(START, "a/set", b"{}"),
+        Entry(START, "W/p/battery/1/Soc", b"\xff"),
+    ]
 
 
 def frame(time: float, cell: float, **more: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from dbus import DBusException
 
 from bridge.adapters.settings import DeviceSettings, ask
 
@@ -59,3 +60,73 @@ def test_a_service_that_answers_without_a_value_is_silent() -> None:
     assert heard == []
     ask(AnsweringBus("c0ffee"), "service", "/Serial", heard.append)  # type: ignore[arg-type]
     assert heard == ["c0ffee"]
+
+
+class FailingBus(AnsweringBus):
+    """A bus on which every call fails at once, and whose signals come when told."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+        self.receivers: list[Callable[..., None]] = []
+
+    def add_signal_receiver(self, receiver: Any, *_: object) -> None:
+        self.receivers.append(receiver)
+
+    def call_async(self, *call: Any, timeout: float) -> None:
+        assert timeout <= 5
+        call[7](self._error)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (DBusException(name="org.freedesktop.DBus.Error.ServiceUnknown"), "is not there"),
+        (DBusException(name="org.freedesktop.DBus.Error.NameHasNoOwner"), "is not there"),
+        (DBusException(name="a.b.NoReply"), "does not answer (a.b.NoReply)"),
+        (ValueError("odd"), "does not answer (odd)"),
+    ],
+)
+def test_the_reason_of_a_failure(error: Exception, reason: str) -> None:
+    failed: list[str] = []
+    device = DeviceSettings(FailingBus(error), "test", lambda key, value: None)  # type: ignore[arg-type]
+    device.open({}, lambda values: None, failed.append)
+    device.save("CustomName", "Bank", lambda: None, failed.append)
+    assert failed == [reason, reason]
+
+
+def test_a_key_is_followed_once_and_only_texts_are_changes() -> None:
+    changes: list[tuple[str, str]] = []
+    bus = FailingBus(ValueError())
+    device = DeviceSettings(bus, "test", lambda key, value: changes.append((key, value)))  # type: ignore[arg-type]
+    for _ in range(2):
+        device.open({"CustomName": ""}, lambda values: None, lambda reason: None)
+    (receiver,) = bus.receivers
+    for change in ({"Value": "Attic"}, {"Value": 7}, {"Text": "x"}, {"Value": []}):
+        receiver(change)
+    assert changes == [("CustomName", "Attic")]
+
+
+def test_every_callback_is_guarded() -> None:
+    """dbus-python would print an exception in a callback and go on."""
+    caught: list[str] = []
+
+    def guard(callback: Callable[..., None]) -> Callable[..., None]:
+        def call(*arguments: Any) -> None:
+            try:
+                callback(*arguments)
+            except ZeroDivisionError:
+                caught.append("caught")
+
+        return call
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    failing = FailingBus(ValueError())
+    for bus in (AnsweringBus([]), AnsweringBus(0), failing):
+        device = DeviceSettings(bus, "test", fails, guard)  # type: ignore[arg-type]
+        device.open({"CustomName": ""}, fails, fails)
+        device.save("CustomName", "Bank", fails, fails)
+    failing.receivers[0]({"Value": "Attic"})
+    assert len(caught) == 7

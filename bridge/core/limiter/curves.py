@@ -1,75 +1,84 @@
-"""The rules that are curves over one measurement, for both directions.
-
-Each answers maximum times share. A rule whose input was seen once and went silent answers the
-smallest share of its curve; one whose input was never configured stays out.
-"""
+"""Curves: points of rising x, straight lines or steps between them, the ends held."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from bridge.core.limiter.situation import Situation
-from bridge.core.limiter.taper import most_careful, share
-from bridge.core.model import Cap, Input
+from bridge.core.measurements.inputs import Input
+from bridge.core.model import Cap
 from bridge.core.settings.declarations import Table
 
 
-def silence(source: Input) -> Cap:
-    """0 A for want of an input that was there once."""
-    return Cap(0.0, f"{source.value} went silent")
-
-
-def over_temperature(situation: Situation, table: Table, maximum: float) -> Cap | None:
-    """The curve at the coldest and at the hottest sensor, whichever allows less."""
-    coldest, hottest = situation.measurements.coldest, situation.measurements.hottest
-    if not table:
-        return None
-    if coldest is None or hottest is None or situation.silent(Input.TEMPERATURE):
-        return _of_unknown(situation, table, maximum, Input.TEMPERATURE)
-    cold, hot = _share(situation, table, coldest), _share(situation, table, hottest)
-    if cold == 1 and hot == 1:
-        return None
-    degrees = coldest if cold < hot else hottest
-    return Cap(maximum * min(cold, hot), f"battery at {degrees:.1f} °C")
-
-
-def over_soc(situation: Situation, table: Table, maximum: float) -> Cap | None:
-    """The curve at the SoC."""
-    soc = situation.measurements.soc
-    if not table:
-        return None
-    if soc is None:
-        return _of_unknown(situation, table, maximum, Input.SOC)
-    fraction = _share(situation, table, soc)
-    return None if fraction == 1 else Cap(maximum * fraction, f"SoC at {soc:.1f} %")
-
-
-def over_mosfet(situation: Situation, maximum: float) -> Cap | None:
-    """The curve at the MOSFETs' temperature."""
-    table, mosfet = situation.settings.mosfet_temperature, situation.measurements.mosfet
-    if not table:
-        return None
-    if mosfet is None:
-        return _of_unknown(situation, table, maximum, Input.MOSFET)
-    fraction = _share(situation, table, mosfet)
-    return None if fraction == 1 else Cap(maximum * fraction, f"MOSFETs at {mosfet:.1f} °C")
-
-
-def over_spread(situation: Situation, table: Table, maximum: float) -> Cap | None:
-    """The curve at highest less lowest cell."""
-    highest, lowest = situation.highest, situation.lowest
-    if not table:
-        return None
-    if situation.measurements.cells is None or highest is None or lowest is None:
-        return _of_unknown(situation, table, maximum, Input.CELLS)
-    spread = highest - lowest
-    fraction = _share(situation, table, spread)
-    return None if fraction == 1 else Cap(maximum * fraction, f"cells {spread:.3f} V apart")
-
-
-def _share(situation: Situation, table: Table, x: float) -> float:
+def share_at(situation: Situation, table: Table, x: float) -> float:
+    """The share of the maximum (0 to 1) at x (°C, % or V): steps or lines, as `taper` says."""
     return share(table, x, steps=situation.settings.taper == "steps")
 
 
-def _of_unknown(situation: Situation, table: Table, maximum: float, source: Input) -> Cap | None:
-    if not situation.silent(source):
+def cap_over(
+    situation: Situation, source: Input[float | None], table: Table, maximum: float, words: str
+) -> Cap | None:
+    """Maximum (A) times the share at an input's number; words: the reason, with {} for it.
+
+    None without a curve, and where it allows everything.
+    """
+    if not table:
         return None
-    return Cap(maximum * most_careful(table), f"{source.value} went silent")
+    x = situation.of(source)
+    if x is None:
+        return cap_of_silence(situation, table, maximum, source)
+    share_of_x = share_at(situation, table, x)
+    return None if share_of_x == 1 else Cap(maximum * share_of_x, words.format(x))
+
+
+def cap_of_silence(
+    situation: Situation, table: Table, maximum: float, source: Input[object]
+) -> Cap | None:
+    """For an input that was heard once and is silent: the smallest share of the curve, in A.
+
+    None where it was never heard: what was never configured stays out.
+    """
+    if not situation.is_silent(source):
+        return None
+    return Cap(maximum * most_careful(table), f"{source.name} went silent")
+
+
+def nothing_for_silence(source: Input[object]) -> Cap:
+    """0 A for want of an input that was there once."""
+    return Cap(0.0, f"{source.name} went silent")
+
+
+def share(table: Table, x: float, steps: bool = False) -> float:
+    """The share at x, 0 to 1: straight lines between the points, the ends held.
+
+    In steps, the safer (smaller) neighbour of the two points around x. The table must have been
+    checked: at least two points, x rising.
+    """
+    if x <= table[0][0]:
+        return table[0][1]
+    for (x0, y0), (x1, y1) in pairwise(table):
+        if x == x1:
+            return y1
+        if x < x1:
+            return min(y0, y1) if steps else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    return table[-1][1]
+
+
+def most_careful(table: Table) -> float:
+    """The smallest share of a curve, 0 to 1: what an unknown x gets."""
+    return min([y for _, y in table])
+
+
+def line(points: tuple[tuple[float, float], ...], x: float) -> float:
+    """Straight lines through points of rising x, the ends held.
+
+    Of points at one x the safer (smaller) y holds.
+    """
+    below = [point for point in points if point[0] <= x]
+    above = [point for point in points if point[0] >= x]
+    if not below or not above:
+        return points[-1][1] if below else points[0][1]
+    (x0, y0), (x1, y1) = below[-1], above[0]
+    if x0 >= x1:
+        return min(y for at, y in points if at == x)
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)

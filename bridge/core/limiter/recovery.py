@@ -10,10 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LONGEST_STEP = 2.0
-"""Seconds. A clock that jumped, or a process that was stopped, is not that much recovery."""
+"""Seconds. A clock that jumped, or a process that was stopped, is not that much recovery.
+
+Our choice: two ticks of 1 s, so that one that comes late costs nothing.
+"""
 
 NOISE = 1e-6
-"""V or A. The same sum of decimal fractions in another order differs by less; that is no rise."""
+"""V or A. The same sum of decimal fractions in another order differs by less; that is no rise.
+
+Our choice: a thousandth of the millivolt in which cells are shown.
+"""
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,11 @@ class Pace:
 
 @dataclass(frozen=True)
 class Recovering:
-    """A limit on its way: its value, since when a rise has been allowed (None: not allowed), and
-    when it was last looked at (monotonic seconds)."""
+    """A limit on its way up.
+
+    value: V or A. rising_since: since when a rise has been allowed (None: not allowed). at: when
+    it was last looked at. Both in monotonic s.
+    """
 
     value: float
     rising_since: float | None
@@ -55,7 +64,7 @@ def follow(
 
 
 def seconds_to(state: Recovering, target: float, pace: Pace) -> float:
-    """How long until the limit reaches its target, if that stays and loosening is allowed."""
+    """Seconds until the limit reaches its target, if that stays and loosening is allowed."""
     if state.value >= target:
         return 0.0
     waited = 0.0 if state.rising_since is None else state.at - state.rising_since

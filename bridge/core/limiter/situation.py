@@ -1,134 +1,175 @@
-"""What a rule may look at: the measurements, what follows from them, and what is remembered.
+"""What a protection may look at: the measurements, what follows from them, and the latches.
 
 N cells in series, v their voltages, V the pack's. Currents in A, voltages in V.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
 
-from bridge.core.limiter import seasons
-from bridge.core.limiter.latches import LatchState
-from bridge.core.model import Cap, Cells, Date, Input, Measurements
-from bridge.core.settings.declarations import LimiterSettings
+from bridge.core.limiter.recovery import Pace
+from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE, Cells, Input, Measurements
+from bridge.core.model import Cap, Date, Limits, Stage
+from bridge.core.settings.declarations import Ceiling, FailsafeSettings, LimiterSettings
+
+R = TypeVar("R")
+
+LatchState = Mapping[str, Any]
+"""What one decision leaves to the next: the state of each latch that is not at rest, by name."""
+
+TINY = 1e-6
+"""Volts. Sums and products of decimal fractions miss their threshold by less; a miss may tighten,
+never loosen."""
+
+
+@dataclass(frozen=True)
+class LimiterConfig:
+    """Everything about a battery that decides its limits besides the measurements."""
+
+    cells: int  # in series
+    limiter: LimiterSettings
+    failsafe: FailsafeSettings
+    ceiling: Ceiling
+    withdraw_when_lost: bool = False
+
+    @cached_property
+    def paces(self) -> Limits[Pace]:
+        """How each limit recovers: CVL in V, the others in shares of their maximum (A)."""
+        s = self.limiter
+        charge, discharge = (
+            Pace(s.current_hold, s.current_rise * most, s.current_release * most)
+            for most in (s.max_charge_current, s.max_discharge_current)
+        )
+        return Limits(Pace(s.voltage_hold, s.voltage_rise), charge, discharge)
+
+    @cached_property
+    def ceiling_caps(self) -> Limits[Cap]:
+        """What no setting and no request lifts a limit past: V of the whole pack, and A."""
+        words, ceiling = "the ceiling of the configuration", self.ceiling
+        return Limits(
+            Cap(ceiling.cell_voltage * self.cells, words),
+            Cap(ceiling.charge_current, words),
+            Cap(ceiling.discharge_current, words),
+        )
 
 
 @dataclass(frozen=True)
 class Situation:
-    """All that a rule may look at.
+    """All that a protection may look at.
 
+    settings, cells: of the configuration, cells in series.
     highest, lowest: the extreme cells in V, None where nothing is known of them.
     voltage: the pack in V, written or made from the cells, None where neither is known.
-    season_voltage, season_soc: V per cell to charge to and % to maintain in this season.
+    now: monotonic s. For protections that come after CCL: ccl in A, cvl in V without them, and
+    since: when the decision before this one was made.
     """
 
     measurements: Measurements
+    config: LimiterConfig
     settings: LimiterSettings
-    cells: int  # in series
-    memory: LatchState
-    now: float  # monotonic seconds
+    cells: int
+    stage: Stage
+    now: float
+    date: Date | None
     highest: float | None
     lowest: float | None
     voltage: float | None
-    season_voltage: float
-    season_soc: float | None
+    latches: LatchState
+    ccl: float = 0.0
+    cvl: float = 0.0
+    since: float = float("-inf")
 
-    def silent(self, source: Input) -> bool:
+    @property
+    def is_certain(self) -> bool:
+        """Whether the measurements are fresh and beyond doubt: only then may anything loosen."""
+        return self.stage is Stage.FRESH and not self.measurements.doubt
+
+    def of(self, source: Input[R]) -> R:
+        """The reading of an input."""
+        reading: R = self.measurements.readings[source]
+        return reading
+
+    def is_silent(self, source: Input[Any]) -> bool:
+        """Whether an input was heard once, and is silent now while the required ones speak."""
         return source in self.measurements.silent
-
-
-Rule = Callable[[Situation], "Cap | None"]
 
 
 def build_situation(
     measurements: Measurements,
-    settings: LimiterSettings,
-    cells: int,
-    memory: LatchState,
+    config: LimiterConfig,
+    stage: Stage,
     now: float,
     date: Date | None,
+    latches: LatchState,
+    before: Situation | None = None,
 ) -> Situation:
-    """The situation with everything that several rules need, found once."""
+    """The situation with everything that several protections need, found once.
+
+    before: the last one; what follows from the cells is taken from it while they are the same.
+    """
+    readings = measurements.readings
+    cells: Cells = readings[CELLS]
+    written: float | None = readings[PACK_VOLTAGE]
+    if before is not None and before.config is config:
+        same = before.measurements.readings
+        if same[CELLS] is cells and same[PACK_VOLTAGE] == written:
+            return Situation(
+                measurements, config, config.limiter, config.cells, stage, now, date,
+                before.highest, before.lowest, before.voltage, latches,
+            )  # fmt: skip
+    highest, lowest = extremes(cells, written, config.cells)
+    voltage = pack_voltage(cells, written, config.cells, highest, lowest)
     return Situation(
-        measurements,
-        settings,
-        cells,
-        memory,
-        now,
-        highest_cell(measurements, cells),
-        lowest_cell(measurements, cells),
-        pack_voltage(measurements, cells),
-        seasons.charge_voltage(settings, date),
-        seasons.of_month(settings.maintain_soc_by_month, date),
-    )
+        measurements, config, config.limiter, config.cells, stage, now, date,
+        highest, lowest, voltage, latches,
+    )  # fmt: skip
 
 
-def highest_cell(measurements: Measurements, count: int) -> float | None:
-    """The highest voltage known, from single cells and from the written extremes; from both, as
-    a client may have confused them.
+def extremes(cells: Cells, voltage: float | None, count: int) -> tuple[float | None, float | None]:
+    """The highest and the lowest cell voltage known, in V.
 
+    Of the single cells and of both written extremes, as a client may have confused these.
     Of a pack that is not wholly known the mean, V / N, counts too: no pack has a highest cell
     below its mean. So a battery without any cell data is limited by its pack voltage alone.
     """
-    candidates = _told(measurements.known)
-    if measurements.cells is None and measurements.voltage is not None:
-        candidates.append(measurements.voltage / count)
-    return max(candidates, default=None)
+    told = [v for v in (*cells.voltages, cells.lowest, cells.highest) if v is not None]
+    if voltage is not None and not cells.is_whole:
+        told.append(voltage / count)
+    return max(told, default=None), min(told, default=None)
 
 
-def lowest_cell(measurements: Measurements, count: int) -> float | None:
-    """The lowest voltage known, likewise."""
-    candidates = _told(measurements.known)
-    if measurements.cells is None and measurements.voltage is not None:
-        candidates.append(measurements.voltage / count)
-    return min(candidates, default=None)
+def pack_voltage(
+    cells: Cells, written: float | None, count: int, highest: float | None, lowest: float | None
+) -> float | None:
+    """The written pack voltage in V; else the sum of the cells; else what the extremes allow.
 
-
-def _told(cells: Cells) -> list[float]:
-    return [v for v in (*cells.voltages, cells.lowest, cells.highest) if v is not None]
-
-
-def pack_voltage(measurements: Measurements, count: int) -> float | None:
-    """The written pack voltage; else the sum of the cells; else the least that the extremes
-    allow: one cell at the highest voltage, all others at the lowest. None without any."""
-    if measurements.voltage is not None:
-        return measurements.voltage
-    cells = measurements.cells
-    if cells is None:
+    That is at least: one cell at the highest voltage, all others at the lowest. None without any.
+    """
+    if written is not None:
+        return written
+    if not cells.is_whole:
         return None
-    if None not in cells.voltages:
-        return sum(v for v in cells.voltages if v is not None)
-    highest, lowest = highest_cell(measurements, count), lowest_cell(measurements, count)
+    voltages = [v for v in cells.voltages if v is not None]
+    if voltages and len(voltages) == len(cells.voltages):
+        return sum(voltages)
     if highest is None or lowest is None:
         return None
     return highest + (count - 1) * lowest
 
 
 def name_of(cells: Cells, voltage: float) -> str:
-    """Which cell has this voltage: "cell 7", or "a cell" when only the extremes are known, or
-    "the mean cell" when nothing is."""
+    """Which cell has this voltage (V): "cell 7".
+
+    "a cell" when only the extremes are known, "the mean cell" when nothing is.
+    """
     if voltage in cells.voltages:
         return f"cell {cells.voltages.index(voltage) + 1}"
     return "a cell" if voltage in (cells.lowest, cells.highest) else "the mean cell"
 
 
-def excess(situation: Situation, limit: float) -> float:
-    """How far the cells are above the limit, all together: sum of max(0, v - limit).
-
-    With the extremes alone, the most that they allow: as many cells at the highest voltage as
-    the pack voltage has room for, the others at the lowest.
-    """
-    known, count = situation.measurements.known, situation.cells
-    highest, lowest, voltage = situation.highest, situation.lowest, situation.voltage
-    above = sum(max(0.0, v - limit) for v in known.voltages if v is not None)
-    if None not in known.voltages and len(known.voltages) == count:
-        missed = 0.0 if highest is None else max(0.0, highest - limit)
-        return max(above, missed)
-    if highest is None or highest <= limit:
-        return above
-    if lowest is None or lowest >= highest or voltage is None:
-        return max(above, count * (highest - limit))
-    high_cells = min(count, max(1.0, (voltage - count * lowest) / (highest - lowest)))
-    of_low_ones = (count - high_cells) * max(0.0, lowest - limit)
-    return max(above, high_cells * (highest - limit) + of_low_ones)
+def reached(value: float, threshold: float) -> bool:
+    """Whether a value is at or above a threshold, both in V."""
+    return value >= threshold - TINY

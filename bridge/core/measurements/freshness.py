@@ -14,10 +14,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from bridge.core.measurements.store import INPUTS, NEVER, MeasurementStore
-from bridge.core.model import Group, Input, Stage
+from bridge.core.measurements.followed import FollowedInput
+from bridge.core.measurements.inputs import Input
+from bridge.core.measurements.source import ShelfLife
+from bridge.core.measurements.store import MeasurementStore
+from bridge.core.model import Group, Stage
 from bridge.core.settings.declarations import FreshnessSettings
+
+_ALARM_LEVELS = {Stage.STALE: 1, Stage.LOST: 2}
 
 
 @dataclass(frozen=True)
@@ -37,106 +43,135 @@ class Freshness:
     culprit: Group | None
     next_stage: Stage | None
     next_in: float | None
-    silent: frozenset[Input]
+    silent: frozenset[Input[Any]]
     alarm: int
 
     @property
     def may_loosen(self) -> bool:
+        """Only fresh data may raise a limit."""
         return self.stage is Stage.FRESH
 
 
-class FreshnessWatch:
-    """Follows one battery's freshness over time."""
+_Judged = tuple[Stage, float, "ShelfLife | None"]
+"""What an input needs of one source: its stage, the oldest value's age in s, its shelf life."""
 
-    def __init__(self, started: float) -> None:
+
+class FreshnessWatch:
+    """Follows the freshness of one pack over time. started: monotonic s."""
+
+    def __init__(self, store: MeasurementStore, started: float) -> None:
+        self._store = store
         self._started = started
-        self._first_seen: dict[Input, float] = {}
+        self._first_seen: dict[Input[Any], float] = {}
         self._alarm = 0
         self._fresh_since: float | None = None
+        self._inputs_of: dict[Group, list[FollowedInput]] = {group: [] for group in Group}
+        for followed in store.followed.values():
+            if not followed.input.may_be_silent:
+                self._inputs_of[followed.input.group].append(followed)
 
-    def assess(self, store: MeasurementStore, settings: FreshnessSettings, now: float) -> Freshness:
-        """Judge the measurements as they are now."""
-        ages_of = {source: store.input_age(source, now) for source in Input}
-        stages = {
-            source: self._stage(source, age, store, settings, now)
-            for source, age in ages_of.items()
-        }
-        ages = _group_ages(ages_of, store, settings)
-        of_groups = {group: _worst(stages, group, store) for group in settings.required}
-        culprit = max(settings.required, key=lambda group: (of_groups[group], ages[group]))
-        stage = of_groups[culprit]
-        next_stage, next_in = self._next(ages, stage, settings, now)
+    def assess(self, settings: FreshnessSettings, now: float) -> Freshness:
+        """Judge the measurements as they are now (monotonic s)."""
+        required: list[_Judged] = []
+        ages: dict[Group, float] = {}
+        stages: dict[Group, Stage] = {}
+        silent: list[Input[Any]] = []
+        for group, inputs in self._inputs_of.items():
+            is_required = group in settings.required
+            is_heard = False
+            for followed in inputs:
+                is_heard = is_heard or bool(followed.needed)
+            for followed in inputs:
+                if not followed.needed and (is_heard or not is_required):
+                    continue  # what was never heard is missed only in a group that is required
+                worst = Stage.FRESH
+                for judged in self._judge(followed, is_required, settings, now):
+                    stage, age, _ = judged
+                    worst = max(worst, stage)
+                    ages[group] = max(age, ages.get(group, 0.0))
+                    stages[group] = max(stage, stages.get(group, Stage.FRESH))
+                    if is_required:
+                        required.append(judged)
+                if not is_required and worst >= Stage.STALE:
+                    silent.append(followed.input)
+        culprit = _culprit(settings.required, stages, ages)
+        stage = stages[culprit]
+        next_stage, next_in = self._next(required, stage, settings, now)
         return Freshness(
             stage=stage,
             ages=ages,
             culprit=None if stage is Stage.FRESH else culprit,
             next_stage=next_stage,
             next_in=next_in,
-            silent=_silent(stages, store, settings)
-            if stage in (Stage.FRESH, Stage.WAITING)
-            else frozenset(),
+            silent=frozenset(silent if stage in (Stage.FRESH, Stage.WAITING) else ()),
             alarm=self._follow_alarm(stage, settings, now),
         )
 
-    def _stage(
-        self,
-        source: Input,
-        age: float,
-        store: MeasurementStore,
-        settings: FreshnessSettings,
-        now: float,
-    ) -> Stage:
-        if store.seen(source):
-            self._first_seen.setdefault(source, now)
-        if math.isinf(age):
-            return self._stage_of_incomplete(source, settings, now)
-        if age > settings.lost:
-            return Stage.LOST
-        if age > settings.stale:
-            return Stage.STALE
-        return Stage.AGING if age > settings.aging or store.withdrawn(source) else Stage.FRESH
+    def _judge(
+        self, followed: FollowedInput, is_required: bool, settings: FreshnessSettings, now: float
+    ) -> list[_Judged]:
+        """Age and stage of one input, for each source that it needs, by the source's shelf life."""
+        if followed.needed and followed.input not in self._first_seen:
+            self._first_seen[followed.input] = now
+        judged: list[_Judged] = []
+        at = self._store.at
+        for source, paths in followed.by_source:
+            age, life = now - min(map(at.__getitem__, paths)), source.shelf_life
+            if age <= life.aging:
+                is_whole = self._store.withdrawn.isdisjoint(followed.needed)
+                stage = Stage.FRESH if is_whole else Stage.AGING
+            elif age <= life.stale:
+                stage = Stage.AGING
+            elif math.isinf(age):
+                stage = self._stage_of_incomplete(followed.input, is_required, settings, now)
+            else:
+                stage = Stage.LOST if age > life.lost else Stage.STALE
+            judged.append((stage, max(0.0, age), life))
+        if judged:
+            return judged
+        stage = self._stage_of_incomplete(followed.input, is_required, settings, now)
+        return [(stage, math.inf, None)]
 
     def _stage_of_incomplete(
-        self, source: Input, settings: FreshnessSettings, now: float
+        self, source: Input[Any], is_required: bool, settings: FreshnessSettings, now: float
     ) -> Stage:
         """An input that was never whole: it may wait for `grace`, then it is as stale as any.
 
         Inputs of required groups are awaited from the start, others from their first value.
         """
-        required = any(source in INPUTS[group] for group in settings.required)
-        since = self._started if required else self._first_seen.get(source, now)
+        since = self._started if is_required else self._first_seen.get(source, now)
         waited = max(0.0, now - since)
         if waited <= settings.grace:
             return Stage.WAITING
         return Stage.LOST if waited > max(settings.lost, settings.grace) else Stage.STALE
 
     def _next(
-        self,
-        ages: Mapping[Group, float],
-        stage: Stage,
-        settings: FreshnessSettings,
-        now: float,
+        self, required: list[_Judged], stage: Stage, settings: FreshnessSettings, now: float
     ) -> tuple[Stage | None, float | None]:
-        """The next worse stage that silence leads to, and when."""
-        oldest = max(ages[group] for group in settings.required)
+        """The next worse stage that silence leads to, and in how many seconds."""
         waited = max(0.0, now - self._started)
-        if stage is Stage.WAITING:
-            return Stage.STALE, max(0.0, settings.grace - waited)
         if stage is Stage.LOST:
             return None, None
+        if stage is Stage.WAITING:
+            return Stage.STALE, max(0.0, settings.grace - waited)
         if stage is Stage.STALE:
-            age = waited if math.isinf(oldest) else oldest
-            return Stage.LOST, max(0.0, settings.lost - age)
-        limit = settings.stale if stage is Stage.AGING else settings.aging
-        worse = Stage.STALE if stage is Stage.AGING else Stage.AGING
-        return worse, max(0.0, limit - oldest)
+            left = [
+                settings.lost - waited if life is None or math.isinf(age) else life.lost - age
+                for _, age, life in required
+            ]
+            return Stage.LOST, max(0.0, min(left))
+        if stage is Stage.AGING:
+            left = [life.stale - age for _, age, life in required if life]
+            return Stage.STALE, max(0.0, min(left))
+        left = [life.aging - age for _, age, life in required if life]
+        return Stage.AGING, max(0.0, min(left))
 
     def _follow_alarm(self, stage: Stage, settings: FreshnessSettings, now: float) -> int:
         """Rises at once (stale has waited long enough), ends after `clear` seconds of data.
 
         So each episode raises it once, however the input flaps.
         """
-        level = {Stage.STALE: 1, Stage.LOST: 2}.get(stage, 0)
+        level = _ALARM_LEVELS.get(stage, 0)
         self._alarm = max(self._alarm, level)
         if level or stage is Stage.WAITING:
             self._fresh_since = None
@@ -147,31 +182,12 @@ class FreshnessWatch:
         return self._alarm
 
 
-def _group_ages(
-    ages_of: Mapping[Input, float], store: MeasurementStore, settings: FreshnessSettings
-) -> dict[Group, float]:
-    """The oldest input of each group that is required or was ever seen."""
-    ages = {}
-    for group, sources in INPUTS.items():
-        of_seen = [ages_of[source] for source in sources if store.seen(source)]
-        if of_seen or group in settings.required:
-            ages[group] = max(of_seen, default=NEVER)
-    return ages
-
-
-def _silent(
-    stages: Mapping[Input, Stage], store: MeasurementStore, settings: FreshnessSettings
-) -> frozenset[Input]:
-    return frozenset(
-        source
-        for group, sources in INPUTS.items()
-        if group not in settings.required
-        for source in sources
-        if store.seen(source) and stages[source] >= Stage.STALE
-    )
-
-
-def _worst(stages: Mapping[Input, Stage], group: Group, store: MeasurementStore) -> Stage:
-    """A group's stage: the worst of its inputs that were ever heard of, else of all."""
-    heard = [source for source in INPUTS[group] if store.seen(source)]
-    return max(stages[source] for source in heard or INPUTS[group])
+def _culprit(
+    required: tuple[Group, ...], stages: Mapping[Group, Stage], ages: Mapping[Group, float]
+) -> Group:
+    """The required group in the worst stage; of several the oldest."""
+    worst = required[0]
+    for group in required:
+        if (stages[group], ages[group]) > (stages[worst], ages[worst]):
+            worst = group
+    return worst

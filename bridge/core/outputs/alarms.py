@@ -10,21 +10,41 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from bridge.core.model import Input, Measurements
+from bridge.core.measurements.inputs import (
+    CELLS,
+    MOSFET,
+    PACK_CURRENT,
+    PACK_VOLTAGE,
+    SOC,
+    TEMPERATURE,
+    Input,
+    Measurements,
+)
 from bridge.core.settings.declarations import AlarmSettings, Levels
 
 SENSOR_LEVELS: Levels = (1.0, 2.0)  # a silent sensor measures 1: a warning
-CELL_V, DEGREES, PERCENT, AMPS = 0.02, 2.0, 2.0, 2.0  # how far a value must recede
+# How far a value must recede: V per cell, °C, %, A. Ours: more than a reading flutters, a few
+# millivolts or one degree, and no more than from a warning to its alarm in presets.py.
+CELL_V, DEGREES, PERCENT, AMPS = 0.02, 2.0, 2.0, 2.0
+
+Measure = Callable[[Measurements, int], "float | None"]
+"""What an alarm looks at, of the measurements of so many cells; None: unknown."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """One alarm: what it measures (None: unknown), in which direction it is bad, and how far the
-    value must recede. Its levels are the setting of this name, or fixed."""
+    """One alarm.
+
+    path: where it stands. inputs, measure: what it looks at. hysteresis: how far the value must
+    recede, in its unit. setting: the name of its levels, or levels: fixed ones. falling: low
+    values are bad.
+    """
 
     path: str
-    measure: Callable[[Measurements, int], float | None]
+    inputs: tuple[Input[Any], ...]
+    measure: Measure
     hysteresis: float
     setting: str = ""
     falling: bool = False
@@ -41,76 +61,106 @@ class Following:
 
 
 def _highest(m: Measurements, _cells: int) -> float | None:
-    known = [v for v in (*m.known.voltages, m.known.highest) if v is not None]
-    return max(known, default=None)
+    cells = m.readings[CELLS]
+    return max([v for v in (*cells.voltages, cells.highest) if v is not None], default=None)
 
 
 def _lowest(m: Measurements, _cells: int) -> float | None:
-    known = [v for v in (*m.known.voltages, m.known.lowest) if v is not None]
-    return min(known, default=None)
+    cells = m.readings[CELLS]
+    return min([v for v in (*cells.voltages, cells.lowest) if v is not None], default=None)
 
 
-def _spread(m: Measurements, cells: int) -> float | None:
-    highest, lowest = _highest(m, cells), _lowest(m, cells)
-    if m.cells is None or highest is None or lowest is None:
+def _spread(m: Measurements, _cells: int) -> float | None:
+    cells = m.readings[CELLS]
+    if not cells.is_whole:
         return None
-    return highest - lowest
+    known = [v for v in cells.voltages if v is not None]
+    highest = known if cells.highest is None else [*known, cells.highest]
+    lowest = known if cells.lowest is None else [*known, cells.lowest]
+    return float(max(highest) - min(lowest))
 
 
 def _per_cell(m: Measurements, cells: int) -> float | None:
-    return None if m.voltage is None else m.voltage / cells
+    voltage: float | None = m.readings[PACK_VOLTAGE]
+    return None if voltage is None else voltage / cells
 
 
 def _mismatch(m: Measurements, _cells: int) -> float | None:
     """How far the pack's voltage is from the sum of its cells, in %."""
-    known = [v for v in m.known.voltages if v is not None]
-    if m.voltage is None or len(known) < len(m.known.voltages) or not sum(known):
+    voltages, voltage = m.readings[CELLS].voltages, m.readings[PACK_VOLTAGE]
+    known = [v for v in voltages if v is not None]
+    if voltage is None or len(known) < len(voltages) or not sum(known):
         return None
-    return abs(m.voltage / sum(known) - 1) * 100
+    return float(abs(voltage / sum(known) - 1) * 100)
 
 
-def _discharge(m: Measurements, _cells: int) -> float | None:
-    return None if m.current is None else -m.current
+def _soc(m: Measurements, _cells: int) -> float | None:
+    soc: float | None = m.readings[SOC]
+    return soc
+
+
+def _charge(m: Measurements, _cells: int) -> float | None:
+    current: float | None = m.readings[PACK_CURRENT]
+    return current
+
+
+def _discharge(m: Measurements, cells: int) -> float | None:
+    current = _charge(m, cells)
+    return None if current is None else -current
+
+
+def _coldest(m: Measurements, _cells: int) -> float | None:
+    degrees = m.readings[TEMPERATURE]
+    return None if degrees is None else degrees.coldest
+
+
+def _hottest(m: Measurements, _cells: int) -> float | None:
+    degrees = m.readings[TEMPERATURE]
+    return None if degrees is None else degrees.hottest
+
+
+def _mosfet(m: Measurements, _cells: int) -> float | None:
+    degrees: float | None = m.readings[MOSFET]
+    return degrees
 
 
 def _sensor_silence(m: Measurements, _cells: int) -> float | None:
-    if Input.TEMPERATURE in m.silent:
+    if TEMPERATURE in m.silent:
         return 1.0
-    return None if m.coldest is None else 0.0
+    return None if m.readings[TEMPERATURE] is None else 0.0
+
+
+def _watched(
+    name: str, source: Input[Any], measure: Measure, hysteresis: float, setting: str,
+    falling: bool = False,
+) -> Watched:  # fmt: skip
+    return Watched(f"/Alarms/{name}", (source,), measure, hysteresis, setting, falling)
 
 
 WATCHED = (
-    Watched("/Alarms/HighCellVoltage", _highest, CELL_V, "high_cell_voltage"),
-    Watched("/Alarms/LowCellVoltage", _lowest, CELL_V, "low_cell_voltage", falling=True),
-    Watched("/Alarms/HighVoltage", _per_cell, CELL_V, "high_voltage"),
-    Watched("/Alarms/LowVoltage", _per_cell, CELL_V, "low_voltage", falling=True),
-    Watched("/Alarms/LowSoc", lambda m, _: m.soc, PERCENT, "low_soc", falling=True),
-    Watched("/Alarms/HighChargeCurrent", lambda m, _: m.current, AMPS, "high_charge_current"),
-    Watched("/Alarms/HighDischargeCurrent", _discharge, AMPS, "high_discharge_current"),
+    _watched("HighCellVoltage", CELLS, _highest, CELL_V, "high_cell_voltage"),
+    _watched("LowCellVoltage", CELLS, _lowest, CELL_V, "low_cell_voltage", True),
+    _watched("HighVoltage", PACK_VOLTAGE, _per_cell, CELL_V, "high_voltage"),
+    _watched("LowVoltage", PACK_VOLTAGE, _per_cell, CELL_V, "low_voltage", True),
+    _watched("LowSoc", SOC, _soc, PERCENT, "low_soc", True),
+    _watched("HighChargeCurrent", PACK_CURRENT, _charge, AMPS, "high_charge_current"),
+    _watched("HighDischargeCurrent", PACK_CURRENT, _discharge, AMPS, "high_discharge_current"),
+    _watched(
+        "LowChargeTemperature", TEMPERATURE, _coldest, DEGREES, "low_charge_temperature", True
+    ),
+    _watched("HighChargeTemperature", TEMPERATURE, _hottest, DEGREES, "high_charge_temperature"),
+    _watched("LowTemperature", TEMPERATURE, _coldest, DEGREES, "low_temperature", True),
+    _watched("HighTemperature", TEMPERATURE, _hottest, DEGREES, "high_temperature"),
+    _watched("HighInternalTemperature", MOSFET, _mosfet, DEGREES, "high_internal_temperature"),
+    _watched("CellImbalance", CELLS, _spread, CELL_V, "cell_imbalance"),
     Watched(
-        "/Alarms/LowChargeTemperature",
-        lambda m, _: m.coldest,
-        DEGREES,
-        "low_charge_temperature",
-        falling=True,
+        "/Alarms/InternalFailure", (CELLS, PACK_VOLTAGE), _mismatch, PERCENT, "voltage_mismatch"
     ),
     Watched(
-        "/Alarms/HighChargeTemperature", lambda m, _: m.hottest, DEGREES, "high_charge_temperature"
+        "/Alarms/BatteryTemperatureSensor", (TEMPERATURE,), _sensor_silence, 0.5,
+        levels=SENSOR_LEVELS,
     ),
-    Watched(
-        "/Alarms/LowTemperature", lambda m, _: m.coldest, DEGREES, "low_temperature", falling=True
-    ),
-    Watched("/Alarms/HighTemperature", lambda m, _: m.hottest, DEGREES, "high_temperature"),
-    Watched(
-        "/Alarms/HighInternalTemperature",
-        lambda m, _: m.mosfet,
-        DEGREES,
-        "high_internal_temperature",
-    ),
-    Watched("/Alarms/CellImbalance", _spread, CELL_V, "cell_imbalance"),
-    Watched("/Alarms/InternalFailure", _mismatch, PERCENT, "voltage_mismatch"),
-    Watched("/Alarms/BatteryTemperatureSensor", _sensor_silence, 0.5, levels=SENSOR_LEVELS),
-)
+)  # fmt: skip
 """BmsCable is not among them: it follows the freshness of the measurements."""
 
 
@@ -120,22 +170,45 @@ class Alarms:
     def __init__(self) -> None:
         self._following: dict[str, Following] = {}
         self.levels: dict[str, int] = {}
+        self._before: Measurements | None = None
+        self._settings: AlarmSettings | None = None
 
     def follow(self, m: Measurements, settings: AlarmSettings, cells: int, now: float) -> None:
-        """Look at the measurements as they are now. A clock that runs back only delays."""
+        """Look at the measurements as they are now (monotonic s).
+
+        A clock that runs back only delays. An alarm of which no input has changed, and that is not
+        about to change itself, is passed over.
+        """
+        before, is_same = self._before, settings is self._settings
+        changed = m.changed_since(before) if before is not None and is_same else None
+        self._before, self._settings = m, settings
         for watched in WATCHED:
-            limits: Levels = watched.levels or getattr(settings, watched.setting)
-            value = watched.measure(m, cells)
-            if not limits:
-                self._following.pop(watched.path, None)
-                self.levels.pop(watched.path, None)
-            elif value is not None:
-                following = self._following.setdefault(watched.path, Following())
-                wanted = _wanted(value, limits, watched, following.level)
-                _follow(following, wanted, settings, now)
-                self.levels[watched.path] = following.level
-            elif watched.path in self._following:
-                self._following[watched.path].since = None
+            if changed is not None and changed.isdisjoint(watched.inputs):
+                following = self._following.get(watched.path)
+                if following is None or following.since is None:
+                    continue
+            self._look_at(watched, m, settings, cells, now)
+
+    def _look_at(
+        self, watched: Watched, m: Measurements, settings: AlarmSettings, cells: int, now: float
+    ) -> None:
+        limits: Levels = watched.levels or getattr(settings, watched.setting)
+        value = watched.measure(m, cells)
+        if not limits:
+            self._following.pop(watched.path, None)
+            self.levels.pop(watched.path, None)
+        elif value is not None:
+            following = self._following.setdefault(watched.path, Following())
+            sign = -1 if watched.falling else 1
+            is_well = following.level == 0 and following.since is None
+            if is_well and sign * value < sign * limits[0]:
+                self.levels[watched.path] = 0  # as nearly always
+                return
+            wanted = _wanted(value, limits, watched, following.level)
+            _follow(following, wanted, settings, now)
+            self.levels[watched.path] = following.level
+        elif watched.path in self._following:
+            self._following[watched.path].since = None
 
 
 def _wanted(value: float, limits: tuple[float, ...], watched: Watched, held: int) -> int:

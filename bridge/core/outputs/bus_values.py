@@ -1,109 +1,164 @@
-"""What stands on the bus: measurements, what follows from them, the decision, the alarms."""
+"""What stands on the bus: measurements, what follows from them, the decision, the alarms.
+
+A value that was written comes before one that is derived. Levels of our own (alarms, the request
+to be charged) count together with what clients write: the worse one stands. Over these lie,
+always, the limits and how fresh the measurements are.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from bridge.core.limiter import LimiterConfig
+from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.freshness import Freshness
 from bridge.core.model import Decision, Group, Limit, Value
-from bridge.core.outputs.derived import derive, derive_from_decision
+from bridge.core.outputs.derived import Derived, derived_values, of_decision
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, Paths, cell_path
-from bridge.core.settings.declarations import FreshnessSettings
 
-AGE_STEP = 5  # s; ages go to the bus in such steps, and only from `aging` on
+# s; ages go to the bus in such steps, and only from `aging` on. Ours: no signal each second, and
+# about as fast as anybody looks: systemcalc adjusts each 3 s (dvcc.py).
+AGE_STEP = 5
 
-_REQUEST = "/Info/ChargeRequest"
+_CHARGE_REQUEST = "/Info/ChargeRequest"
+_LOW_VOLTAGE = "/Info/BatteryLowVoltage"
 _AGE_PATHS = {group: f"/Freshness/{group.value.capitalize()}" for group in Group}
+_NO_NEXT_STAGE: dict[str, Value] = {"/Freshness/NextStage": None, "/Freshness/NextStageIn": None}
+_LIMIT_PATHS = (
+    ("cvl", CVL_PATH, "/Info/ChargeVoltageLimitation"),
+    ("ccl", CCL_PATH, "/Info/ChargeLimitation"),
+    ("dcl", DCL_PATH, "/Info/DischargeLimitation"),
+)
+"""Where each limit stands, and the protection that holds it."""
 
 
-def bus_values(
-    paths: Paths,
-    written: Mapping[str, Value],
-    own_alarms: Mapping[str, int],
-    decision: Decision,
-    freshness: Freshness,
-    frame: LimiterConfig,
-    settings: FreshnessSettings,
-) -> dict[str, Value]:
-    """The value of every path that has one now; all others are invalid.
+class BusValues:
+    """The values of all paths of one battery, kept up to date by what has changed.
 
-    written: the measurements and alarms on display, already rounded by the gate, over the
-    constants of the configuration.
+    values: what stands on the bus, by path; None or absent where it is invalid.
     """
-    values: dict[str, Value] = {
-        path: paths[path].show(value)
-        for path, value in (
-            *derive(written, frame.cells).items(),
-            *derive_from_decision(decision, freshness.stage).items(),
-        )
-    }
-    values.update(written)
-    values.update(_cell_page(values, frame.cells))
-    for path, level in own_alarms.items():
-        values[path] = max(level, _level(written.get(path)))
-    values.update(_limits(paths, decision, frame))
-    if decision.charge_request is not None:
-        values[_REQUEST] = max(decision.charge_request, _level(written.get(_REQUEST)))
-    values.update(_freshness(freshness, settings))
+
+    def __init__(self, paths: Paths, cells: int) -> None:
+        self.values: dict[str, Value] = {}
+        self._paths = paths
+        self._known: dict[str, Value] = {}
+        self._derived: dict[str, Value] = {}
+        self._own: Mapping[str, int] = {}
+        self._decision: Decision | None = None
+        self._config: LimiterConfig | None = None
+        self._cell_page = {
+            cell_path(cell): f"/Battery/1/Cell/{cell}/Voltage" for cell in range(1, cells + 1)
+        }
+        self._derived_from: dict[str, list[Derived]] = {}
+        for one in derived_values(cells):
+            for path in one.needs:
+                self._derived_from.setdefault(path, []).append(one)
+
+    def update(
+        self,
+        written: Mapping[str, Value],
+        decision: Decision,
+        freshness: Freshness,
+        alarms: Mapping[str, int],
+        config: LimiterConfig,
+        aging: float,
+    ) -> dict[str, Value]:
+        """Take over what has changed. Answers the paths that have another value now.
+
+        written: what is another one than before, None for what is gone. alarms: the levels of our
+        own ones by path. aging: the age in s until which it is shown as 0.
+        """
+        touched = set(written)
+        for path, value in written.items():
+            if value is None:
+                self._known.pop(path, None)
+            else:
+                self._known[path] = value
+        derived = self._renewed(touched)
+        derived.update(of_decision(decision, freshness.stage))
+        for path, value in derived.items():
+            if value != self._derived.get(path):
+                self._derived[path] = value
+                touched.add(path)
+        touched.update(self._take_own(alarms, decision))
+        news = self._resolved(touched)
+        news.update(self._limits(decision, config))
+        news.update(_freshness_values(freshness, aging))
+        return self.put(news)
+
+    def put(self, news: Mapping[str, Value]) -> dict[str, Value]:
+        """Values that lie over all others. Answers those that have changed."""
+        standing = self.values
+        changes = {path: value for path, value in news.items() if value != standing.get(path)}
+        standing.update(changes)
+        return changes
+
+    def _renewed(self, touched: set[str]) -> dict[str, Value]:
+        """What follows from these paths, rounded as it is shown; None for what no longer does."""
+        renewed: dict[str, Value] = {}
+        seen: list[Derived] = []
+        for path in touched:
+            for one in self._derived_from.get(path, ()):
+                if one not in seen:
+                    seen.append(one)
+        for one in seen:
+            found = one.of(self._known)
+            for path in one.gives:
+                value = found.get(path)
+                renewed[path] = None if value is None else self._paths[path].show(value)
+        return renewed
+
+    def _take_own(self, alarms: Mapping[str, int], decision: Decision) -> Iterable[str]:
+        """The paths of our own levels that have changed."""
+        own = dict(alarms)
+        if decision.charge_request is not None:
+            own[_CHARGE_REQUEST] = decision.charge_request
+        before, self._own = self._own, own
+        return [path for path, _ in own.items() ^ before.items()]
+
+    def _resolved(self, touched: Iterable[str]) -> dict[str, Value]:
+        """The values of these paths by the order of precedence."""
+        values: dict[str, Value] = {}
+        for path in touched:
+            value = self._known.get(path)
+            if value is None:
+                value = self._derived.get(path)
+            if path in self._own:
+                told = int(value) if isinstance(value, (int, float)) else 0
+                value = max(self._own[path], told)
+            values[path] = value
+            if path in self._cell_page:
+                values[self._cell_page[path]] = value
+        return values
+
+    def _limits(self, decision: Decision, config: LimiterConfig) -> dict[str, Value]:
+        """What is decided, as far as it is not what was decided before."""
+        values: dict[str, Value] = {"/Info/ChargeMode": decision.charge_mode}
+        before, self._decision = self._decision, decision
+        for name, path, rule_path in _LIMIT_PATHS:
+            limit: Limit = getattr(decision, name)
+            last: Limit | None = getattr(before, name, None)
+            if last is None or limit.value != last.value:
+                shown = None if limit.value is None else self._paths[path].show_limit(limit.value)
+                values[path] = shown
+            values[rule_path] = limit.rule
+        if config is not self._config:
+            self._config = config
+            low = config.limiter.discharge_voltage * config.cells
+            values[_LOW_VOLTAGE] = self._paths[_LOW_VOLTAGE].show(low)
+        return values
+
+
+def _freshness_values(freshness: Freshness, aging: float) -> dict[str, Value]:
+    """The stage, ages (s) and what comes next; nothing next while fresh: each write moves it."""
+    values: dict[str, Value] = {"/Freshness/Stage": freshness.stage.word, **_NO_NEXT_STAGE}
+    if freshness.next_stage and freshness.next_in is not None and not freshness.may_loosen:
+        values["/Freshness/NextStage"] = freshness.next_stage.word
+        values["/Freshness/NextStageIn"] = math.ceil(freshness.next_in / AGE_STEP) * AGE_STEP
+    for group, path in _AGE_PATHS.items():
+        age = freshness.ages.get(group, math.inf)
+        if age <= aging:
+            values[path] = 0  # a number that changes every second would cost a signal every second
+        else:
+            values[path] = None if math.isinf(age) else int(age // AGE_STEP) * AGE_STEP
     return values
-
-
-def _cell_page(values: Mapping[str, Value], cells: int) -> dict[str, Value]:
-    """The same cell voltages where the GUI's cell page looks for them."""
-    return {
-        f"/Battery/1/Cell/{cell}/Voltage": values.get(cell_path(cell))
-        for cell in range(1, cells + 1)
-    }
-
-
-def _level(value: Value) -> int:
-    return int(value) if isinstance(value, (int, float)) else 0
-
-
-def _limits(paths: Paths, decision: Decision, frame: LimiterConfig) -> dict[str, Value]:
-    limits = {
-        CVL_PATH: decision.cvl,
-        CCL_PATH: decision.ccl,
-        DCL_PATH: decision.dcl,
-    }
-    low = frame.limiter.discharge_voltage * frame.cells
-    return {
-        **{path: _shown(paths, path, limit) for path, limit in limits.items()},
-        "/Info/BatteryLowVoltage": paths["/Info/BatteryLowVoltage"].show(low),
-        "/Info/ChargeMode": decision.charge_mode,
-        "/Info/ChargeVoltageLimitation": decision.cvl.rule,
-        "/Info/ChargeLimitation": decision.ccl.rule,
-        "/Info/DischargeLimitation": decision.dcl.rule,
-    }
-
-
-def _shown(paths: Paths, path: str, limit: Limit) -> Value:
-    return None if limit.value is None else paths[path].show_limit(limit.value)
-
-
-def _freshness(freshness: Freshness, settings: FreshnessSettings) -> dict[str, Value]:
-    ages = {
-        path: _shown_age(freshness.ages[group], settings.aging) if group in freshness.ages else None
-        for group, path in _AGE_PATHS.items()
-    }
-    return {"/Freshness/Stage": freshness.stage.word, **_next_stage(freshness), **ages}
-
-
-def _next_stage(freshness: Freshness) -> dict[str, Value]:
-    """Nothing while fresh: then each write would move it."""
-    if freshness.next_stage is None or freshness.next_in is None or freshness.may_loosen:
-        return {}
-    seconds = math.ceil(freshness.next_in / AGE_STEP) * AGE_STEP
-    return {
-        "/Freshness/NextStage": freshness.next_stage.word,
-        "/Freshness/NextStageIn": seconds,
-    }
-
-
-def _shown_age(age: float, aging: float) -> Value:
-    """0 while fresh: a number that changes every second would cost a signal every second."""
-    if math.isinf(age):
-        return None
-    return 0 if age <= aging else int(age // AGE_STEP) * AGE_STEP

@@ -1,98 +1,145 @@
-"""Values that follow from others, each published only while nobody writes it."""
+"""Values that follow from others, each published only while nobody writes it.
+
+Each says what it needs, so that a write renews what follows from it and nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from bridge.core.model import Decision, Stage, Value
-from bridge.core.paths.table import CURRENT, MAX_CELL, MIN_CELL, VOLTAGE, cell_path
+from bridge.core.paths.table import (
+    CURRENT_PATH,
+    MAX_CELL_PATH,
+    MIN_CELL_PATH,
+    VOLTAGE_PATH,
+    cell_path,
+)
 
-LONGEST_TIME_TO_GO = 864_000  # s, ten days, as real batteries say "for ever"
-_IDLE = 0.05  # A; below it nobody discharges
+# s, ten days: Victron's "for ever", as a Lynx Smart BMS says it (venus-docker, lynxbms0.csv).
+LONGEST_TIME_TO_GO = 864_000
+# A; ours: the BMV-702's manual calls -0.05 A noise, and sets the threshold to 0.1 A.
+_IDLE = 0.05
 
+# As the GUI reads them (gui-v2, PageBattery.qml): 0 to 8 initializing, 9 running, 10 error.
 _STATE = {Stage.WAITING: 0, Stage.STALE: 10, Stage.LOST: 10}
 _RUNNING = 9
 
+_SOC, _INSTALLED = "/Soc", "/InstalledCapacity"
 
-def derive(known: Mapping[str, Value], cells: int) -> dict[str, Value]:
-    """All that follows from the values on display. What cannot be derived is left out.
+Known = Mapping[str, Value]
+"""The values on display by path: V, A, %, Ah."""
 
-    known: the fresh values by path. Power in W, capacities in Ah, times in s, voltages in V.
+
+@dataclass(frozen=True)
+class Derived:
+    """One or several values that follow from others.
+
+    needs, gives: paths. of: the values by path, of what is known; what cannot be derived is left
+    out.
     """
-    derived: dict[str, Value] = {}
-    _power(known, derived)
-    _charge(known, derived)
-    _cells(known, derived, cells)
-    _balancing(known, derived, cells)
-    return derived
+
+    needs: tuple[str, ...]
+    gives: tuple[str, ...]
+    of: Callable[[Known], dict[str, Value]]
 
 
-def derive_from_decision(decision: Decision, stage: Stage) -> dict[str, Value]:
+def derived_values(cells: int) -> tuple[Derived, ...]:
+    """Everything that is derived for a battery of so many cells (1 to 256)."""
+    voltages = tuple(cell_path(cell) for cell in range(1, cells + 1))
+    balances = tuple(f"/Balances/Cell{cell}" for cell in range(1, cells + 1))
+    return (
+        Derived((VOLTAGE_PATH, CURRENT_PATH), ("/Dc/0/Power",), _power),
+        Derived((_SOC, _INSTALLED), ("/Capacity", "/ConsumedAmphours"), _charge),
+        Derived((_SOC, _INSTALLED, CURRENT_PATH), ("/TimeToGo",), _time_to_go),
+        Derived(
+            (*voltages, MIN_CELL_PATH, MAX_CELL_PATH),
+            _OF_CELLS,
+            lambda known: _cells(known, voltages),
+        ),
+        Derived(balances, ("/Balancing",), lambda known: _balancing(known, balances)),
+    )
+
+
+def of_decision(decision: Decision, stage: Stage) -> dict[str, Value]:
     """What the decision says about permissions, and the stage about the battery's state."""
     online = int(stage in (Stage.FRESH, Stage.AGING))
+    charge, discharge = decision.ccl.value, decision.dcl.value
     return {
-        "/Io/AllowToCharge": _allows(decision.ccl.value),
-        "/Io/AllowToDischarge": _allows(decision.dcl.value),
+        "/Io/AllowToCharge": None if charge is None else int(charge > 0),
+        "/Io/AllowToDischarge": None if discharge is None else int(discharge > 0),
         "/State": _STATE.get(stage, _RUNNING),
         "/System/NrOfModulesOnline": online,
         "/System/NrOfModulesOffline": 1 - online,
     }
 
 
-def _allows(limit: float | None) -> Value:
-    return None if limit is None else int(limit > 0)
+_OF_CELLS = (
+    MIN_CELL_PATH,
+    MAX_CELL_PATH,
+    "/System/MinVoltageCellId",
+    "/System/MaxVoltageCellId",
+    "/Voltages/Sum",
+    "/Voltages/Diff",
+)
 
 
-def _number(known: Mapping[str, Value], path: str) -> float | None:
+def _number(known: Known, path: str) -> float | None:
     value = known.get(path)
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _power(known: Mapping[str, Value], derived: dict[str, Value]) -> None:
-    """P = V times I."""
-    voltage, current = _number(known, VOLTAGE), _number(known, CURRENT)
-    if voltage is not None and current is not None:
-        derived["/Dc/0/Power"] = voltage * current
+def _power(known: Known) -> dict[str, Value]:
+    """P = V times I, in W."""
+    voltage, current = _number(known, VOLTAGE_PATH), _number(known, CURRENT_PATH)
+    if voltage is None or current is None:
+        return {}
+    return {"/Dc/0/Power": voltage * current}
 
 
-def _charge(known: Mapping[str, Value], derived: dict[str, Value]) -> None:
-    """Ah left = SoC times installed Ah; consumed Ah is what is missing, as a negative number;
-    time to go = Ah left over the discharge current, to the minute so that it does not flicker."""
-    soc, installed = _number(known, "/Soc"), _number(known, "/InstalledCapacity")
+def _charge(known: Known) -> dict[str, Value]:
+    """Ah left = SoC times installed Ah; consumed Ah is what is missing, as a negative number."""
+    soc, installed = _number(known, _SOC), _number(known, _INSTALLED)
     if soc is None or installed is None:
-        return
+        return {}
     left = installed * soc / 100
-    derived["/Capacity"] = left
-    derived["/ConsumedAmphours"] = left - installed
-    current = _number(known, CURRENT)
-    if current is not None and current < -_IDLE:
-        minutes = round(left / -current * 60)
-        derived["/TimeToGo"] = min(minutes * 60, LONGEST_TIME_TO_GO)
+    return {"/Capacity": left, "/ConsumedAmphours": left - installed}
 
 
-def _cells(known: Mapping[str, Value], derived: dict[str, Value], cells: int) -> None:
-    """Extremes with their names, sum and spread, from a pack of which every cell is known."""
-    voltages = [_number(known, cell_path(cell)) for cell in range(1, cells + 1)]
-    whole = [v for v in voltages if v is not None]
-    if len(whole) == cells:
-        lowest, highest = min(whole), max(whole)
-        derived[MIN_CELL], derived[MAX_CELL] = lowest, highest
-        derived["/System/MinVoltageCellId"] = f"C{whole.index(lowest) + 1}"
-        derived["/System/MaxVoltageCellId"] = f"C{whole.index(highest) + 1}"
-        derived["/Voltages/Sum"] = sum(whole)
-        derived["/Voltages/Diff"] = highest - lowest
-        return
-    lowest_known, highest_known = _number(known, MIN_CELL), _number(known, MAX_CELL)
-    if lowest_known is not None and highest_known is not None:
-        derived["/Voltages/Diff"] = max(0.0, highest_known - lowest_known)
+def _time_to_go(known: Known) -> dict[str, Value]:
+    """Ah left over the discharge current, in s, to the minute so that it does not flicker."""
+    soc, installed = _number(known, _SOC), _number(known, _INSTALLED)
+    current = _number(known, CURRENT_PATH)
+    if soc is None or installed is None or current is None or current >= -_IDLE:
+        return {}
+    minutes = round(installed * soc / 100 / -current * 60)
+    return {"/TimeToGo": min(minutes * 60, LONGEST_TIME_TO_GO)}
 
 
-def _balancing(known: Mapping[str, Value], derived: dict[str, Value], cells: int) -> None:
+def _cells(known: Known, paths: tuple[str, ...]) -> dict[str, Value]:
+    """Extremes with their names, sum and spread (V), from a pack of which every cell is known.
+
+    The spread also from extremes that a client writes.
+    """
+    voltages = [v for v in map(known.get, paths) if isinstance(v, float)]
+    if len(voltages) == len(paths):
+        lowest, highest = min(voltages), max(voltages)
+        return {
+            MIN_CELL_PATH: lowest,
+            MAX_CELL_PATH: highest,
+            "/System/MinVoltageCellId": f"C{voltages.index(lowest) + 1}",
+            "/System/MaxVoltageCellId": f"C{voltages.index(highest) + 1}",
+            "/Voltages/Sum": sum(voltages),
+            "/Voltages/Diff": highest - lowest,
+        }
+    lowest_known, highest_known = _number(known, MIN_CELL_PATH), _number(known, MAX_CELL_PATH)
+    if lowest_known is None or highest_known is None:
+        return {}
+    return {"/Voltages/Diff": max(0.0, highest_known - lowest_known)}
+
+
+def _balancing(known: Known, paths: tuple[str, ...]) -> dict[str, Value]:
     """1 while any cell is balanced, once anybody tells."""
-    told = _told(known, (f"/Balances/Cell{cell}" for cell in range(1, cells + 1)))
-    if told:
-        derived["/Balancing"] = int(any(told))
-
-
-def _told(known: Mapping[str, Value], paths: Iterable[str]) -> list[Value]:
-    return [known[path] for path in paths if known.get(path) is not None]
+    told = [value for value in map(known.get, paths) if value is not None]
+    return {"/Balancing": int(any(told))} if told else {}

@@ -48,8 +48,11 @@ class WriteAccess:
 
 @dataclass(frozen=True)
 class Access:
-    """Both ways in. On a GX a write to a W/ topic comes by both, as its broker sets the value on
-    D-Bus as well: there, close both or none."""
+    """Both ways in.
+
+    On a GX a write to a W/ topic comes by both, as its broker sets the value on D-Bus as well:
+    there, close both or none.
+    """
 
     mqtt: WriteAccess
     dbus: WriteAccess

@@ -54,6 +54,10 @@ class Quantity:
     high: float = 0.0
 
 
+# Ranges are ours: what no battery on a GX exceeds, so that a wrong unit is caught. 1500 V is where
+# low voltage ends (EU directive 2014/35); s stay below 2^31, as Int32 on D-Bus; codes are 16 bits
+# on Modbus. Decimals: at least as fine as Modbus TCP (dbus_modbustcp, attributes.csv): 1/100 V,
+# 1/10 of A, Ah, % and °C. Cells are measured to 1 mV.
 VOLT = Quantity(float, "V", 2, "{:.2f}V", 0, 1500)
 CELL_VOLT = Quantity(float, "V", 3, "{:.3f}V", 0, 5)
 AMP = Quantity(float, "A", 2, "{:.1f}A", -5000, 5000)
@@ -78,9 +82,10 @@ LONGEST_NAME = 32  # characters, as in the GUI's editor
 class PathSpec:
     """One path: what it holds, who decides it, and who looks at it.
 
-    consumers, one letter each: L limiter, D derived from it, S systemcalc, G GUI, M Modbus TCP,
-    P notifications, C community tools. Numbers are finite and within low…high, both included;
-    for text, high is the longest length.
+    consumers outside, one letter each: S systemcalc, G GUI, M Modbus TCP, P notifications, C
+    community tools. Numbers are finite and within low…high, both included; for text, high is the
+    longest length in characters. What a limit rests on is said by the protections' inputs, what
+    another value follows from by `outputs/derived.py`.
     """
 
     path: str
@@ -94,6 +99,7 @@ class PathSpec:
 
     @property
     def writable(self) -> bool:
+        """Whether clients may write it at all."""
         return self.role in WRITABLE
 
     def coerce(self, value: object) -> Value:
@@ -118,7 +124,7 @@ class PathSpec:
         return value
 
     def show_limit(self, value: float) -> float:
-        """Likewise for a limit: rounded down, never up, so that it never permits more."""
+        """Likewise for a limit (V or A): rounded down, never up, so that it never permits more."""
         scale = 10.0**self.quantity.decimals
         return math.floor(value * scale + 1e-6) / scale
 
@@ -190,12 +196,6 @@ _NUMERIC = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", 
 _LONGEST_NUMBER = 40  # characters; asked first, the pattern's work grows with their square
 _SWITCHES = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 _NO_VALUE = frozenset({"unknown", "unavailable", "none", "null", "nan", "undefined", ""})
-
-
-def sanitize_for_log(text: str, most: int = 120) -> str:
-    """A foreign word for a log or a message: not at length, and on one line."""
-    shown = text if len(text) <= most else text[: most - 1] + "…"
-    return shown if shown.isprintable() else ascii(shown)
 
 
 def _short(value: object) -> str:

@@ -8,13 +8,23 @@ sends `NaN` and empty payloads, mosquitto_pub -s leaves a newline.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bridge.core.model import Refused
 
-MAX_WRITE = 4096  # bytes of a payload for one path; the longest text is 64 characters
-MAX_BATCH = 64 * 1024  # bytes of a batch
+MAX_WRITE = 4096  # bytes of a payload for one path; ours: twice the longest text, a table
+MAX_BATCH = 64 * 1024  # bytes of a batch; ours: each cell of 256 fits in several times
+
+
+def _refuse_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+_STRICT = json.JSONDecoder(parse_constant=_refuse_constant)
+_LENIENT = json.JSONDecoder(parse_constant=float)
+"""The two readers of JSON; to make one for each message costs more than to read it. They differ in
+NaN and Infinity: refused, or kept as numbers."""
 
 _PYTHON_WORDS = {"True": True, "False": False}
 
@@ -35,11 +45,16 @@ def decode_write(payload: bytes) -> object:
     text = _text(payload, MAX_WRITE)
     if not text:
         return NOTHING
-    python = _in_python_dict(text)
-    if python is not None:
-        return _loads(python.replace("'", '"'))
+    if "'" in text:
+        python = _in_python_dict(text)
+        if python is not None:
+            return _loads(python.replace("'", '"'))
     value = _loads(text)
-    return _value_of(value) if isinstance(value, Mapping) else value
+    if not isinstance(value, dict):
+        return value
+    if "value" not in value:
+        raise Refused('an object needs a "value"')
+    return value["value"]
 
 
 def decode_batch(payload: bytes) -> object:
@@ -54,7 +69,7 @@ def decode_batch(payload: bytes) -> object:
     text = _text(payload, MAX_BATCH)
     if not text:
         return NOTHING
-    content = _unwrapped(_json(text, float))
+    content = _unwrapped(_json(text, _LENIENT))
     if not isinstance(content, Mapping):
         raise Refused("a batch must be a JSON object of paths and values")
     return list(_leaves(content, ""))
@@ -64,7 +79,7 @@ def _unwrapped(content: Any) -> Any:
     if isinstance(content, Mapping) and set(content) == {"value"}:
         content = content["value"]
         if isinstance(content, str):
-            content = _json(content, float)
+            content = _json(content, _LENIENT)
     return content
 
 
@@ -110,7 +125,7 @@ def _text(payload: bytes, most: int) -> str:
 def _loads(text: str) -> Any:
     """JSON, else the words for true and false, else the text itself where it was meant as text."""
     try:
-        return _strict_json(text)
+        return _json(text, _STRICT)
     except Refused:
         if text in _PYTHON_WORDS:
             return _PYTHON_WORDS[text]
@@ -119,23 +134,8 @@ def _loads(text: str) -> Any:
         return text
 
 
-def _strict_json(text: str) -> Any:
-    return _json(text, _refuse_constant)
-
-
-def _json(text: str, constant: Callable[[str], Any]) -> Any:
-    """constant: what becomes of NaN and Infinity."""
+def _json(text: str, decoder: json.JSONDecoder) -> Any:
     try:
-        return json.loads(text, parse_constant=constant)
+        return decoder.decode(text)
     except (ValueError, RecursionError):
         raise Refused("the payload is not JSON that can be read") from None
-
-
-def _refuse_constant(word: str) -> Any:
-    raise ValueError(f"{word} is not JSON")
-
-
-def _value_of(wrapper: Mapping[str, Any]) -> object:
-    if "value" not in wrapper:
-        raise Refused('an object needs a "value"')
-    return wrapper["value"]

@@ -98,10 +98,10 @@ CELLS, DC, SOC, TEMPERATURE, FLAGS = Group
 CVL_PATH = "/Info/MaxChargeVoltage"
 CCL_PATH = "/Info/MaxChargeCurrent"
 DCL_PATH = "/Info/MaxDischargeCurrent"
-VOLTAGE = "/Dc/0/Voltage"
-CURRENT = "/Dc/0/Current"
-MIN_CELL = "/System/MinCellVoltage"
-MAX_CELL = "/System/MaxCellVoltage"
+VOLTAGE_PATH = "/Dc/0/Voltage"
+CURRENT_PATH = "/Dc/0/Current"
+MIN_CELL_PATH = "/System/MinCellVoltage"
+MAX_CELL_PATH = "/System/MaxCellVoltage"
 
 _IDENTITY = (
     _identity("/Mgmt/ProcessName", TEXT, "SG", "name of the program"),
@@ -119,17 +119,17 @@ _IDENTITY = (
 )
 
 _DC = (
-    _measured(DC, VOLTAGE, VOLT, "LDSGM", "pack voltage, at most 5 V per cell"),
-    _measured(DC, CURRENT, AMP, "DSGM", "pack current, positive charges"),
+    _measured(DC, VOLTAGE_PATH, VOLT, "SGM", "pack voltage, at most 5 V per cell"),
+    _measured(DC, CURRENT_PATH, AMP, "SGM", "pack current, positive charges"),
     _measured(DC, "/Dc/0/Power", WATT, "SGM", "derived: voltage times current"),
-    _measured(TEMPERATURE, "/Dc/0/Temperature", CELSIUS, "LSGMP", "battery temperature"),
+    _measured(TEMPERATURE, "/Dc/0/Temperature", CELSIUS, "SGMP", "battery temperature"),
     _measured(DC, "/Dc/0/MidVoltage", VOLT, "GM", "voltage at the middle of the pack"),
     _measured(DC, "/Dc/0/MidVoltageDeviation", DEVIATION, "GM", "its deviation"),
     _measured(DC, "/Dc/1/Voltage", VOLT, "SGM", "starter or auxiliary battery"),
-    _measured(SOC, "/Soc", PERCENT, "LDSGM", "state of charge"),
+    _measured(SOC, "/Soc", PERCENT, "SGM", "state of charge"),
     _measured(SOC, "/Soh", PERCENT, "GM", "state of health"),
     _measured(SOC, "/Capacity", AMP_HOUR, "SGM", "derived: Ah left, from SoC", low=0),
-    _measured(None, "/InstalledCapacity", AMP_HOUR, "DSG", "Ah when full, from the file", low=0),
+    _measured(None, "/InstalledCapacity", AMP_HOUR, "SG", "Ah when full, from the file", low=0),
     _measured(SOC, "/ConsumedAmphours", AMP_HOUR, "SGM", "derived, never positive", high=0),
     _measured(SOC, "/TimeToGo", SECONDS, "SGM", "derived while discharging, at most 10 days"),
 )
@@ -147,8 +147,8 @@ _INFO = (
 )
 
 _IO = (
-    _measured(FLAGS, "/Io/AllowToCharge", FLAG, "LGM", "0 blocks; else derived from CCL"),
-    _measured(FLAGS, "/Io/AllowToDischarge", FLAG, "LGM", "0 blocks; else derived from DCL"),
+    _measured(FLAGS, "/Io/AllowToCharge", FLAG, "GM", "0 blocks; else derived from CCL"),
+    _measured(FLAGS, "/Io/AllowToDischarge", FLAG, "GM", "0 blocks; else derived from DCL"),
     _measured(FLAGS, "/Io/AllowToBalance", FLAG, "C", "the BMS may balance"),
     _measured(FLAGS, "/Io/AllowToHeat", FLAG, "C", "the BMS may heat"),
     _measured(FLAGS, "/Io/ExternalRelay", FLAG, "GM", "state of an external relay"),
@@ -159,19 +159,19 @@ _IO = (
 )
 
 _SYSTEM = (
-    _measured(CELLS, MIN_CELL, CELL_VOLT, "LSGMP", "derived: lowest cell"),
-    _measured(CELLS, MAX_CELL, CELL_VOLT, "LSGM", "derived: highest cell"),
+    _measured(CELLS, MIN_CELL_PATH, CELL_VOLT, "SGMP", "derived: lowest cell"),
+    _measured(CELLS, MAX_CELL_PATH, CELL_VOLT, "SGM", "derived: highest cell"),
     _measured(CELLS, "/System/MinVoltageCellId", TEXT, "GM", "derived: its name", high=8),
     _measured(CELLS, "/System/MaxVoltageCellId", TEXT, "GM", "derived: its name", high=8),
-    _measured(TEMPERATURE, "/System/MinCellTemperature", CELSIUS, "LGM", "coldest cell"),
-    _measured(TEMPERATURE, "/System/MaxCellTemperature", CELSIUS, "LGM", "hottest cell"),
+    _measured(TEMPERATURE, "/System/MinCellTemperature", CELSIUS, "GM", "coldest cell"),
+    _measured(TEMPERATURE, "/System/MaxCellTemperature", CELSIUS, "GM", "hottest cell"),
     _measured(TEMPERATURE, "/System/MinTemperatureCellId", TEXT, "GM", "its name", high=8),
     _measured(TEMPERATURE, "/System/MaxTemperatureCellId", TEXT, "GM", "its name", high=8),
-    _measured(TEMPERATURE, "/System/MOSTemperature", CELSIUS, "LC", "the BMS's transistors"),
+    _measured(TEMPERATURE, "/System/MOSTemperature", CELSIUS, "C", "the BMS's transistors"),
     _measured(FLAGS, "/System/NrOfModulesOnline", COUNT, "G", "modules that report"),
     _measured(FLAGS, "/System/NrOfModulesOffline", COUNT, "G", "modules that do not"),
-    _measured(FLAGS, "/System/NrOfModulesBlockingCharge", COUNT, "LGM", "above 0 blocks"),
-    _measured(FLAGS, "/System/NrOfModulesBlockingDischarge", COUNT, "LGM", "above 0 blocks"),
+    _measured(FLAGS, "/System/NrOfModulesBlockingCharge", COUNT, "GM", "above 0 blocks"),
+    _measured(FLAGS, "/System/NrOfModulesBlockingDischarge", COUNT, "GM", "above 0 blocks"),
     _measured(None, "/System/NrOfBatteries", COUNT, "GM", "batteries in this one"),
     _measured(None, "/System/BatteriesParallel", COUNT, "GM", "of them in parallel"),
     _measured(None, "/System/BatteriesSeries", COUNT, "GM", "of them in series"),
@@ -258,8 +258,8 @@ _FRESHNESS = (
 CELL = "{cell}"  # stands for the number of a cell in the rows that exist once per cell
 
 _PER_CELL = (
-    _measured(CELLS, f"/Voltages/Cell{CELL}", CELL_VOLT, "LDC", "voltage of a cell"),
-    _measured(CELLS, f"/Balances/Cell{CELL}", FLAG, "DC", "1 while the cell is balanced"),
+    _measured(CELLS, f"/Voltages/Cell{CELL}", CELL_VOLT, "C", "voltage of a cell"),
+    _measured(CELLS, f"/Balances/Cell{CELL}", FLAG, "C", "1 while the cell is balanced"),
     _decision(f"/Battery/1/Cell/{CELL}/Voltage", CELL_VOLT, "G", "the same, for the GUI's page"),
 )
 
@@ -287,7 +287,7 @@ def path_table(cells: int) -> Paths:
 
 def _of_pack(row: PathSpec, cells: int) -> PathSpec:
     """A pack's voltage is at most so many times a cell's."""
-    of_pack = row.path in (VOLTAGE, CVL_PATH, "/Voltages/Sum")
+    of_pack = row.path in (VOLTAGE_PATH, CVL_PATH, "/Voltages/Sum")
     return replace(row, high=CELL_VOLT.high * cells) if of_pack else row
 
 

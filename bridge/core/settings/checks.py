@@ -118,6 +118,7 @@ def check_setting(spec: Spec, value: object) -> Any:
 
 
 def check_integer(value: object, low: int, high: int) -> int:
+    """A whole number from low to high. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"must be a whole number, not {kind_of(value)}")
     if not low <= value <= high:
@@ -126,6 +127,7 @@ def check_integer(value: object, low: int, high: int) -> int:
 
 
 def check_text(value: object, pattern: str, expected: str) -> str:
+    """Text that matches a pattern; expected: the pattern in words. Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError(f"must be text, not {kind_of(value)}; put it in quotes")
     if pattern and not re.fullmatch(pattern, value):
@@ -134,12 +136,14 @@ def check_text(value: object, pattern: str, expected: str) -> str:
 
 
 def check_switch(value: object) -> bool:
+    """On or off. Raises ValueError."""
     if not isinstance(value, bool):
         raise ValueError(f"must be on or off, not {value!r}")
     return value
 
 
 def kind_of(value: object) -> str:
+    """What a value is, in words for a message."""
     if isinstance(value, bool):
         return "on/off"
     names = {int: "a number", float: "a number", str: "text", type(None): "nothing"}

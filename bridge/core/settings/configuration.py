@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bridge.core.model import Group
 from bridge.core.paths.access import EVERYTHING, Access, Kind, WriteAccess
-from bridge.core.settings import checks, presets
 from bridge.core.settings import declarations as settings
+from bridge.core.settings import presets
 from bridge.core.settings.declarations import (
     AlarmSettings,
     Ceiling,
@@ -18,11 +17,12 @@ from bridge.core.settings.declarations import (
     FreshnessSettings,
     LimiterSettings,
     PlausibilitySettings,
-    Spec,
 )
-from bridge.core.text import did_you_mean
+from bridge.core.settings.reader import REQUIRED, SectionReader
+from bridge.core.settings.relations import SECTIONS
 
 MAX_CELLS = 256
+"""Ours: with 5 V each, the most of a cell's path, they stay below the 1500 V of the pack's."""
 PORTAL_ID = r"[^#+/\s]+"
 """What may stand in a topic."""
 
@@ -90,6 +90,7 @@ class Config:
 
     @property
     def access(self) -> Access:
+        """Which kinds of writes may come in by which way."""
         return Access(
             mqtt=WriteAccess("MQTT", "mqtt.accept", self.mqtt.accept),
             dbus=WriteAccess("D-Bus", "dbus.accept", self.dbus.accept),
@@ -102,106 +103,16 @@ def parse(raw: object) -> Config:
     Raises BadConfiguration with every mistake, each with its place.
     """
     problems: list[str] = []
-    config = _config(_Section(raw, "", problems))
+    config = _config(SectionReader(raw, "", problems))
     if problems or config is None:
         raise BadConfiguration(problems)
     return config
 
 
-class _Section:
-    """One mapping of the file: hands out checked values and notes what is wrong.
-
-    Every getter answers the default where the key is absent or wrong, so that checking goes on.
-    `done` notes the keys that nobody asked for.
-    """
-
-    def __init__(self, raw: object, place: str, problems: list[str]) -> None:
-        self.place = place
-        self._problems = problems
-        self._asked: list[str] = []
-        self._raw: Mapping[str, Any] = {}
-        if raw is None:
-            return
-        if isinstance(raw, Mapping):
-            self._raw = {str(key): value for key, value in raw.items()}
-        else:
-            self.complain("", f"must be a mapping of keys to values, not {checks.kind_of(raw)}")
-
-    def complain(self, key: str, words: str) -> None:
-        place = ".".join(part for part in (self.place, key) if part) or "the file"
-        self._problems.append(f"{place}: {words}")
-
-    def __contains__(self, key: str) -> bool:
-        return self._raw.get(key) is not None
-
-    def raw(self, key: str) -> Any:
-        self._asked.append(key)
-        return self._raw.get(key)
-
-    def section(self, key: str) -> _Section:
-        return self.section_of(self.raw(key), f"{self.place}.{key}" if self.place else key)
-
-    def section_of(self, raw: object, place: str) -> _Section:
-        return _Section(raw, place, self._problems)
-
-    def peek_number(self, key: str, default: float) -> float:
-        """A number that another default depends on; whether it is right is checked elsewhere."""
-        value = self._raw.get(key)
-        try:
-            return checks.check_number(value, -math.inf, math.inf, "")
-        except ValueError:
-            return default
-
-    def _get(self, key: str, default: Any, check: Callable[[Any], Any]) -> Any:
-        value = self.raw(key)
-        if value is None:
-            if default is _REQUIRED:
-                self.complain(key, "is missing")
-                return None
-            return default
-        try:
-            return check(value)
-        except ValueError as problem:
-            self.complain(key, str(problem))
-            return None if default is _REQUIRED else default
-
-    def number(self, key: str, low: float, high: float, unit: str, default: Any) -> Any:
-        return self._get(key, default, lambda value: checks.check_number(value, low, high, unit))
-
-    def integer(self, key: str, low: int, high: int, default: Any) -> Any:
-        return self._get(key, default, lambda value: checks.check_integer(value, low, high))
-
-    def text(self, key: str, default: Any, pattern: str = "", expected: str = "") -> Any:
-        return self._get(key, default, lambda value: checks.check_text(value, pattern, expected))
-
-    def choice(self, key: str, choices: tuple[str, ...], default: Any) -> Any:
-        return self._get(key, default, lambda value: checks.check_choice(value, choices))
-
-    def kinds(self, key: str) -> tuple[Kind, ...]:
-        """Which kinds of writes; all of them where nothing is said."""
-        kinds = self._get(key, EVERYTHING, lambda value: checks.check_members(value, Kind))
-        return tuple(kinds)
-
-    def switch(self, key: str, default: bool) -> bool:
-        return bool(self._get(key, default, checks.check_switch))
-
-    def setting(self, spec: Spec, default: Any) -> Any:
-        """One field of a settings dataclass, checked by its own declaration."""
-        return self._get(spec.name, default, lambda value: checks.check_setting(spec, value))
-
-    def done(self) -> None:
-        for key in self._raw:
-            if key not in self._asked:
-                self.complain(key, "is not a known key" + did_you_mean(key, self._asked))
-
-
-_REQUIRED = object()
-
-
 # --- the sections of the file -----------------------------------------------------------------
 
 
-def _config(file: _Section) -> Config | None:
+def _config(file: SectionReader) -> Config | None:
     mqtt = _mqtt(file.section("mqtt"))
     dbus = _dbus(file.section("dbus"))
     batteries = _batteries(file)
@@ -219,7 +130,7 @@ def _config(file: _Section) -> Config | None:
     )
 
 
-def _mqtt(section: _Section) -> MqttConfig:
+def _mqtt(section: SectionReader) -> MqttConfig:
     tls = section.section("tls")
     base_topic = r"[^#+/\x00]+(/[^#+/\x00]+)*"
     config = MqttConfig(
@@ -245,13 +156,13 @@ def _mqtt(section: _Section) -> MqttConfig:
     return config
 
 
-def _dbus(section: _Section) -> DbusConfig:
+def _dbus(section: SectionReader) -> DbusConfig:
     config = DbusConfig(accept=section.kinds("accept"))
     section.done()
     return config
 
 
-def _batteries(file: _Section) -> list[BatteryConfig | None]:
+def _batteries(file: SectionReader) -> list[BatteryConfig | None]:
     raw = file.raw("batteries")
     if not isinstance(raw, list) or not raw:
         file.complain("batteries", "must list at least one battery")
@@ -263,7 +174,9 @@ def _batteries(file: _Section) -> list[BatteryConfig | None]:
     return batteries
 
 
-def _complain_about_twins(name: str, pairs: list[tuple[_Section, BatteryConfig | None]]) -> None:
+def _complain_about_twins(
+    name: str, pairs: list[tuple[SectionReader, BatteryConfig | None]]
+) -> None:
     seen: dict[object, str] = {}
     for section, battery in pairs:
         if battery is None:
@@ -274,18 +187,18 @@ def _complain_about_twins(name: str, pairs: list[tuple[_Section, BatteryConfig |
         seen.setdefault(value, section.place)
 
 
-def _battery(section: _Section) -> BatteryConfig | None:
+def _battery(section: SectionReader) -> BatteryConfig | None:
     ident = section.text(
         "ident",
-        _REQUIRED,
+        REQUIRED,
         r"[A-Za-z][A-Za-z0-9_]{0,39}",
         "letters, digits and _ only, at most 40, a letter first",
     )
     name = section.text("name", "Virtual battery", r".{0,32}", "at most 32 characters")
     instance = section.integer("instance", 0, 10000, 1)
-    cells = section.integer("cells", 1, MAX_CELLS, _REQUIRED)
-    chemistry = section.choice("chemistry", tuple(presets.PRESETS), _REQUIRED)
-    capacity = section.number("capacity", 0.1, 100000, "Ah", _REQUIRED)
+    cells = section.integer("cells", 1, MAX_CELLS, REQUIRED)
+    chemistry = section.choice("chemistry", tuple(presets.PRESETS), REQUIRED)
+    capacity = section.number("capacity", 0.1, 100000, "Ah", REQUIRED)
     chemistry_known, capacity_known = chemistry or "lfp", capacity or 1.0
     limiter = _limiter(section.section("limiter"), chemistry_known, capacity_known)
     ceiling = _ceiling(section.section("ceiling"), chemistry_known, limiter)
@@ -300,7 +213,7 @@ def _battery(section: _Section) -> BatteryConfig | None:
         "plausibility": plausibility,
         "alarms": alarms,
     }
-    for part, declared in settings.SECTIONS.items():
+    for part, declared in SECTIONS.items():
         for key, words in declared.problems(parts[part], ceiling):
             section.complain(f"{part}.{key}", words)
     section.done()
@@ -326,7 +239,7 @@ SectionKind = TypeVar("SectionKind")
 
 
 def _settings(
-    section: _Section, kind: type[SectionKind], defaults: Mapping[str, Any] | None = None
+    section: SectionReader, kind: type[SectionKind], defaults: Mapping[str, Any] | None = None
 ) -> SectionKind:
     """A settings dataclass: each field from the file, else its default."""
     values = {}
@@ -339,7 +252,7 @@ def _settings(
     return kind(**values)
 
 
-def _limiter(section: _Section, chemistry: str, capacity: float) -> LimiterSettings:
+def _limiter(section: SectionReader, chemistry: str, capacity: float) -> LimiterSettings:
     charge_rate, discharge_rate = presets.C_RATES[chemistry]
     defaults = dict(presets.PRESETS[chemistry])
     defaults["max_charge_current"] = round(capacity * charge_rate, 1)
@@ -350,7 +263,7 @@ def _limiter(section: _Section, chemistry: str, capacity: float) -> LimiterSetti
     return _settings(section, LimiterSettings, defaults)
 
 
-def _ceiling(section: _Section, chemistry: str, limiter: LimiterSettings) -> Ceiling:
+def _ceiling(section: SectionReader, chemistry: str, limiter: LimiterSettings) -> Ceiling:
     """Without a ceiling in the file, what the file itself sets is the ceiling."""
     defaults = {
         "charge_current": limiter.max_charge_current,
@@ -361,7 +274,7 @@ def _ceiling(section: _Section, chemistry: str, limiter: LimiterSettings) -> Cei
     return _settings(section, Ceiling, defaults)
 
 
-def _alarms(section: _Section, chemistry: str, ceiling: Ceiling) -> AlarmSettings:
+def _alarms(section: SectionReader, chemistry: str, ceiling: Ceiling) -> AlarmSettings:
     defaults = dict(presets.ALARM_PRESETS[chemistry])
     for name in ("charge_current", "discharge_current"):
         most = getattr(ceiling, name)

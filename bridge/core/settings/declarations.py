@@ -2,12 +2,15 @@
 
 The configuration file, the runtime settings and the documentation are all made from these
 dataclasses. A `Spec` stands in the metadata of each field; `fields_of` gives them back.
+
+Where a default comes from stands above it. Sources are named as in presets.py; "ours" is our own
+choice, and says why. Ranges are ours where nothing is said: wide, as whoever writes the file stands
+before the battery, and only narrow enough to catch a wrong unit.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +30,11 @@ FROM_PRESET = object()
 
 @dataclass(frozen=True)
 class Spec:
-    """What may be written into one setting."""
+    """What may be written into one setting.
+
+    unit: of the number, of a table's first column, or of levels; low, high: its range, both
+    included. y_unit, y_low, y_high: the same for a table's second column.
+    """
 
     name: str
     kind: str
@@ -52,24 +59,31 @@ def _number(unit: str, low: float, high: float, doc: str, default: Any = FROM_PR
 
 
 def _cell(doc: str, default: Any = FROM_PRESET) -> Any:
-    """A cell voltage. No lithium cell works below 1 V or above 4.5 V."""
+    """A cell voltage in V.
+
+    No lithium cell works below 1 V or above 4.5 V: Toshiba begins at 1.5, and Libre Solar's
+    NMC of high voltage ends at 4.35.
+    """
     return _number("V", 1.0, 4.5, doc, default)
 
 
 def _amps(doc: str, default: Any = FROM_PRESET) -> Any:
+    """A limit in A, 0 to 5000: ours, more than any battery on a GX."""
     return _number("A", 0.0, 5000.0, doc, default)
 
 
 def _seconds(high: float, doc: str, default: float) -> Any:
+    """A time in s, 0 to high."""
     return _number("s", 0.0, high, doc, default)
 
 
 def _table(unit: str, low: float, high: float, doc: str, default: Any = FROM_PRESET) -> Any:
+    """Points (x, share of the maximum from 0 to 1), x in the unit, low to high."""
     return _field(TABLE, doc, unit=unit, low=low, high=high, default=default)
 
 
 def _months(unit: str, low: float, high: float, doc: str) -> Any:
-    """Points (month from 1 to 12, value), each good until the next one."""
+    """Points (month from 1 to 12, value in the unit, low to high), each good until the next one."""
     more = {"y_low": low, "y_high": high, "y_unit": unit}
     return _field(TABLE, doc, unit="month", low=1, high=12, default=(), **more)
 
@@ -97,6 +111,7 @@ class LimiterSettings:
 
     discharge_voltage: float = _cell("DCL is 0 A while the pack is at or below this, per cell")
     min_cell_voltage: float = _cell("DCL is 0 A from the first cell at or below this")
+    # aggregate LFP: 0.1 V (MIN_CELL_HYSTERESIS); its example for LTO has 0.3 V.
     discharge_hysteresis: float = _number(
         "V", 0.0, 1.0, "so far above its threshold a voltage must be to end a DCL of 0 A", 0.1
     )
@@ -113,15 +128,21 @@ class LimiterSettings:
     discharge_soc: Table = _table("%", 0, 100, "DCL over SoC", ())
     imbalance: Table = _table("V", 0, 2, "CCL over highest less lowest cell", ())
 
+    # serialbattery: CCL and DCL are held for 30 s.
     current_hold: float = _seconds(3600, "a current limit waits so long before it rises", 30.0)
+    # ours: 20 s from 0 to the maximum. serialbattery: 5 A/s, by its defaults 10 s.
     current_rise: float = _number(
         "1/s", 0.001, 1.0, "and then rises by this share of its maximum per second", 0.05
     )
+    # serialbattery: 1.5 % of the maximum.
     current_release: float = _number(
         "", 0.0, 0.5, "from 0 A only when at least this share of its maximum is allowed", 0.015
     )
+    # serialbattery: CVL is held for 60 s.
     voltage_hold: float = _seconds(3600, "CVL waits so long before it rises", 60.0)
+    # ours: 1 V in less than two minutes. serialbattery is ten times slower, 0.001 V/s.
     voltage_rise: float = _number("V/s", 0.001, 1.0, "and then rises so fast, whole pack", 0.01)
+    # ours: a BMS that blocks has a hysteresis of its own.
     block_release: float = _seconds(
         3600, "a BMS that blocked must allow for so long before it counts", 0.0
     )
@@ -132,17 +153,22 @@ class LimiterSettings:
     maintain_soc_by_month: Table = _months(
         "%", 0, 100, "SoC to maintain, likewise: below it DCL is 0 A and a charge is requested"
     )
+    # Cerbo GX manual, DVCC with ESS: a recharge begins 5 % below the minimum SoC.
     maintain_soc_hysteresis: float = _number(
         "%", 0, 50, "so far above the SoC to maintain that ends", 5.0
     )
 
     absorption_voltage: float | None = _cell("CVL per cell in absorption; off without", None)
+    # ours: there an LFP cell leaves its plateau (Libre Solar: 3.31 V at 95 %, 3.39 V at 100 %).
     absorption_soc: float = _number("%", 0, 100, "absorption begins at this SoC", 95.0)
+    # dbus-aggregate-batteries (703864e): 30 min.
     absorption_time: float = _seconds(86400, "absorption lasts so long", 1800.0)
+    # ours: once a day, whatever the clouds do. dbus-aggregate-batteries (703864e) waits for 6 h.
     absorption_pause: float = _seconds(
         90 * 86400, "and so long after its end there is no other", 43200.0
     )
     float_voltage: float | None = _cell("CVL per cell after it; without: charge_voltage", None)
+    # ours: 5 % below absorption_soc, or a cloud would begin it again. serialbattery: 80 %.
     rebulk_soc: float = _number("%", 0, 100, "absorption and float end below this SoC", 90.0)
 
     slide: str = _field(
@@ -161,9 +187,13 @@ class FreshnessSettings:
     required: tuple[Group, ...] = _field(
         GROUPS, "groups without which there is no permission", default=("cells", "dc")
     )
+    # ours: as long as stale; the limits are 0 A meanwhile.
     grace: float = _seconds(3600, "so long after the start the battery may wait for data", 60.0)
+    # ours: a dozen readings of a BMS (serialbattery: most work well with 1 s) may be missed.
     aging: float = _seconds(86400, "older than this, nothing may loosen", 15.0)
+    # serialbattery: after 60 s without its BMS it blocks.
     stale: float = _seconds(86400, "older than this, the failsafe limits hold", 60.0)
+    # ours: a restart of a GX or of a broker should be over by then.
     lost: float = _seconds(86400, "older than this, on_lost decides", 600.0)
     on_lost: str = _field(
         CHOICE,
@@ -171,6 +201,7 @@ class FreshnessSettings:
         choices=("hold", "withdraw"),
         default="hold",
     )
+    # ours: on a GX each change of an alarm is a notification and a beep.
     clear: float = _seconds(3600, "so long everything must be fresh to end the alarm", 60.0)
     keep: tuple[Group, ...] = _field(
         GROUPS, "groups whose last value stays on show when they are stale", default=()
@@ -179,7 +210,7 @@ class FreshnessSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FailsafeSettings:
-    """The limits while required measurements are stale."""
+    """The limits while required measurements are stale. 0 A: unknown is never permission."""
 
     charge_current: float = _amps("CCL while stale", 0.0)
     discharge_current: float = _amps("DCL while stale", 0.0)
@@ -189,9 +220,13 @@ class FailsafeSettings:
 class PlausibilitySettings:
     """How far a reading may be from the last one and still be believed at once; 0 is any."""
 
+    # ours: a load of 2 C moves a cell of 0.2 mOhm (Lishen) by 0.08 V; old and cold ones by more.
     cell_voltage_step: float = _number("V", 0, 5, "a cell's; the pack's is times cells", 0.5)
+    # ours: no cell heats by that between two readings, but a sensor with a bad contact jumps.
     temperature_step: float = _number("°C", 0, 200, "a temperature's", 30.0)
+    # ours: a BMS that corrects its SoC at full or empty jumps by less, unless it was far off.
     soc_step: float = _number("%", 0, 100, "the SoC's", 30.0)
+    # systemcalc corrects chargers each 3 s: no reading is left out for longer than one round.
     doubt: float = _seconds(
         60, "a reading in doubt that is not contradicted for so long counts if it tightens", 3.0
     )
@@ -200,6 +235,7 @@ class PlausibilitySettings:
 def _levels(
     unit: str, low: float, high: float, doc: str, default: Any = FROM_PRESET, falling: bool = False
 ) -> Any:
+    """[warning, alarm] in the unit, low to high."""
     more = {"unit": unit, "low": low, "high": high, "falling": falling, "default": default}
     return _field(LEVELS, doc, **more)
 
@@ -212,19 +248,27 @@ class AlarmSettings:
     low_cell_voltage: Levels = _levels("V", 0, 4.5, "the lowest cell", falling=True)
     high_voltage: Levels = _levels("V", 1, 5, "the pack, per cell")
     low_voltage: Levels = _levels("V", 0, 4.5, "the pack, per cell", falling=True)
+    # ours: half of serialbattery's 20 and 10, so that a nearly empty battery beeps, not each night.
     low_soc: Levels = _levels("%", 0, 100, "the SoC", (10.0, 5.0), falling=True)
     high_charge_current: Levels = _levels("A", 0, 10000, "the current that charges")
     high_discharge_current: Levels = _levels("A", 0, 10000, "the current that discharges")
     low_charge_temperature: Levels = _levels("°C", -60, 120, "too cold to charge", falling=True)
+    # Samsung 20: no charge above 45 °C. Victron: none above 50 °C.
     high_charge_temperature: Levels = _levels("°C", -60, 120, "too hot to charge", (45.0, 50.0))
     low_temperature: Levels = _levels("°C", -60, 120, "too cold to discharge", falling=True)
+    # Victron: no discharge above 50 °C; and the end of our curves.
     high_temperature: Levels = _levels("°C", -60, 120, "too hot to discharge", (50.0, 55.0))
+    # serialbattery: MOSFETs carry a quarter at 80 °C, and nothing at 90 °C.
     high_internal_temperature: Levels = _levels("°C", -60, 200, "the MOSFETs", (80.0, 90.0))
+    # ours: about twice and three times what serialbattery calls imbalanced, 5 % of 3.2 V.
     cell_imbalance: Levels = _levels("V", 0, 5, "highest less lowest cell", (0.3, 0.5))
+    # ours: one cell of 16 left out is 6 %, one of 5 is 20 %.
     voltage_mismatch: Levels = _levels(
         "%", 0, 1000, "the pack's voltage and the sum of its cells differ", (5.0, 20.0)
     )
+    # ours: a load that starts, or one wrong reading, is no alarm.
     delay: float = _seconds(3600, "a level must be passed for so long to count", 5.0)
+    # ours: as for the alarm of freshness.
     clear: float = _seconds(86400, "and be left for so long to end", 60.0)
 
 
@@ -241,120 +285,3 @@ class Ceiling:
 def fields_of(kind: type) -> tuple[Spec, ...]:
     """The specs of a settings dataclass, in order."""
     return tuple(Spec(name=f.name, **f.metadata) for f in dataclasses.fields(kind))
-
-
-_LIMITER_ORDER = (
-    ("min_charge_voltage", "charge_voltage"),
-    ("charge_voltage", "max_cell_voltage"),
-    ("cv1", "cv2"),
-    ("cv2", "max_cell_voltage"),
-    ("max_cell_voltage", "cell_overvoltage"),
-    ("max_charge_current_above_cv2", "max_charge_current_above_cv1"),
-    ("max_charge_current_above_cv1", "max_charge_current"),
-    ("discharge_voltage", "min_charge_voltage"),
-    ("min_cell_voltage", "min_charge_voltage"),
-    ("min_cell_voltage", "dv2"),
-    ("dv2", "dv1"),
-    ("max_discharge_current_below_dv2", "max_discharge_current_below_dv1"),
-    ("max_discharge_current_below_dv1", "max_discharge_current"),
-    ("min_charge_voltage", "absorption_voltage"),
-    ("absorption_voltage", "max_cell_voltage"),
-    ("min_charge_voltage", "float_voltage"),
-    ("float_voltage", "absorption_voltage"),
-    ("rebulk_soc", "absorption_soc"),
-)
-"""Pairs of which the first may not be above the second."""
-
-_CEILINGS = (
-    ("max_charge_current", "charge_current"),
-    ("max_discharge_current", "discharge_current"),
-    ("cell_overvoltage", "cell_voltage"),
-)
-
-_TOGETHER = (
-    ("dv1", "max_discharge_current_below_dv1"),
-    ("dv2", "max_discharge_current_below_dv2"),
-)
-"""Pairs that are set together or not at all."""
-
-
-def limiter_problems(settings: LimiterSettings, ceiling: Ceiling) -> list[tuple[str, str]]:
-    """What is wrong with the settings as a set: (name, words), empty when nothing is."""
-    problems = _out_of_order(settings, _LIMITER_ORDER)
-    for name, limit in _CEILINGS:
-        value, highest = getattr(settings, name), getattr(ceiling, limit)
-        if value > highest:
-            problems.append((name, f"{value:g} is above ceiling.{limit} ({highest:g})"))
-    for name in ("min_cell_voltage", "discharge_voltage"):
-        value, lowest = getattr(settings, name), ceiling.min_cell_voltage
-        if value < lowest:
-            problems.append((name, f"{value:g} is below ceiling.min_cell_voltage ({lowest:g})"))
-    for one, other in _TOGETHER:
-        if (getattr(settings, one) is None) != (getattr(settings, other) is None):
-            missing = one if getattr(settings, one) is None else other
-            problems.append((missing, f"is missing: {one} and {other} belong together"))
-    problems += _seasons_out_of_order(settings)
-    if settings.dv2 is not None and settings.dv1 is None:
-        problems.append(("dv1", "is missing: dv2 needs dv1 above it"))
-    return problems
-
-
-def _seasons_out_of_order(settings: LimiterSettings) -> list[tuple[str, str]]:
-    low, high = settings.min_charge_voltage, settings.max_cell_voltage
-    problems = []
-    for month, volts in settings.charge_voltage_by_month:
-        words = f"{volts:g} from month {month:g} is"
-        if volts < low:
-            words += f" below min_charge_voltage ({low:g})"
-            problems.append(("charge_voltage_by_month", words))
-        elif volts > high:
-            words += f" above max_cell_voltage ({high:g})"
-            problems.append(("charge_voltage_by_month", words))
-    return problems
-
-
-def freshness_problems(settings: FreshnessSettings) -> list[tuple[str, str]]:
-    """What is wrong with the times as a set."""
-    problems = _out_of_order(settings, (("aging", "stale"), ("stale", "lost")))
-    if not settings.required:
-        problems.append(("required", "must name at least one group"))
-    return problems
-
-
-def failsafe_problems(settings: FailsafeSettings, ceiling: Ceiling) -> list[tuple[str, str]]:
-    """The failsafe must stay within the ceilings."""
-    return [
-        (name, f"{getattr(settings, name):g} is above ceiling.{name} ({getattr(ceiling, name):g})")
-        for name in ("charge_current", "discharge_current")
-        if getattr(settings, name) > getattr(ceiling, name)
-    ]
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a battery's configuration that clients may change while it runs.
-
-    problems: what is wrong with its settings as a set, given the ceilings: (name, words).
-    """
-
-    kind: type
-    problems: Callable[[Any, Ceiling], list[tuple[str, str]]]
-
-
-SECTIONS: Mapping[str, Section] = {
-    "limiter": Section(LimiterSettings, limiter_problems),
-    "failsafe": Section(FailsafeSettings, failsafe_problems),
-    "freshness": Section(FreshnessSettings, lambda times, _ceiling: freshness_problems(times)),
-    "plausibility": Section(PlausibilitySettings, lambda _settings, _ceiling: []),
-    "alarms": Section(AlarmSettings, lambda _settings, _ceiling: []),
-}
-"""By the name that each has in the configuration and as a field of BatteryConfig."""
-
-
-def _out_of_order(settings: object, pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-    problems = []
-    for lower, upper in pairs:
-        low, high = getattr(settings, lower), getattr(settings, upper)
-        if low is not None and high is not None and low > high:
-            problems.append((lower, f"{low:g} is above {upper} ({high:g})"))
-    return problems

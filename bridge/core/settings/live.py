@@ -19,7 +19,7 @@ from typing import Any
 
 from bridge.core.model import Refused, Value
 from bridge.core.settings.configuration import BatteryConfig
-from bridge.core.settings.declarations import SECTIONS
+from bridge.core.settings.relations import SECTIONS
 from bridge.core.settings.setting_paths import CHANGED, RESTORE, ROOT, SETTINGS, Setting, ceilings
 from bridge.core.text import did_you_mean
 

@@ -1,37 +1,40 @@
-"""Decisions on their way into the settings service: the latest of each, none lost, not too often.
+"""What has still to be kept by the settings service: the latest of each key, not too often.
 
 The service writes each change to flash. People change a setting now and then; a flow that has run
-wild does it every second, and must not wear out a GX: what it decides is then kept once a minute.
+wild does it every second, and must not wear out a GX: its values are kept once a minute.
 """
 
 from __future__ import annotations
 
 from bridge.core.throttle import Throttle
 
+# Ours: a person who sets up a battery changes some things in a row, and writes of less than 2 s
+# apart are one on flash anyway (localsettings.py); a flow costs 1440 writes a day at most.
 BURST = 10  # writes at once
 PER_SECOND = 1 / 60  # and then on average
 
 
 class SaveQueue:
-    """What has been decided and is not known to be kept yet."""
+    """Values that are not known to be kept yet, by key."""
 
     def __init__(self) -> None:
+        """Begin with nothing to keep."""
         self._waiting: dict[str, str] = {}
         self._sent: dict[str, str] = {}
         self._writes = Throttle(per_second=PER_SECOND, burst=BURST)
 
-    def decide(self, key: str, value: str) -> None:
-        """This must be kept, and nothing that was decided before."""
+    def put(self, key: str, value: str) -> None:
+        """Have this kept; a value of this key that still waits is forgotten."""
         self._waiting[key] = value
 
-    def is_on_its_way(self, key: str) -> bool:
-        """Whether what the service says of it is older than what was decided here."""
+    def is_pending(self, key: str) -> bool:
+        """Whether a value waits or is under way: what the service has is older than that."""
         return key in self._waiting or key in self._sent
 
     def due(self, now: float) -> dict[str, str]:
-        """What to send now. Each must be followed by `kept`, `failed` or `refused`.
+        """What to send now; each must be followed by `kept` or `failed`. now: monotonic seconds.
 
-        While a write is under way the next one to the same key waits for its answer.
+        While a write is under way, the next one of the same key waits for its answer.
         """
         due = {}
         for key in [key for key in self._waiting if key not in self._sent]:
@@ -40,7 +43,7 @@ class SaveQueue:
         return due
 
     def kept(self, key: str) -> None:
-        """The service has it. (Or has refused it: asking again would not help.)"""
+        """The service has it, or has refused it: then asking again would not help."""
         self._sent.pop(key, None)
 
     def failed(self, key: str) -> None:

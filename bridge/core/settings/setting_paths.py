@@ -18,14 +18,15 @@ from bridge.core.paths.gate import TEXT, PathSpec, Quantity, Role
 from bridge.core.settings import declarations as settings
 from bridge.core.settings.checks import check_setting
 from bridge.core.settings.configuration import BatteryConfig
-from bridge.core.settings.declarations import SECTIONS, Ceiling, Spec
+from bridge.core.settings.declarations import Ceiling, Spec
+from bridge.core.settings.relations import SECTIONS
 
 ROOT = "/Settings/"
 RESTORE = "/Settings/Restore"
 CHANGED = "/Settings/Changed"
 OFF = "off"
 
-_LONGEST_TEXT = 2000  # characters of a table; a hundred points and more
+_LONGEST_TEXT = 2000  # characters of a table; ours: a hundred points and more
 _DECIMALS = {"A": 1, "s": 0}  # how finely a client's editor steps; 3 where nothing is said
 
 

@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-PREFIX = "homeassistant"
-STATUS = f"{PREFIX}/status"
+from bridge.topics import BatteryTopics, EntityTopic, device_config
 
 
 def slug(name: str) -> str:
@@ -19,7 +18,8 @@ def slug(name: str) -> str:
 class Device:
     """One battery as Home Assistant sees it.
 
-    topic: its own topics' stem. ceilings: V or A by CVL, CCL, DCL.
+    ident: the battery's. name: what the user calls it. version: this program's.
+    ceilings: the highest limits that the configuration allows; CVL in V, CCL and DCL in A.
     """
 
     ident: str
@@ -29,17 +29,20 @@ class Device:
     ceilings: Mapping[str, float]
 
     @property
-    def topic(self) -> str:
-        return f"{self.base}/{self.ident}"
+    def topics(self) -> BatteryTopics:
+        """The battery's own topics, which its entities read and write."""
+        return BatteryTopics(self.base, self.ident)
 
     @property
     def node(self) -> str:
         """Its id among all of Home Assistant's devices."""
-        return slug(self.topic)
+        return slug(self.topics.stem)
 
     @property
     def config_topic(self) -> str:
-        return f"{PREFIX}/device/{self.node}/config"
+        """Where the device is announced with all its entities in one message."""
+        return device_config(self.node)
 
     def entity_topic(self, platform: str, key: str) -> str:
-        return f"{PREFIX}/{platform}/{self.node}/{key}/config"
+        """Where one entity is announced."""
+        return EntityTopic(platform, self.node, key).build()

@@ -29,6 +29,7 @@ from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, Paths
 from bridge.core.settings.setting_paths import RESTORE, SETTINGS
 from bridge.gateways.home_assistant.device import Device, slug
 from bridge.gateways.home_assistant.names import name_of
+from bridge.topics import bridge_status
 
 Entity = dict[str, Any]
 Entities = dict[str, Entity]
@@ -82,6 +83,7 @@ def entities(paths: Paths, device: Device, used: Iterable[str]) -> Entities:
 
 
 def key_of(path: str) -> str:
+    """The key of a path's entity: small letters, digits and underscores."""
     return slug(path)
 
 
@@ -188,7 +190,7 @@ def _on_off(condition: str, value: str) -> str:
 def _of_limits(device: Device) -> Entities:
     """Each limit, why it is what it is, and the request that can tighten it."""
     found: Entities = {}
-    for limit, path, wish, name in _LIMITS:
+    for limit, path, short, name in _LIMITS:
         quantity = VOLT if limit == "CVL" else LIMIT_AMP
         about = f"{{'rule': value_json.rules.{limit}, 'caps': value_json.caps.{limit}}}"
         found[f"limit_{limit.lower()}"] = {
@@ -207,7 +209,7 @@ def _of_limits(device: Device) -> Entities:
         }
         found[f"request_{limit.lower()}"] = {
             "p": "number",
-            "name": f"{wish} request",
+            "name": f"{short} request",
             "dev_cla": _CLASSES[quantity],
             "unit_of_meas": quantity.unit,
             "min": 0,
@@ -219,11 +221,11 @@ def _of_limits(device: Device) -> Entities:
             "avty": _AT_ALL,
         }
     for name, limit, path in _STOPS:
-        wished = f"value_json.requests.get('{limit}', {{}}).get('value')"
+        requested = f"value_json.requests.get('{limit}', {{}}).get('value')"
         found[slug(name)] = {
             "p": "switch",
             "name": name,
-            "val_tpl": f"{{{{ 'ON' if {wished} == 0 else 'OFF' }}}}",
+            "val_tpl": f"{{{{ 'ON' if {requested} == 0 else 'OFF' }}}}",
             "stat_on": "ON",
             "stat_off": "OFF",
             "pl_on": _json({path[1:]: 0}),
@@ -285,7 +287,7 @@ def _setting(row: PathSpec, device: Device) -> Entity | None:
         return None
     entity: Entity = {
         "name": name_of(row.path),
-        "stat_t": f"{device.topic}/settings",
+        "stat_t": device.topics.settings,
         "val_tpl": f"{{{{ value_json{_steps(row.path)} }}}}",
         "ent_cat": "config",
         "avty": _AT_ALL,
@@ -326,11 +328,11 @@ def _complete(key: str, entity: Entity, device: Device) -> None:
     entity["obj_id"] = entity_id  # until 2026
     entity["default_entity_id"] = f"{platform}.{entity_id}"  # since 2025
     if platform in _READS:
-        entity.setdefault("stat_t", f"{device.topic}/state")
+        entity.setdefault("stat_t", device.topics.state)
     if platform in _COMMANDS:
-        entity["cmd_t"] = f"{device.topic}/set"
+        entity["cmd_t"] = device.topics.set
     if "json_attr_tpl" in entity:
-        entity["json_attr_t"] = f"{device.topic}/state"
+        entity["json_attr_t"] = device.topics.state
     common = _state_topics(device)
     while_running = entity.get("avty") == _AT_ALL
     entity["avty"] = common["avty"][:1] if while_running else common["avty"]
@@ -338,13 +340,13 @@ def _complete(key: str, entity: Entity, device: Device) -> None:
 
 
 def _state_topics(device: Device) -> Entity:
-    """What most entities have in common: values count while the bridge runs and hears them."""
+    """What most entities have in common: they count while the bridge runs and gets fresh values."""
     stage = f"{{{{ 'offline' if value_json.stage in {_SILENT} else 'online' }}}}"
     return {
-        "stat_t": f"{device.topic}/state",
+        "stat_t": device.topics.state,
         "avty": [
-            {"t": f"{device.base}/status"},
-            {"t": f"{device.topic}/state", "val_tpl": stage},
+            {"t": bridge_status(device.base)},
+            {"t": device.topics.state, "val_tpl": stage},
         ],
         "avty_mode": "all",
     }

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
 
-from bridge.core.model import Value
 from bridge.core.paths.table import Paths
 from bridge.core.settings.configuration import BatteryConfig, Config
-from bridge.gateways.home_assistant.device import PREFIX, STATUS, Device
+from bridge.gateways.home_assistant.device import Device
+from bridge.ports import Client, DiscoverySource
+from bridge.topics import HOME_ASSISTANT_STATUS, EntityTopic, all_entities
 
 log = logging.getLogger(__name__)
 
@@ -24,27 +24,8 @@ RENEW = 5.0  # s between two renewals while new measurements come into use
 OFF, ON, ENTITIES = "off", "on", "entities"
 
 
-class Client(Protocol):
-    """The MQTT side."""
-
-    def publish(self, topic: str, payload: str, retain: bool = False) -> None:
-        """Send, or lose it when there is no connection. Never waits."""
-
-
-class Source(Protocol):
-    """One battery."""
-
-    paths: Paths
-
-    def values(self) -> Mapping[str, Value]:
-        """What stands on the bus now."""
-
-    def tell_again(self) -> None:
-        """Tell the state although it has not changed."""
-
-
 def discovery_of(
-    config: Config, battery: BatteryConfig, client: Client, source: Source, version: str
+    config: Config, battery: BatteryConfig, client: Client, source: DiscoverySource, version: str
 ) -> Discovery:
     """The discovery of one battery as the configuration wants it."""
     ceiling = battery.ceiling
@@ -69,7 +50,10 @@ class Discovery:
     `topics` has changed.
     """
 
-    def __init__(self, mode: str, client: Client, source: Source, device: Device) -> None:
+    def __init__(
+        self, mode: str, client: Client, source: DiscoverySource, device: Device
+    ) -> None:
+        """Announce nothing yet: that begins with `on_connected`."""
         self._mode = mode
         self._client = client
         self._source = source
@@ -83,34 +67,34 @@ class Discovery:
         self._sent_at = float("-inf")
 
     def topics(self) -> list[str]:
-        """What to subscribe to: Home Assistant's coming, and at first our own past."""
-        topics = [] if self._mode == OFF else [STATUS]
+        """What to subscribe to: Home Assistant's start, and at first what we once announced."""
+        topics = [] if self._mode == OFF else [HOME_ASSISTANT_STATUS]
         if self._learning_since is not None:
-            topics += [self._device.config_topic, f"{PREFIX}/+/{self._device.node}/+/config"]
+            topics += [self._device.config_topic, all_entities(self._device.node)]
         return topics
 
     def on_connected(self, now: float) -> None:
-        """A broker that has just come may have forgotten, or remember too much."""
+        """Read what the broker has retained of ours. now: monotonic seconds.
+
+        It may have lost all of it, or keep entities that no longer exist.
+        """
         self._learning_since = now
         self._there = set()
         self._sent = None
 
     def on_message(self, topic: str, payload: bytes | None) -> None:
         """A message that may be for us or for another battery."""
-        if topic == STATUS:
+        if topic == HOME_ASSISTANT_STATUS:
             if payload == b"online" and self._learning_since is None:
                 self._sent, self._sent_at = None, float("-inf")
                 self._source.tell_again()
         elif topic == self._device.config_topic:
             former = {} if self._mode == OFF else _keys_in(payload or b"")
             self._learn(topic, payload, former)
-        elif self._is_entity(topic):
-            _, platform, _, key, _ = topic.split("/")
-            self._learn(topic, payload, {key: platform})
-
-    def _is_entity(self, topic: str) -> bool:
-        parts = topic.split("/")
-        return len(parts) == 5 and parts[0] == PREFIX and parts[2] == self._device.node
+        else:
+            entity = EntityTopic.parse(topic)
+            if entity and entity.node == self._device.node:
+                self._learn(topic, payload, {entity.key: entity.platform})
 
     def _learn(self, topic: str, payload: bytes | None, keys: Mapping[str, str]) -> None:
         if self._learning_since is not None and payload != b"":
@@ -118,6 +102,10 @@ class Discovery:
             self._former.update(keys)
 
     def on_tick(self, now: float) -> bool:
+        """Announce when it is time. Answers whether `topics` has changed.
+
+        now: monotonic seconds.
+        """
         if self._learning_since is not None:
             if 0 <= now - self._learning_since < LEARN:
                 return False
@@ -129,7 +117,7 @@ class Discovery:
         return False
 
     def _has_news(self) -> bool:
-        """Home Assistant has come, a measurement came into use, or the battery has a new name."""
+        """Home Assistant has started, a measurement came into use, or the name has changed."""
         self._look()
         return self._sent != (self._used, self._name())
 

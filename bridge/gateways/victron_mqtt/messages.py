@@ -1,6 +1,6 @@
-"""The words of a GX's MQTT: N/ tells, R/ asks, and a keepalive asks to be told.
+"""The payloads of a GX's MQTT topics: values on N/, keepalives on R/.
 
-On a GX dbus-flashmq speaks them; on any other broker we do, for our own batteries, so that the
+On a GX dbus-flashmq sends them; on any other broker we do, for our own batteries, so that the
 same clients work in both places.
 """
 
@@ -13,19 +13,21 @@ from dataclasses import dataclass
 from bridge.core.model import Value
 
 MARK = "virtual-battery"
-LONGEST_KEEPALIVE = 4096  # bytes
-LONGEST_ECHO = 256  # characters
+MAX_KEEPALIVE = 4096  # bytes
+MAX_ECHO = 256  # characters
 
 _ECHO = "full-publish-completed-echo"
 
-SERIAL = "system/0/Serial"
-GONE = ""
+EMPTY = ""
 """The payload for every topic of a battery that has left."""
 
 
 @dataclass(frozen=True)
 class Keepalive:
-    """What a keepalive asks for besides being told of changes for the next minute."""
+    """What a keepalive asks for besides changes during the next minute.
+
+    republish: all values now. echo: a text to send back when they are published.
+    """
 
     republish: bool = True
     echo: str | None = None
@@ -33,7 +35,7 @@ class Keepalive:
 
 def parse_keepalive(payload: bytes) -> Keepalive:
     """The options of a keepalive. What cannot be read is a plain one, as on a GX."""
-    if not payload or len(payload) > LONGEST_KEEPALIVE:
+    if not payload or len(payload) > MAX_KEEPALIVE:
         return Keepalive()
     try:
         content = json.loads(payload)
@@ -48,12 +50,12 @@ def parse_keepalive(payload: bytes) -> Keepalive:
     echo = echoes[-1] if echoes and isinstance(echoes[-1], str) else None
     return Keepalive(
         republish="suppress-republish" not in options,
-        echo=echo if echo is not None and len(echo) <= LONGEST_ECHO else None,
+        echo=echo if echo is not None and len(echo) <= MAX_ECHO else None,
     )
 
 
 def notification(value: Value) -> str:
-    """The payload that tells a value; null where there is none."""
+    """The payload of a value; null where there is none."""
     return _json({"value": value})
 
 
@@ -63,10 +65,10 @@ def completed(epoch: int, echo: str | None) -> str:
 
 
 def our_serial(portal: str) -> str:
-    """The payload by which clients find the portal.
+    """The payload by which clients find the portal id.
 
-    It is retained, so it may still be there when we come back, or when a GX has come instead:
-    the mark tells ours from a GX's.
+    It is retained, so it may still be there when we come back, or when a GX has come instead: the
+    mark in it shows that it is ours.
     """
     return _json({"value": portal, "by": MARK})
 

@@ -1,9 +1,9 @@
 """Who publishes the N/ topics of a portal on this broker: a GX, or we.
 
-Two publishers on the same topics would contradict each other, so before the first word we listen
-whether a GX is there: its retained Serial, or its answer to a read. Then we claim: we publish a
-Serial of our own, with a mark, and wait until the broker hands it back to us. A GX's broker never
-does, for it lets nobody else publish there. Whenever a GX's Serial turns up later, we fall silent.
+Two publishers on the same topics would contradict each other. So we listen first whether a GX is
+there: its retained Serial, or its answer to a read. Then we claim: we publish a Serial of our own,
+with a mark, and wait until the broker sends it back to us. A GX's broker never does, because it
+lets nobody else publish there. Whenever a GX's Serial arrives later, we stop publishing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import enum
 from bridge.gateways.victron_mqtt.messages import is_our_serial
 
 LISTEN = 2.0  # s of listening before the claim; a retained message comes within milliseconds
-CLAIM = 10.0  # s until it is worth telling that the broker keeps our claim to itself
+CLAIM = 10.0  # s until the log says that the broker does not send our claim back
 
 
 class Owner(enum.Enum):
@@ -27,21 +27,22 @@ class Owner(enum.Enum):
 
 
 class Ownership:
-    """Follows one portal on one broker. mode: auto, on or off. Time in monotonic seconds."""
+    """The owner of one portal on one broker, from what arrives. Time in monotonic seconds."""
 
     def __init__(self, mode: str) -> None:
+        """mode: auto, on or off."""
         self._mode = mode
         self._since = 0.0
         self.owner = Owner.NOBODY
 
     def start(self, now: float) -> None:
-        """At each connection, and when the portal becomes known."""
+        """Begin anew: at each connection, and when the portal becomes known."""
         if self._mode == "off":
             return
         self._become(Owner.WE if self._mode == "on" else Owner.LISTENING, now)
 
-    def hear_serial(self, payload: bytes, retained: bool) -> None:
-        """A Serial of our portal, anybody's. Only what is heard live can be our own claim."""
+    def on_serial(self, payload: bytes, retained: bool) -> None:
+        """Take a Serial of our portal, ours or a GX's. A retained one is never our own claim."""
         if self._mode != "auto" or not payload:
             return
         if not is_our_serial(payload):
@@ -49,13 +50,13 @@ class Ownership:
         elif self.owner is Owner.CLAIMING and not retained:
             self.owner = Owner.WE
 
-    def hear_answer(self) -> None:
-        """Somebody answered a read of our battery while we did not."""
+    def on_answer(self) -> None:
+        """Somebody else has answered a read of our battery: a GX."""
         if self._mode == "auto" and self.owner is Owner.LISTENING:
             self.owner = Owner.A_GX
 
     def tick(self, now: float) -> None:
-        """Let time pass. A clock that jumps back starts the listening anew."""
+        """Take the next step when its time has come. A clock that jumps back begins it anew."""
         waited = now - self._since
         if waited < 0:
             self._since = now
@@ -63,7 +64,7 @@ class Ownership:
             self._become(Owner.CLAIMING, now)
 
     def is_held_back(self, now: float) -> bool:
-        """Whether the broker keeps our claim to itself for so long that it seems to forbid it."""
+        """Whether the broker has not sent our claim back for so long that it seems forbidden."""
         return self.owner is Owner.CLAIMING and now - self._since >= CLAIM
 
     def _become(self, owner: Owner, now: float) -> None:

@@ -1,19 +1,17 @@
 """The N/ topics of our batteries where no GX publishes them, and the answers to R/.
 
-It knows ports, not libraries; whoever calls tells the time (monotonic seconds).
+It knows ports, not libraries, and has no clock: `now` is always monotonic seconds.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from bridge.core.model import Value
 from bridge.core.throttle import Throttle
 from bridge.gateways.victron_mqtt.messages import (
-    GONE,
-    SERIAL,
+    EMPTY,
     below,
     completed,
     notification,
@@ -21,45 +19,36 @@ from bridge.gateways.victron_mqtt.messages import (
     parse_keepalive,
 )
 from bridge.gateways.victron_mqtt.ownership import Owner, Ownership
+from bridge.ports import Client, NotificationSource
+from bridge.topics import (
+    NotificationTopic,
+    PortalTopics,
+    ReadTopic,
+    all_below,
+    is_notification,
+    is_read,
+)
 
 log = logging.getLogger(__name__)
 
 ALIVE = 60.0  # s that a keepalive lasts
 HEARTBEAT = 3.0  # s
-MOST_ECHOES = 50  # of keepalives that one full publish answers
+MAX_ECHOES = 50  # of keepalives that one full publish answers
 
-_TOLD = {
-    Owner.WE: "N/%s: published by this program",
-    Owner.A_GX: "N/%s: published by a GX here, so not by this program",
+_PROBE = "/DeviceInstance"
+"""A path on which only a GX would answer a read while we are listening."""
+
+_LOG_OF_OWNER = {
+    Owner.WE: "the N/ topics of portal %s are published by this program",
+    Owner.A_GX: "the N/ topics of portal %s are published by a GX, so not by this program",
 }
 
 
-class Client(Protocol):
-    """The MQTT side."""
-
-    def publish(self, topic: str, payload: str, retain: bool = False) -> None:
-        """Send, or lose it when there is no connection. Never waits."""
-
-
-class Source(Protocol):
-    """One battery on the bus."""
-
-    @property
-    def instance(self) -> int:
-        """Its device instance, as in the topics."""
-
-    def catch_up(self, now: float) -> None:
-        """Publish at once what is still being gathered."""
-
-    def all_values(self) -> Mapping[str, Value]:
-        """Every path with its value, None where it has none."""
-
-
 class Notifications:
-    """What a GX's broker does for its services, done for our batteries.
+    """What the broker of a GX does for its services, done for our batteries.
 
-    `on_message` takes what arrives on `topics`; after a burst of it call `settle`. Call `on_tick`
-    once a second. `resubscribe` is called when `topics` has changed.
+    `on_message` takes what arrives on `topics`; after a burst of messages call `settle`. Call
+    `on_tick` once a second. `resubscribe` is called when `topics` has changed.
     """
 
     def __init__(
@@ -72,139 +61,140 @@ class Notifications:
         """mode: auto, on or off. epoch: the Unix time in s."""
         self._ownership = Ownership(mode)
         self._client = client
-        self._sources: list[Source] = []
+        self._sources: list[NotificationSource] = []
         self._resubscribe = resubscribe
         self._epoch = epoch
-        self._portal = ""
+        self._portal = PortalTopics("")
         self._connected = False
-        self._told: Owner | None = None
-        self._told_held_back = False
+        self._logged_owner: Owner | None = None
+        self._logged_held_back = False
         self._alive_since = float("-inf")
         self._alive = False
-        self._beaten_at = float("-inf")
-        self._wanted = False
+        self._heartbeat_at = float("-inf")
+        self._full_publish_wanted = False
         self._echoes: list[str | None] = []
         self._full_publishes = Throttle(per_second=1, burst=5)
         self._reads = Throttle(per_second=20, burst=100)
 
-    def add(self, source: Source) -> None:
-        """One more battery to tell about."""
+    def add(self, source: NotificationSource) -> None:
+        """Publish for one more battery."""
         self._sources.append(source)
 
     # --- where we are --------------------------------------------------------------------
 
     def set_portal(self, portal: str, now: float) -> None:
-        self._portal = portal
+        """The portal id, as soon as it is known; "" before."""
+        self._portal = PortalTopics(portal)
         self._start(now)
 
     def on_connected(self, now: float) -> None:
-        """A broker that has just come may be another one, with a GX behind it or without."""
+        """Begin anew: it may be another broker, with a GX behind it or without."""
         self._connected = True
         self._start(now)
 
     def topics(self) -> list[str]:
-        """What to subscribe to: nothing of it where a GX answers, but for its Serial."""
+        """What to subscribe to. Where a GX publishes, only its serial: it could go away."""
         owner = self._ownership.owner
         if owner is Owner.NOBODY:
             return []
-        topics = [self._n(SERIAL)]
+        topics = [self._portal.serial]
         if owner is not Owner.A_GX:
-            topics += [f"R/{self._portal}/keepalive", f"R/{self._portal}/{SERIAL}"]
-            for source in self._sources:
-                topics.append(f"R/{self._portal}/battery/{source.instance}/#")
+            topics += [self._portal.keepalive, self._portal.serial_read]
+            topics += [all_below(self._read_root(source)) for source in self._sources]
         if owner is Owner.LISTENING:
-            topics += [self._probe(source) for source in self._sources]
+            topics += [self._topic(source, _PROBE) for source in self._sources]
         return topics
 
     def _start(self, now: float) -> None:
-        if self._connected and self._portal:
+        if self._connected and self._portal.portal:
             self._ownership.start(now)
-            self._follow(Owner.NOBODY, now)
+            self._on_owner_changed(Owner.NOBODY, now)
 
     # --- what comes in -------------------------------------------------------------------
 
     def on_message(self, topic: str, payload: bytes | None, retained: bool, now: float) -> bool:
-        """A message that may be for us. Answers whether it was."""
-        if not self._portal or not topic.startswith(("N/", "R/")):
+        """Take a message that may be for us. Answers whether it was."""
+        if not self._portal.portal or not (is_notification(topic) or is_read(topic)):
             return False
         before = self._ownership.owner
-        if topic == self._n(SERIAL):
-            self._ownership.hear_serial(payload or b"", retained)
+        if topic == self._portal.serial:
+            self._ownership.on_serial(payload or b"", retained)
             if not payload and not retained and before is Owner.WE:
-                self._claim()  # another bridge has left and cleared what was ours as well
-        elif topic.startswith("N/"):
+                self._claim()  # another bridge has left, and has cleared our serial as well
+        elif is_notification(topic):
             if not retained and payload:
-                self._ownership.hear_answer()
-        elif not retained:  # a keepalive of last year keeps nobody alive
-            self._asked(topic[len(f"R/{self._portal}/") :], payload or b"", now)
-        self._follow(before, now)
+                self._ownership.on_answer()
+        elif not retained:  # a keepalive of last year keeps nothing alive
+            self._on_read(topic, payload or b"", now)
+        self._on_owner_changed(before, now)
         return True
 
-    def _asked(self, what: str, payload: bytes, now: float) -> None:
-        if what == "keepalive":
+    def _on_read(self, topic: str, payload: bytes, now: float) -> None:
+        if topic == self._portal.keepalive:
             self._keep_alive(payload, now)
-        elif what == SERIAL:
-            self._keep_alive(b"", now)  # how clients of old do it
+        elif topic == self._portal.serial_read:
+            self._keep_alive(b"", now)  # the keepalive of older clients
         elif self._is_ours and self._reads.allows(now):
-            self._answer(what, now)
+            self._answer(topic, now)
 
     def _keep_alive(self, payload: bytes, now: float) -> None:
         self._alive, self._alive_since = True, now
         keepalive = parse_keepalive(payload)
         if keepalive.republish:
-            self._wanted = True
-            if len(self._echoes) < MOST_ECHOES and keepalive.echo not in self._echoes:
+            self._full_publish_wanted = True
+            if len(self._echoes) < MAX_ECHOES and keepalive.echo not in self._echoes:
                 self._echoes.append(keepalive.echo)
 
-    def _answer(self, what: str, now: float) -> None:
-        """Who writes and then reads must see what was written."""
+    def _answer(self, topic: str, now: float) -> None:
+        """Publish what was asked for. A client that wrote before must see what it has written."""
+        asked = ReadTopic.parse(topic)
         for source in self._sources:
-            prefix = f"battery/{source.instance}"
-            if what == prefix or what.startswith(prefix + "/"):
+            if asked and asked.instance == source.instance:
                 source.catch_up(now)
                 values = source.all_values()
-                self._tell(source, {p: values[p] for p in below(what[len(prefix) :], values)})
+                self._publish(source, {path: values[path] for path in below(asked.path, values)})
 
     # --- what goes out -------------------------------------------------------------------
 
-    def on_changes(self, source: Source, changes: Mapping[str, Value]) -> None:
-        """What has changed on the bus. Costs nothing while nobody wants to know."""
+    def on_changes(self, source: NotificationSource, changes: Mapping[str, Value]) -> None:
+        """Publish what has changed on the bus, while a keepalive lasts."""
         if self._alive and self._is_ours:
-            self._tell(source, changes)
+            self._publish(source, changes)
 
-    def on_entered(self, source: Source) -> None:
-        """A battery has come to the bus, or come back with another instance."""
+    def on_entered(self, source: NotificationSource) -> None:
+        """A battery has come to the bus, or has come back with another instance."""
         self.on_changes(source, source.all_values())
 
-    def on_left(self, source: Source) -> None:
-        """A battery has left the bus, or is about to."""
+    def on_left(self, source: NotificationSource) -> None:
+        """A battery has left the bus, or is about to: its topics are emptied."""
         if self._is_ours:
             for path in source.all_values():
-                self._client.publish(self._topic(source, path), GONE)
+                self._client.publish(self._topic(source, path), EMPTY)
 
     def settle(self, now: float) -> None:
         """After a burst of messages: one full publish for all keepalives in it."""
-        if self._wanted and self._is_ours and self._full_publishes.allows(now):
+        if self._full_publish_wanted and self._is_ours and self._full_publishes.allows(now):
             self._publish_all(now)
 
     def on_tick(self, now: float) -> None:
-        """Once a second: the heartbeat, the end of a keepalive, and whose turn it is."""
+        """Once a second: heartbeat, end of a keepalive, and the next step of the ownership."""
         before = self._ownership.owner
         self._ownership.tick(now)
-        self._follow(before, now)
+        self._on_owner_changed(before, now)
         self._alive = self._alive and 0 <= now - self._alive_since < ALIVE
         self.settle(now)
-        if self._alive and self._is_ours and now - self._beaten_at > HEARTBEAT - 0.5:
-            self._beaten_at = now
-            self._client.publish(self._n("heartbeat"), notification(int(self._epoch())))
-        if self._ownership.is_held_back(now) and not self._told_held_back:
-            self._told_held_back = True
-            log.warning("N/%s: this broker does not let us publish there", self._portal)
+        if self._alive and self._is_ours and now - self._heartbeat_at > HEARTBEAT - 0.5:
+            self._heartbeat_at = now
+            self._client.publish(self._portal.heartbeat, notification(int(self._epoch())))
+        if self._ownership.is_held_back(now) and not self._logged_held_back:
+            self._logged_held_back = True
+            words = "this broker does not let us publish the N/ topics of portal %s"
+            log.warning(words, self._portal.portal)
 
     def close(self) -> None:
-        """Before the connection ends; the batteries have left already."""
+        """Before the connection ends, when the batteries have left."""
         if self._is_ours:
-            self._client.publish(self._n(SERIAL), GONE, retain=True)
+            self._client.publish(self._portal.serial, EMPTY, retain=True)
 
     @property
     def _is_ours(self) -> bool:
@@ -213,48 +203,45 @@ class Notifications:
     def _publish_all(self, now: float) -> None:
         for source in self._sources:
             source.catch_up(now)
-            self._tell(source, source.all_values())
-        self._client.publish(self._n(SERIAL), our_serial(self._portal), retain=True)
+            self._publish(source, source.all_values())
+        self._claim()
         epoch = int(self._epoch())
         for echo in self._echoes:
-            self._client.publish(self._n("full_publish_completed"), completed(epoch, echo))
-        self._wanted, self._echoes = False, []
+            self._client.publish(self._portal.full_publish_completed, completed(epoch, echo))
+        self._full_publish_wanted, self._echoes = False, []
 
-    def _tell(self, source: Source, values: Mapping[str, Value]) -> None:
+    def _publish(self, source: NotificationSource, values: Mapping[str, Value]) -> None:
         for path, value in values.items():
             self._client.publish(self._topic(source, path), notification(value))
 
-    # --- whose turn it is ----------------------------------------------------------------
+    # --- who publishes -------------------------------------------------------------------
 
-    def _follow(self, before: Owner, now: float) -> None:
-        """Do what a change of the owner asks for."""
+    def _on_owner_changed(self, before: Owner, now: float) -> None:
+        """Do what a change of the owner asks for; nothing where there was none."""
         owner = self._ownership.owner
         if owner is before:
             return
         self._resubscribe()
         if owner is Owner.LISTENING:
             for source in self._sources:
-                self._client.publish(self._probe(source).replace("N/", "R/", 1), "")
+                self._client.publish(self._read_root(source) + _PROBE, "")
         elif owner is Owner.CLAIMING or (owner is Owner.WE and before is not Owner.CLAIMING):
             self._claim()
         if owner is Owner.WE:
-            self._wanted = self._wanted or self._alive
+            self._full_publish_wanted = self._full_publish_wanted or self._alive
             self.settle(now)
         elif owner is Owner.A_GX:
-            self._wanted, self._echoes = False, []
-        if owner in _TOLD and owner is not self._told:
-            self._told = owner
-            log.info(_TOLD[owner], self._portal)
+            self._full_publish_wanted, self._echoes = False, []
+        if owner in _LOG_OF_OWNER and owner is not self._logged_owner:
+            self._logged_owner = owner
+            log.info(_LOG_OF_OWNER[owner], self._portal.portal)
 
     def _claim(self) -> None:
-        self._client.publish(self._n(SERIAL), our_serial(self._portal), retain=True)
+        """Publish our serial, by which clients find the portal."""
+        self._client.publish(self._portal.serial, our_serial(self._portal.portal), retain=True)
 
-    def _probe(self, source: Source) -> str:
-        """A topic on which only a GX would answer a read while we are listening."""
-        return self._topic(source, "/DeviceInstance")
+    def _read_root(self, source: NotificationSource) -> str:
+        return ReadTopic.root(self._portal.portal, source.instance)
 
-    def _topic(self, source: Source, path: str) -> str:
-        return self._n(f"battery/{source.instance}{path}")
-
-    def _n(self, rest: str) -> str:
-        return f"N/{self._portal}/{rest}"
+    def _topic(self, source: NotificationSource, path: str) -> str:
+        return NotificationTopic(self._portal.portal, source.instance, path).build()

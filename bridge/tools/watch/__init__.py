@@ -2,7 +2,7 @@
 
 It is a client of the bridge like any other and knows it by its topics alone, so it can run on
 another machine. `view` collects, `render` and `journal` turn that into text (both pure), `screen`
-is the terminal and `loop` drives the rest.
+is the terminal, and `loop` connects all of it to the broker.
 """
 
 from bridge.tools.watch.loop import main, watch

@@ -62,9 +62,9 @@ def _readings(state: State, width: int) -> Line:
 
 def _trust(view: View, state: State, now: float) -> Line:
     """The stage, the next one when it is near, and how long each group has been silent."""
-    since = view.since_heard(now)
+    since = view.seconds_to_add(now)
     line = [Span(f" {state.stage}", STAGE_STYLES.get(state.stage, "bad"))]
-    if not view.hears_the_bridge:
+    if not view.is_in_contact:
         line = [Span(f" was {state.stage}", "bad")]
     elif state.next_stage and state.next_in is not None:
         left_s = state.next_in - since
@@ -82,12 +82,8 @@ def _alarms(state: State) -> Line:
 
 
 def nothing_yet(view: View) -> list[Line]:
-    """What stands in the place of all the rest before the bridge has spoken."""
+    """What is shown instead of all the rest before the bridge has published anything."""
     if not view.connected:
         return [[], [Span(" Waiting for the broker.")]]
-    state_topic = f"{view.base}/{view.ident}/state"
-    return [
-        [],
-        [Span(" Waiting for the bridge.")],
-        [Span(f" Nothing has come on {state_topic} yet. Is it running, with this name?", "dim")],
-    ]
+    nothing = f" Nothing has come on {view.topics.state} yet. Is it running, with this name?"
+    return [[], [Span(" Waiting for the bridge.")], [Span(nothing, "dim")]]

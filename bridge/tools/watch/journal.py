@@ -5,11 +5,11 @@ from __future__ import annotations
 from bridge.tools.watch.state import Limit, State
 from bridge.tools.watch.view import View
 
-QUIET_S = 10.0  # without any change, a line this often shows that the view is alive
+QUIET_S = 10.0  # s; without any change, a line this often shows that the view still runs
 
 
 class Journal:
-    """Says what is new since it was last asked. Every line starts with the seconds since then."""
+    """What is new since it was last asked. Every line begins with the seconds since `started`."""
 
     def __init__(self, started: float) -> None:
         self._started = started

@@ -1,4 +1,4 @@
-"""The feeding of the live view: messages from the broker in, drawings out."""
+"""Runs the live view: messages from the broker in, text to the terminal out."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from bridge.adapters.mqtt_link import Broker, MqttLink
+from bridge.adapters.broker import Broker
+from bridge.adapters.mqtt_link import MqttLink
 from bridge.core.settings.configuration import BadConfiguration, Config
 from bridge.tools.watch.screen import screen_for
 from bridge.tools.watch.view import View
+from bridge.topics import all_below
 
 REDRAW_S = 0.25
 
@@ -72,12 +74,12 @@ class _Feed:
         self._news = threading.Event()
         self._transitions: queue.SimpleQueue[tuple[bool, str]] = queue.SimpleQueue()
         self._write_root: str | None = None
-        # Every refusal and every batch is worth showing, not just the latest.
-        _, _, rejected, batch = view.own_topics
+        # Every refusal and every batch is to be shown, not only the latest.
+        counted = (view.topics.rejected, view.topics.set)
         self._link = MqttLink(
             broker,
-            ring=self._news.set,
-            is_queue=lambda topic: topic in (rejected, batch),
+            wake=self._news.set,
+            is_queue=lambda topic: topic in counted,
             on_state=self._on_transition,
         )
         self._link.subscribe(view.own_topics)
@@ -90,12 +92,12 @@ class _Feed:
         self._link.stop()
 
     def wait(self, seconds: float) -> None:
-        """Until something arrived, or the time is over."""
+        """Wait until something has arrived, so many seconds at most."""
         self._news.wait(seconds)
         self._news.clear()
 
     def deliver(self, now: float) -> None:
-        """Give the view what has arrived, and follow the battery to where it is written."""
+        """Give the view what has arrived, and subscribe to the writes to the battery."""
         while not self._transitions.empty():
             self._view.on_connection(*self._transitions.get())
         for message in self._link.drain():
@@ -105,9 +107,9 @@ class _Feed:
 
     def _follow(self, root: str | None) -> None:
         if self._write_root is not None:
-            self._link.unsubscribe([f"{self._write_root}/#"])
+            self._link.unsubscribe([all_below(self._write_root)])
         if root is not None:
-            self._link.subscribe([f"{root}/#"])
+            self._link.subscribe([all_below(root)])
         self._write_root = root
 
     def _on_transition(self, connected: bool, words: str) -> None:

@@ -1,4 +1,8 @@
-"""The live view as lines of text: a pure function of what is known and the size of the screen."""
+"""The live view as lines of text: a pure function of what is known and the size of the screen.
+
+In all files of the live view a width is in columns, a height and rows are in lines, `now` is
+monotonic seconds.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +57,8 @@ def _share_out(view: View, state: State, width: int, height: int) -> tuple[Count
     sources = rows_for_sources(len(view.sources), width)
     rows: Counter[str] = Counter()
 
-    def grant(name: str, wish: int, least: int = 1) -> None:
-        granted = min(wish, height - rows.total())
+    def grant(name: str, wanted: int, least: int = 1) -> None:
+        granted = min(wanted, height - rows.total())
         if granted >= least:
             rows[name] += granted
 

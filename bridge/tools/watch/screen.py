@@ -19,7 +19,7 @@ USUAL_SIZE = os.terminal_size((80, 24))
 
 
 class Terminal:
-    """The whole terminal. What stood there before comes back at the end, cursor included."""
+    """The whole terminal. At the end it shows again what it showed before, with its cursor."""
 
     def __init__(self, out: TextIO, look: Look) -> None:
         self._out = out
@@ -36,7 +36,10 @@ class Terminal:
             self._write(LEAVE)
 
     def show(self, view: View, now: float) -> None:
-        """Draw, if there is anything new. A resize is seen here, at the next drawing."""
+        """Draw, if there is anything new. A new size of the terminal counts from here on.
+
+        now: monotonic seconds.
+        """
         size = _size_of(self._out)
         lines = render(view, size.columns, size.lines, now, self.look)
         if size == self._size and lines == self._lines:
@@ -66,6 +69,7 @@ class Appended:
         return None
 
     def show(self, view: View, now: float) -> None:
+        """Add what is new. now: monotonic seconds."""
         for line in self._journal.lines(view, now):
             self._out.write(line + "\n")
         self._out.flush()

@@ -1,4 +1,4 @@
-"""The bridge's state message, taken apart with care: anybody can publish on that topic."""
+"""Reads the bridge's state message with care: anybody can publish on that topic."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ CELL = re.compile(r"Voltages/Cell(\d{1,3})")
 
 @dataclass(frozen=True)
 class Limit:
-    """One published limit; `value` is None when it is withdrawn, `asked` is a client's wish."""
+    """One published limit.
+
+    value, ceiling, asked: in `unit`. value: None when the limit is withdrawn. caps: by rule, in
+    `unit`. asked: what a client has requested, and how many seconds ago.
+    """
 
     name: str
     unit: str
@@ -31,7 +35,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class State:
-    """What the bridge said last. Ages and times in seconds at the moment it was said."""
+    """What the bridge published last. Ages and times in seconds, as of that moment."""
 
     stage: str
     next_stage: str

@@ -1,4 +1,4 @@
-"""Styled text of a fixed width, for terminals of any skill."""
+"""Styled text of a fixed width, for any terminal."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def clipped(text: str, width: int, glyphs: Glyphs) -> str:
 
 
 def clipped_left(text: str, width: int, glyphs: Glyphs) -> str:
-    """Like `clipped`, but the beginning gives way: of a path, the end tells more."""
+    """Like `clipped`, but the beginning gives way: of a path, the end says more."""
     return clipped(text[::-1], width, glyphs)[::-1]
 
 

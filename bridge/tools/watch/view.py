@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bridge.tools.watch.state import State, parse
 from bridge.tools.watch.text import printable
+from bridge.topics import BatteryTopics, WriteTopic, bridge_status, is_level, path_below
 
 RATE_S = 5  # seconds that a rate is averaged over
 MAX_SOURCES = 200  # rows of arrivals kept; somebody may write to endless paths
@@ -29,6 +30,7 @@ class Source:
 
     @property
     def label(self) -> str:
+        """The path, with the range of its last numbers: "Voltages/Cell1-16"."""
         if self.lowest is None or self.lowest == self.highest:
             return self.path
         return f"{self.path}{self.lowest}-{self.highest}"
@@ -51,6 +53,7 @@ class Rate:
         self._slots: deque[tuple[int, int]] = deque(maxlen=RATE_S + 1)
 
     def count(self, now: float) -> None:
+        """One more event. now: monotonic seconds."""
         second = int(now)
         if self._slots and self._slots[-1][0] == second:
             second, events = self._slots.pop()
@@ -59,23 +62,27 @@ class Rate:
             self._slots.append((second, 1))
 
     def per_second(self, now: float) -> float:
-        """Over whole seconds that are past, so that the number stands still between them."""
+        """Events per second, over whole seconds that are past. now: monotonic seconds.
+
+        So the number changes once a second at most.
+        """
         past = range(int(now) - RATE_S, int(now))
         return sum(events for second, events in self._slots if second in past) / RATE_S
 
 
 class View:
-    """What arrived for one battery, and what the bridge said about it."""
+    """What arrived for one battery, and what the bridge published about it."""
 
     def __init__(self, base: str, ident: str) -> None:
-        self.base = base
         self.ident = ident
+        self.topics = BatteryTopics(base, ident)
+        self._status_topic = bridge_status(base)
         self.connected = False
         self.connection = "connecting"
-        self.service = ""  # what the bridge says of itself: online, offline, or nothing yet
+        self.service = ""  # the bridge's status: online, offline, or nothing yet
         self.state: State | None = None
         self.state_at = 0.0
-        self.heard_at = 0.0
+        self.written_at = 0.0
         self.sources: dict[str, Source] = {}
         self.refusals: deque[Refusal] = deque(maxlen=MAX_REFUSALS)
         self.refused = 0
@@ -84,52 +91,56 @@ class View:
     @property
     def own_topics(self) -> list[str]:
         """The topics that are known from the start."""
-        root = f"{self.base}/{self.ident}"
-        return [f"{self.base}/status", f"{root}/state", f"{root}/rejected", f"{root}/set"]
+        return [self._status_topic, self.topics.state, self.topics.rejected, self.topics.set]
 
     @property
     def write_root(self) -> str | None:
-        """Where clients write to this battery; None until the bridge has said so."""
-        if self.state is None or not self.state.portal or self.state.instance is None:
+        """What the topics of writes to this battery have in common; None until it is known."""
+        if self.state is None or self.state.instance is None:
             return None
         # A portal id with wildcards in it would listen to every battery of the broker.
-        if re.search("[+#/]", self.state.portal):
+        if not is_level(self.state.portal):
             return None
-        return f"W/{self.state.portal}/battery/{self.state.instance}"
+        return WriteTopic.root(self.state.portal, self.state.instance)
 
     @property
-    def hears_the_bridge(self) -> bool:
-        """Whether the bridge would tell us if something changed."""
+    def is_in_contact(self) -> bool:
+        """Whether we would see it if the bridge published a change."""
         return self.connected and self.service != "offline"
 
-    def since_heard(self, now: float) -> float:
-        """How long the ages of the state must be counted on.
+    def seconds_to_add(self, now: float) -> float:
+        """Seconds to add to the ages in the state. now: monotonic seconds.
 
-        The bridge tells its state when something changes, and ages alone are no change. So while
-        writes go on arriving, the ages stand as they were told; in silence they grow.
+        The bridge publishes its state when something changes, and ages alone are no change. So
+        while writes go on arriving, the ages are shown as they were published; without writes they
+        grow.
         """
-        return now - max(self.state_at, self.heard_at)
+        return now - max(self.state_at, self.written_at)
 
     def on_connection(self, connected: bool, words: str) -> None:
-        """The link to the broker came or went."""
+        """The connection to the broker has been made or lost."""
         self.connected = connected
         self.connection = printable(words)
         if not connected:
             self.service = ""
 
     def on_message(self, topic: str, payload: bytes | None, retained: bool, now: float) -> None:
-        """Take one message; whatever is in it, nothing is raised. None: too large to keep."""
-        status, state, rejected, batch = self.own_topics
-        if topic == status:
+        """Take one message; whatever is in it, nothing is raised.
+
+        payload: None where it was too large to keep. now: monotonic seconds.
+        """
+        if topic == self._status_topic:
             self.service = _text(payload)
-        elif topic == state:
+        elif topic == self.topics.state:
             self._on_state(payload, now)
-        elif topic == rejected:
+        elif topic == self.topics.rejected:
             self._on_rejected(payload, now)
-        elif topic == batch:
+        elif topic == self.topics.set:
             self._on_write("batch", payload, retained, now)
-        elif self.write_root is not None and topic.startswith(self.write_root + "/"):
-            self._on_write(topic.removeprefix(self.write_root + "/"), payload, retained, now)
+        elif self.write_root is not None:
+            path = path_below(self.write_root, topic)
+            if path is not None:
+                self._on_write(path[1:], payload, retained, now)
 
     def _on_state(self, payload: bytes | None, now: float) -> None:
         if payload and (state := parse(payload)) is not None:
@@ -157,7 +168,7 @@ class View:
     def _on_write(self, path: str, payload: bytes | None, retained: bool, now: float) -> None:
         self.rate.count(now)
         if not retained:
-            self.heard_at = now
+            self.written_at = now
         stem, number = _family(printable(path))
         source = self.sources.get(stem)
         if source is None:

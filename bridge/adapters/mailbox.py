@@ -1,0 +1,101 @@
+"""Messages on their way from the MQTT thread to the main loop. Pure: no library, no clock.
+
+Every message is kept while there is room: a valid value and the garbage after it are two pieces of
+news. In a crowd only the newest of a topic is kept, unless the topic is a queue, where each message
+may say something else (a batch names some paths, the next one others).
+
+The mailbox is bounded, by number and by size. When it is full, messages on unknown topics go first,
+then the oldest. So the main loop's work on one filling is bounded too.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+MAX_WAITING = 4096  # messages in the mailbox; a battery of 256 cells has some 1100 topics
+MAX_WAITING_BYTES = 1024 * 1024  # of topics and payloads; a hundred batches for 256 cells
+CROWDED = 256  # messages from which on the newest of a topic replaces the others
+CROWDED_BYTES = MAX_WAITING_BYTES // 4
+
+
+class Message(NamedTuple):
+    """One publication. size: bytes of its payload, which is None where it was too large to keep."""
+
+    topic: str
+    payload: bytes | None
+    size: int
+    retained: bool
+
+
+class Mailbox:
+    """A bounded queue of messages between two threads."""
+
+    def __init__(
+        self,
+        is_queue: Callable[[str], bool] = lambda topic: False,
+        is_known: Callable[[str], bool] = lambda topic: True,
+    ) -> None:
+        """Both answer for a topic, on the thread that calls `put`.
+
+        is_queue: whether each message counts. is_known: whether it is one of ours.
+        """
+        self._is_queue, self._is_known = is_queue, is_known
+        self._lock = threading.Lock()
+        self._waiting: dict[int, Message] = {}  # by serial number, so in order of arrival
+        self._newest: dict[str, int] = {}  # of each topic that is no queue
+        self._unknown: dict[int, None] = {}  # an ordered set
+        self._bytes = 0
+        self._serials = itertools.count()
+        self.dropped = 0
+
+    def put(self, message: Message) -> bool:
+        """Add a message. Answers whether the mailbox was empty, so that somebody must be woken."""
+        is_queue, is_known = self._is_queue(message.topic), self._is_known(message.topic)
+        with self._lock:
+            was_empty = not self._waiting
+            if message.topic in self._newest and self._is_crowded:
+                self._take_out(self._newest[message.topic])
+            self._add(message, is_queue, is_known)
+            while len(self._waiting) > MAX_WAITING or self._bytes > MAX_WAITING_BYTES:
+                self._take_out(next(iter(self._unknown or self._waiting)))
+                self.dropped += 1
+        return was_empty
+
+    def drain(self, most: int = MAX_WAITING) -> list[Message]:
+        """Take out the oldest messages in order of arrival, so many at most."""
+        with self._lock:
+            oldest = list(itertools.islice(self._waiting, most))
+            return [self._take_out(serial) for serial in oldest]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting
+
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self._waiting) >= CROWDED or self._bytes >= CROWDED_BYTES
+
+    def _add(self, message: Message, is_queue: bool, is_known: bool) -> None:
+        serial = next(self._serials)
+        self._waiting[serial] = message
+        self._bytes += _size(message)
+        if not is_queue:
+            self._newest[message.topic] = serial
+        if not is_known:
+            self._unknown[serial] = None
+
+    def _take_out(self, serial: int) -> Message:
+        message = self._waiting.pop(serial)
+        self._unknown.pop(serial, None)
+        if self._newest.get(message.topic) == serial:
+            del self._newest[message.topic]
+        self._bytes -= _size(message)
+        return message
+
+
+def _size(message: Message) -> int:
+    return len(message.topic) + len(message.payload or b"")

@@ -1,0 +1,128 @@
+"""What one battery decides: its pack, the clients' requests, and the settings in force."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bridge.core.limiter.decide import (
+    NO_REQUESTS,
+    BatteryState,
+    Requests,
+    settle,
+    without_request,
+)
+from bridge.core.limiter.protections import PROTECTIONS
+from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.inputs import inputs_of
+from bridge.core.model import Date, Decision, Request, Value
+from bridge.core.outputs.alarms import WATCHED
+from bridge.core.packs.pack import Pack, PackSettings, PackView
+from bridge.core.paths.table import Paths
+from bridge.core.settings.configuration import BatteryConfig
+from bridge.core.settings.live import LiveSettings
+
+log = logging.getLogger(__name__)
+
+INPUTS = inputs_of((*(p.inputs for p in PROTECTIONS), *(alarm.inputs for alarm in WATCHED)))
+"""Everything that is followed: what a protection or an alarm rests on."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The battery at one moment: the pack, the decision, and what it leaves to the next one."""
+
+    pack: PackView
+    decision: Decision
+    state: BatteryState
+
+
+class Control:
+    """From measurements, requests and settings to a decision.
+
+    `assess` has no effect of its own; `commit` makes an assessment the battery's last one.
+    started: monotonic s. today: the date, None where the machine does not know it.
+    """
+
+    def __init__(
+        self, config: BatteryConfig, paths: Paths, started: float, today: Callable[[], Date | None]
+    ) -> None:
+        self.settings = LiveSettings(config)
+        self.limiter = _limiter_config(config)
+        self.pack = Pack(paths, INPUTS, self._pack_settings(), started)
+        self.requests: Requests = NO_REQUESTS
+        self.last: Assessment | None = None
+        self._state = BatteryState()
+        self._today = today
+
+    @property
+    def config(self) -> BatteryConfig:
+        """The configuration with the settings in force."""
+        return self.settings.in_force
+
+    def assess(self, now: float) -> Assessment:
+        """The decision that these measurements make now (monotonic s)."""
+        now = max(now, self._state.at)
+        view = self.pack.look(now, self._today())
+        decision, state = settle(view.answer, self.limiter, self.requests, self._state, now)
+        return Assessment(view, decision, state)
+
+    def commit(self, assessment: Assessment) -> None:
+        """What this assessment leaves to the next one holds from now on."""
+        self.pack.keep(assessment.pack)
+        self._state = assessment.state
+        self.last = assessment
+
+    def is_tighter(self, assessment: Assessment) -> bool:
+        """Whether a limit is lower than in the last assessment, or withdrawn, or back."""
+        if self.last is None:
+            return True
+        for new, old in zip(assessment.decision, self.last.decision, strict=True):
+            if new.value is None or old.value is None:
+                if new.value is not old.value:
+                    return True
+            elif new.value < old.value:
+                return True
+        return False
+
+    def request(self, limit: str, value: Value, now: float) -> None:
+        """What a client asks for one limit (CVL, CCL or DCL; V or A); None takes it back."""
+        before = self.requests[limit]
+        request = Request(float(value), now) if isinstance(value, (int, float)) else None
+        if before is not None and request is None:
+            self._state = without_request(self._state, self.limiter, limit, before, now)
+        self.requests = self.requests.with_(limit, request)
+
+    def change_settings(self, writes: Mapping[str, object], now: float) -> list[str]:
+        """Change settings together. Answers what has changed, in words.
+
+        Raises RefusedSettings, and then nothing has changed.
+        """
+        news = self.settings.change(writes)
+        if news:
+            self._apply(now)
+        return news
+
+    def load_settings(self, kept: str, now: float, *, newest: bool) -> list[str]:
+        """Take over settings that were kept. Answers what of them cannot be used, in words."""
+        unusable = self.settings.load(kept, newest=newest)
+        self._apply(now)
+        return unusable
+
+    def _apply(self, now: float) -> None:
+        self.limiter = _limiter_config(self.config)
+        self.pack.change_settings(self._pack_settings(), now)
+
+    def _pack_settings(self) -> PackSettings:
+        return PackSettings(self.config.freshness, self.config.plausibility, self.limiter)
+
+
+def _limiter_config(config: BatteryConfig) -> LimiterConfig:
+    return LimiterConfig(
+        cells=config.cells,
+        limiter=config.limiter,
+        failsafe=config.failsafe,
+        ceiling=config.ceiling,
+        withdraw_when_lost=config.freshness.on_lost == "withdraw",
+    )

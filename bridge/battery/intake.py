@@ -1,0 +1,128 @@
+"""What comes in: each write through payload, access and gate to whoever takes its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bridge.battery.status import NO_SUCH_PATH, StatusPublisher
+from bridge.core.model import Refused, Value
+from bridge.core.paths.access import Access, WriteAccess
+from bridge.core.paths.gate import PathSpec, Role
+from bridge.core.paths.payloads import NOTHING, decode_batch, decode_write
+from bridge.core.paths.table import Paths
+from bridge.core.settings.live import RefusedSettings
+
+TAKEN, READ_ONLY, REFUSED = 0, 1, 2
+"""SetValue's answers, as velib gives them."""
+
+_SHOWN = 60  # bytes of a payload that could not be read
+
+Taker = Callable[[PathSpec, object, float], None]
+"""Takes a write that may come in: path, value and moment (monotonic s). Raises Refused."""
+
+
+class Intake:
+    """The way in of one battery.
+
+    takers: who takes a write of each role. take_settings: the settings that were written
+    together, by path; raises RefusedSettings.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        access: Access,
+        status: StatusPublisher,
+        takers: Mapping[Role, Taker],
+        take_settings: Callable[[Mapping[str, object]], None],
+    ) -> None:
+        self._paths = paths
+        self._access = access
+        self._status = status
+        self._takers = takers
+        self._take_settings = take_settings
+
+    def on_message(self, path: str, payload: bytes, topic: str, now: float) -> None:
+        """A write by MQTT to one path. An empty payload is nothing."""
+        value: object = NOTHING
+        try:
+            value = decode_write(payload)
+            if value is not NOTHING:
+                self._take(path, value, self._access.mqtt, now)
+        except Refused as refusal:
+            shown = _beginning(payload) if value is NOTHING else value
+            self._status.refusal(topic, path, shown, str(refusal), now)
+
+    def on_batch(self, payload: bytes, topic: str, now: float) -> None:
+        """Many writes in one JSON object.
+
+        What is wrong in it is refused, the rest is taken; but its settings are taken or refused
+        together.
+        """
+        try:
+            writes = decode_batch(payload)
+        except Refused as refusal:
+            self._status.refusal(topic, "", _beginning(payload), str(refusal), now)
+            return
+        settings: dict[str, object] = {}
+        for path, value in writes if isinstance(writes, list) else []:
+            try:
+                spec = self._checked(path, self._access.mqtt)
+                if spec.role is Role.SETTING:
+                    settings[path] = value
+                else:
+                    self._takers[spec.role](spec, value, now)
+            except Refused as refusal:
+                self._status.refusal(topic, path, value, str(refusal), now)
+        try:
+            if settings:
+                self._take_settings(settings)
+        except RefusedSettings as refused:
+            for path, reason in refused.refusals:
+                self._status.refusal(topic, path, settings[path], reason, now)
+
+    def on_oversize(self, path: str, topic: str, size: int, now: float) -> None:
+        """A message of so many bytes that it was not even kept."""
+        self._status.refusal(topic, path, None, f"{size} bytes are too much", now)
+
+    def on_write(self, path: str, value: object, now: float) -> int:
+        """A write by D-Bus SetValue. Answers its return code: 0 taken, 1 read-only, 2 refused."""
+        spec = self._paths.get(path)
+        if spec is None or not spec.writable:
+            return READ_ONLY
+        try:
+            self._take(path, value, self._access.dbus, now)
+        except Refused as refusal:
+            self._status.refusal("D-Bus", path, value, str(refusal), now)
+            return REFUSED
+        return TAKEN
+
+    def _take(self, path: str, value: object, access: WriteAccess, now: float) -> None:
+        spec = self._checked(path, access)
+        if spec.role is Role.SETTING:
+            self._take_settings({path: value})
+        else:
+            self._takers[spec.role](spec, value, now)
+
+    def _checked(self, path: str, access: WriteAccess) -> PathSpec:
+        """Whether this path may be written, and by this way in. Raises Refused."""
+        spec = self._paths.get(path)
+        if spec is None:
+            raise Refused(NO_SUCH_PATH)
+        if not spec.writable:
+            raise Refused("this path cannot be written")
+        access.check(spec.role)
+        return spec
+
+
+def _beginning(payload: bytes) -> str:
+    return payload[:_SHOWN].decode("utf-8", "replace")
+
+
+def gated(take: Callable[[str, Value, float], None]) -> Taker:
+    """A taker of values that have passed the gate, by path."""
+
+    def take_gated(spec: PathSpec, raw: object, now: float) -> None:
+        take(spec.path, spec.coerce(raw), now)
+
+    return take_gated

@@ -1,0 +1,195 @@
+"""What the protections of one pack allow: their latches followed, their caps collected.
+
+A cap depends on the protection's inputs, its latch, the settings, the stage and the date, and on
+nothing else. So while these are the same, the answer of the last decision still stands, and a
+write costs no more than the protections that rest on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bridge.core.limiter.protection import Protection, followed
+from bridge.core.limiter.protections import PROTECTIONS
+from bridge.core.limiter.situation import (
+    LatchState,
+    LimiterConfig,
+    Situation,
+    build_situation,
+)
+from bridge.core.measurements.inputs import Input, Measurements
+from bridge.core.model import CCL, CVL, DCL, LIMIT_NAMES, Cap, Date, Limits, Stage
+
+Caps = Mapping[str, Cap]
+"""The caps of one limit by the protections' names, in V or A."""
+
+_ALL = {
+    limit: tuple(p for p in PROTECTIONS if p.limit == limit and not p.after_ccl)
+    for limit in LIMIT_NAMES
+}
+_LATCHES = tuple((p, p.latch) for p in PROTECTIONS if p.latch and not p.after_ccl)
+NO_CAPS: Limits[Caps] = Limits({}, {}, {})
+
+
+@dataclass(frozen=True)
+class PackState:
+    """What one decision about a pack leaves to the next.
+
+    latches: the memory. situation, caps: of the last decision; with them it is cheaper, without
+    them it is the same.
+    """
+
+    latches: LatchState = field(default_factory=dict)
+    situation: Situation | None = None
+    caps: Limits[Caps] = NO_CAPS
+
+
+@dataclass(frozen=True)
+class PackAnswer:
+    """What one pack allows.
+
+    caps: of both what is measured and what is suspected. state: for the next answer.
+    """
+
+    caps: Limits[Caps]
+    situation: Situation
+    latches: LatchState
+    state: PackState
+
+
+def answer_of(
+    measurements: Measurements,
+    suspected: Measurements | None,
+    config: LimiterConfig,
+    stage: Stage,
+    before: PackState,
+    now: float,
+    date: Date | None,
+) -> PackAnswer:
+    """The caps of one pack for these measurements. now: monotonic s.
+
+    suspected: what would be measured if the readings in doubt were right; they may only tighten.
+    """
+    found = find_caps(measurements, config, stage, before, now, date)
+    caps, latches, situation = found.caps, found.latches, found.situation
+    assert situation is not None, "caps are found in a situation"
+    if suspected is None:
+        return PackAnswer(caps, situation, latches, found)
+    if_right = find_caps(suspected, config, stage, PackState(latches), now, date)
+    caps, latches = least_caps(caps, if_right.caps), if_right.latches
+    return PackAnswer(caps, situation, latches, PackState(latches, situation, found.caps))
+
+
+def find_caps(
+    measurements: Measurements,
+    config: LimiterConfig,
+    stage: Stage,
+    before: PackState,
+    now: float,
+    date: Date | None,
+) -> PackState:
+    """Follow the latches and collect the caps for these measurements. now: monotonic s."""
+    last = before.situation
+    built = build_situation(measurements, config, stage, now, date, before.latches, last)
+    changed = _changed_inputs(built, last)
+    latches = _all_followed(built, before.latches, changed)
+    situation = built if latches is before.latches else replace(built, latches=latches)
+    if changed is None or last is None:
+        return PackState(latches, situation, _all_caps(situation))
+    return PackState(
+        latches,
+        situation,
+        Limits(
+            _renewed(CVL, situation, last, before.caps.cvl, changed),
+            _renewed(CCL, situation, last, before.caps.ccl, changed),
+            _renewed(DCL, situation, last, before.caps.dcl, changed),
+        ),
+    )
+
+
+def least_caps(one: Limits[Caps], other: Limits[Caps]) -> Limits[Caps]:
+    """Of each protection's two caps the one that allows less."""
+    least: list[Caps] = []
+    for limit, a, b in zip(LIMIT_NAMES, one, other, strict=True):
+        names = [p.name for p in _ALL[limit] if p.name in a or p.name in b]
+        least.append({name: _less(a.get(name), b.get(name)) for name in names})
+    return Limits(*least)
+
+
+def _less(one: Cap | None, other: Cap | None) -> Cap:
+    caps = [cap for cap in (one, other) if cap is not None]
+    return min(caps, key=lambda cap: cap.value)
+
+
+def _changed_inputs(now: Situation, before: Situation | None) -> set[Input[Any]] | None:
+    """The inputs of which the reading or the silence is another one.
+
+    None where something else has changed, so that everything must be looked at.
+    """
+    if (
+        before is None
+        or now.config is not before.config
+        or now.stage is not before.stage
+        or now.date != before.date
+        or now.measurements.doubt != before.measurements.doubt
+    ):
+        return None
+    return now.measurements.changed_since(before.measurements)
+
+
+def _all_followed(
+    situation: Situation, before: LatchState, changed: set[Input[Any]] | None
+) -> LatchState:
+    """The latches now; the same object while none has moved.
+
+    A latch at rest stays there while its inputs are the same.
+    """
+    latches = before
+    for protection, latch in _LATCHES:
+        is_at_rest = latch.name not in before
+        if is_at_rest and changed is not None and changed.isdisjoint(protection.inputs):
+            continue
+        latches = followed(latch, latches, situation)
+    return latches
+
+
+def _all_caps(situation: Situation) -> Limits[Caps]:
+    return Limits(*(_collected(situation, _ALL[limit]) for limit in LIMIT_NAMES))
+
+
+def _collected(situation: Situation, protections: tuple[Protection, ...]) -> Caps:
+    caps = {}
+    for protection in protections:
+        cap = protection.cap(situation)
+        if cap is not None:
+            caps[protection.name] = cap
+    return caps
+
+
+def _renewed(
+    limit: str, situation: Situation, before: Situation, caps: Caps, changed: set[Input[Any]]
+) -> Caps:
+    """The caps of one limit, of which those that may have changed are found again.
+
+    The same object while none has changed.
+    """
+    answers: dict[str, Cap | None] = {}
+    for protection in _ALL[limit]:
+        if not protection.changes_with_time and changed.isdisjoint(protection.inputs):
+            name = protection.latch.name if protection.latch else ""
+            if situation.latches.get(name) == before.latches.get(name):
+                continue
+        cap = protection.cap(situation)
+        if cap != caps.get(protection.name):
+            answers[protection.name] = cap
+    if not answers:
+        return caps
+    renewed = {}
+    for protection in _ALL[limit]:
+        name = protection.name
+        cap = answers[name] if name in answers else caps.get(name)
+        if cap is not None:
+            renewed[name] = cap
+    return renewed

@@ -1,0 +1,253 @@
+"""The decision: the smallest cap of all protections, loosened slowly, then requests and ceilings.
+
+`decide` is pure: equal arguments, equal answers. What it must remember comes in and goes out as a
+`LimiterState`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from bridge.core.limiter.caps import Caps, PackAnswer, PackState, answer_of
+from bridge.core.limiter.protection import followed
+from bridge.core.limiter.protections import PROTECTIONS, charge_voltage, maintained_soc
+from bridge.core.limiter.recovery import NOISE, Pace, Recovering, follow, seconds_to
+from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
+from bridge.core.measurements.inputs import Measurements
+from bridge.core.model import (
+    CVL,
+    Cap,
+    Date,
+    Decision,
+    Limit,
+    Limits,
+    Request,
+    Stage,
+)
+
+Requests = Limits[Request | None]
+"""What clients ask for; None: nothing."""
+
+NO_REQUESTS: Requests = Limits(None, None, None)
+
+_AFTER_CCL = tuple(p for p in PROTECTIONS if p.after_ccl)
+
+
+@dataclass(frozen=True)
+class BatteryState:
+    """What one decision leaves to the next, apart from the packs.
+
+    limits: each limit on its way up. latches: of the protections that look at CCL. at: when it was
+    made (monotonic s).
+    """
+
+    limits: Limits[Recovering | None] = Limits(None, None, None)
+    latches: LatchState = field(default_factory=dict)
+    at: float = float("-inf")
+
+
+@dataclass(frozen=True)
+class LimiterState:
+    """The state of a battery of one pack."""
+
+    pack: PackState = field(default_factory=PackState)
+    battery: BatteryState = field(default_factory=BatteryState)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A decision, and the state for the next one."""
+
+    decision: Decision
+    state: LimiterState
+
+
+_Held = tuple[float, str, str]
+"""A limit before requests and ceilings: its value (V or A), what holds it, and why."""
+
+
+def decide(
+    measurements: Measurements,
+    config: LimiterConfig,
+    requests: Requests,
+    stage: Stage,
+    state: LimiterState,
+    now: float,
+    date: Date | None = None,
+    suspected: Measurements | None = None,
+) -> Outcome:
+    """The limits of a battery of one pack, for these measurements at this moment.
+
+    measurements: V, A, °C, percent, finite or None for unknown. now: monotonic seconds; a
+    clock that runs backwards stands still here. date: for the seasons; None: no season.
+    suspected: what would be measured if the readings in doubt were right; they may only tighten.
+    """
+    now = max(now, state.battery.at)
+    answer = answer_of(measurements, suspected, config, stage, state.pack, now, date)
+    decision, battery = settle(answer, config, requests, state.battery, now)
+    return Outcome(decision, LimiterState(answer.state, battery))
+
+
+def settle(
+    answer: PackAnswer,
+    config: LimiterConfig,
+    requests: Requests,
+    before: BatteryState,
+    now: float,
+) -> tuple[Decision, BatteryState]:
+    """From what the pack allows to the limits: recovery, then requests, then the ceilings.
+
+    now: monotonic s, not before the state's own time.
+    """
+    settings, ceilings, paces = config.limiter, config.ceiling_caps, config.paces
+    situation = answer.situation
+    stage = situation.stage
+    may_loosen, is_blind = situation.is_certain, stage > Stage.AGING
+
+    held, ccl_after = _recovered(
+        answer.caps.ccl, before.limits.ccl, paces.ccl, now, may_loosen, is_blind
+    )
+    ccl = _bounded(held, answer.caps.ccl, requests.ccl, ceilings.ccl)
+    # While waiting, 0 A for want of data is no tightening that must be recovered from.
+    is_unheard = stage is Stage.WAITING and before.limits.ccl is None
+    held, dcl_after = _recovered(
+        answer.caps.dcl, before.limits.dcl, paces.dcl, now, may_loosen, is_blind
+    )
+    dcl = _bounded(held, answer.caps.dcl, requests.dcl, ceilings.dcl)
+
+    assert ccl.value is not None, "withdrawing comes last"
+    caps, latches = _after_ccl(answer.caps.cvl, before, situation, ccl.value)
+    floor = settings.min_charge_voltage * config.cells
+    if situation.measurements.silent:
+        may_loosen = False  # CVL rises only when everything that was ever heard is heard
+    caps = _floored(caps, floor)
+    held, cvl_after = _recovered(caps, before.limits.cvl, paces.cvl, now, may_loosen, is_blind)
+    cvl = _bounded(held, caps, requests.cvl, ceilings.cvl, floor)
+
+    if stage is Stage.LOST and config.withdraw_when_lost:
+        cvl, ccl, dcl = _withdrawn(cvl), _withdrawn(ccl), _withdrawn(dcl)
+    return (
+        Decision(cvl, ccl, dcl, _charge_mode(answer), _charge_request(answer)),
+        BatteryState(Limits(cvl_after, None if is_unheard else ccl_after, dcl_after), latches, now),
+    )
+
+
+def without_request(
+    state: BatteryState, config: LimiterConfig, limit: str, request: Request, now: float
+) -> BatteryState:
+    """The state after a client has taken its request back.
+
+    What that held down rises as slowly as after any protection: a flow that sends a null because
+    it has no number lifts nothing at once.
+    limit: CVL, CCL or DCL. now: monotonic s.
+    """
+    before = state.limits[limit]
+    floor = config.limiter.min_charge_voltage * config.cells if limit == CVL else 0.0
+    held = max(request.value, floor)
+    if before is None or before.value <= held:
+        return state
+    risen = Recovering(held, None, max(now, before.at))
+    return replace(state, limits=state.limits.with_(limit, risen))
+
+
+def _charge_mode(answer: PackAnswer) -> str | None:
+    if answer.situation.settings.absorption_voltage is None:
+        return None
+    return charge_voltage.LATCH.of(answer.latches).name
+
+
+def _charge_request(answer: PackAnswer) -> int | None:
+    situation = answer.situation
+    is_seasonal = situation.settings.maintain_soc_by_month
+    if not is_seasonal or not maintained_soc.least_soc(situation):
+        return None
+    return int(maintained_soc.LATCH.of(answer.latches))
+
+
+def _after_ccl(
+    caps: Caps, before: BatteryState, situation: Situation, ccl: float
+) -> tuple[Caps, LatchState]:
+    """The caps of CVL with those of the protections that look at CCL (A), and their latches."""
+    latches = before.latches
+    for protection in _AFTER_CCL:
+        latch = protection.latch
+        is_at_rest = latch is None or latch.name not in latches
+        if is_at_rest and not protection.is_on(situation.settings):
+            continue
+        cvl = min([cap.value for cap in caps.values()])
+        seen = replace(situation, ccl=ccl, cvl=cvl, since=before.at, latches=latches)
+        if latch is not None:
+            latches = followed(latch, latches, seen)
+            seen = replace(seen, latches=latches)
+        cap = protection.cap(seen)
+        if cap is not None:
+            caps = {**caps, protection.name: cap}
+    return caps, latches
+
+
+def _floored(caps: Caps, floor: float) -> Caps:
+    """A CVL of 0, or far below the battery, makes an inverter empty it: no cap goes below."""
+    if min([cap.value for cap in caps.values()]) >= floor:
+        return caps
+    return {
+        name: cap if cap.value >= floor else Cap(floor, f"{cap.reason}; the floor is {floor:.2f} V")
+        for name, cap in caps.items()
+    }
+
+
+def _recovered(
+    caps: Caps,
+    before: Recovering | None,
+    pace: Pace,
+    now: float,
+    may_loosen: bool,
+    is_blind: bool,
+) -> tuple[_Held, Recovering]:
+    """The smallest cap, or the limit on its way back up to it. Of equal caps the first holds it.
+
+    may_loosen: the measurements are new and beyond doubt. is_blind: they are not even known, so
+    that nothing that happens now counts towards a recovery.
+    """
+    rule, smallest = "", None
+    for name, cap in caps.items():
+        if smallest is None or cap.value < smallest.value:
+            rule, smallest = name, cap
+    assert smallest is not None, "each limit has a protection that always has an opinion"
+    target = max(0.0, smallest.value)
+    if is_blind and before is not None:
+        target = min(target, before.value)
+    after = follow(before, target, pace, now, may_loosen)
+    if after.value >= smallest.value - NOISE:
+        return (after.value, rule, smallest.reason), after
+    if not may_loosen:
+        reason = "nothing may rise before the measurements are fresh and beyond doubt"
+    elif after.rising_since is None:
+        reason = f"not worth leaving 0 for {smallest.value:.2f}"
+    else:
+        wait = seconds_to(after, smallest.value, pace)
+        reason = f"rises to {smallest.value:.1f} within {wait:.0f} s ({smallest.reason})"
+    return (after.value, "recovery", reason), after
+
+
+def _bounded(
+    held: _Held, caps: Caps, request: Request | None, ceiling: Cap, floor: float = 0.0
+) -> Limit:
+    """Last of all: what a client asks for, then what only the file can change. All in V or A."""
+    value, rule, reason = held
+    caps = dict(caps)
+    if request is not None:
+        asked = max(request.value, floor)
+        words = "a client asks for it"
+        if asked > request.value:
+            words = f"a client asks for {request.value:g}, the floor is {floor:.2f}"
+        caps["request"] = Cap(asked, words)
+        if asked < value:
+            value, rule, reason = asked, "request", words
+    caps["ceiling"] = ceiling
+    if ceiling.value < value:
+        value, rule, reason = ceiling.value, "ceiling", ceiling.reason
+    return Limit(max(0.0, value), rule, reason, caps)
+
+
+def _withdrawn(limit: Limit) -> Limit:
+    return Limit(None, "lost", "withdrawn: nothing was heard for too long", limit.caps)

@@ -1,0 +1,52 @@
+"""The protections: one file for each, and the table of all.
+
+A protection whose input was heard once and went silent answers its most careful value; one whose
+input was never heard, or is covered by the failsafe, has no opinion.
+"""
+
+from __future__ import annotations
+
+from bridge.core.limiter.protection import Protection
+from bridge.core.limiter.protections import (
+    blocked,
+    cell_overvoltage,
+    charge_voltage,
+    discharge_stop,
+    failsafe,
+    high_cell,
+    high_cell_clamp,
+    imbalance,
+    low_cell,
+    maintained_soc,
+    maximum,
+    mosfet_temperature,
+    slide,
+    soc,
+    temperature,
+)
+
+PROTECTIONS: tuple[Protection, ...] = (
+    charge_voltage.CHARGE_VOLTAGE,
+    high_cell_clamp.CHARGE_VOLTAGE,
+    slide.CHARGE_VOLTAGE,
+    maximum.CHARGE,
+    high_cell.CHARGE,
+    cell_overvoltage.CHARGE,
+    blocked.CHARGE,
+    temperature.CHARGE,
+    mosfet_temperature.CHARGE,
+    soc.CHARGE,
+    imbalance.CHARGE,
+    failsafe.WAITING,
+    failsafe.CHARGE,
+    maximum.DISCHARGE,
+    low_cell.DISCHARGE,
+    discharge_stop.DISCHARGE,
+    maintained_soc.DISCHARGE,
+    blocked.DISCHARGE,
+    temperature.DISCHARGE,
+    mosfet_temperature.DISCHARGE,
+    soc.DISCHARGE,
+    failsafe.DISCHARGE,
+)
+"""In the order in which their caps are listed; of equal caps the first holds the limit."""

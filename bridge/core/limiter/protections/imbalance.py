@@ -1,0 +1,33 @@
+"""Less charge current while the cells are far apart."""
+
+from __future__ import annotations
+
+from bridge.core.limiter.curves import cap_of_silence, share_at
+from bridge.core.limiter.protection import Protection
+from bridge.core.limiter.situation import Situation
+from bridge.core.limiter.sweeps import CELL_SPREAD
+from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
+from bridge.core.model import CCL, Cap
+
+
+def _cap(situation: Situation) -> Cap | None:
+    settings = situation.settings
+    table, maximum = settings.imbalance, settings.max_charge_current
+    highest, lowest = situation.highest, situation.lowest
+    if not table:
+        return None
+    if not situation.of(CELLS).is_whole or highest is None or lowest is None:
+        return cap_of_silence(situation, table, maximum, CELLS)
+    spread = highest - lowest
+    share = share_at(situation, table, spread)
+    return None if share == 1 else Cap(maximum * share, f"cells {spread:.3f} V apart")
+
+
+CHARGE = Protection(
+    "imbalance",
+    CCL,
+    "max_charge_current times imbalance, over highest less lowest cell",
+    frozenset({CELLS, PACK_VOLTAGE}),
+    _cap,
+    sweeps=(CELL_SPREAD,),
+)

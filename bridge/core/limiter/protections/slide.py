@@ -1,0 +1,55 @@
+"""CVL slides down to the battery's own voltage while CCL is near 0 A and it is still charged.
+
+A solar charger that feeds in obeys CVL alone.
+"""
+
+from __future__ import annotations
+
+from bridge.core.limiter.protection import Latch, Protection
+from bridge.core.limiter.recovery import LONGEST_STEP
+from bridge.core.limiter.situation import Situation
+from bridge.core.measurements.inputs import PACK_CURRENT, PACK_VOLTAGE
+from bridge.core.model import CVL, Cap, Stage
+
+
+def _follow(before: float | None, situation: Situation) -> float | None:
+    """Where CVL has slid to, in V; None while it does not slide.
+
+    Down to the battery's own voltage at the rate at which CVL otherwise rises, and only while the
+    battery is still being charged: a CVL that ran after the voltage of a battery under discharge
+    would pull it down to the floor.
+    """
+    settings = situation.settings
+    if situation.stage > Stage.AGING:
+        return before
+    near_zero = situation.ccl <= settings.current_release * settings.max_charge_current
+    if settings.slide == "off" or not near_zero:
+        return None
+    start = situation.cvl if before is None else before
+    voltage, current = situation.of(PACK_VOLTAGE), situation.of(PACK_CURRENT)
+    if voltage is None or (current is not None and current <= 0):
+        return start
+    elapsed = min(max(0.0, situation.now - situation.since), LONGEST_STEP)
+    floor = settings.min_charge_voltage * situation.cells
+    return max(floor, min(start, max(voltage, start - settings.voltage_rise * elapsed)))
+
+
+LATCH = Latch("slide", None, _follow)
+
+
+def _cap(situation: Situation) -> Cap | None:
+    volts = LATCH.of(situation.latches)
+    return None if volts is None else Cap(volts, "CCL is near 0 A, CVL follows the battery")
+
+
+CHARGE_VOLTAGE = Protection(
+    "slide",
+    CVL,
+    "down to the pack voltage while CCL is near 0 A and the battery is charged all the same",
+    frozenset({PACK_VOLTAGE, PACK_CURRENT}),
+    _cap,
+    latch=LATCH,
+    changes_with_time=True,
+    after_ccl=True,
+    is_on=lambda settings: settings.slide == "on",
+)

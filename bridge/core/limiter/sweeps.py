@@ -1,0 +1,166 @@
+"""What `explain` shows: one thing that changes while the battery is well otherwise.
+
+A protection names the sweeps that show what it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.inputs import (
+    CELLS,
+    MOSFET,
+    PACK_VOLTAGE,
+    SOC,
+    TEMPERATURE,
+    Cells,
+    Input,
+    Measurements,
+    Temperatures,
+)
+from bridge.core.model import Date
+
+
+class Moment(NamedTuple):
+    """What is measured at one point of a sweep, and the date there."""
+
+    measurements: Measurements
+    date: Date | None = None
+
+
+Point = Callable[[Measurements, LimiterConfig, float], Moment]
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """One thing over its range.
+
+    title, unit: of the axis; decimals: how finely it is shown. xs: the points. at: what is
+    measured there, made of the measurements of a battery that is well. is_shown: whether it says
+    something with this configuration. seconds_per_unit: above 0, x is a time, and each point
+    carries on from the one before.
+    """
+
+    title: str
+    unit: str
+    decimals: int
+    xs: Callable[[LimiterConfig], Sequence[float]]
+    at: Point
+    is_shown: Callable[[LimiterConfig], bool] = lambda config: True
+    seconds_per_unit: float = 0.0
+
+
+def well(unknown: Mapping[Input[Any], Any], config: LimiterConfig) -> Measurements:
+    """The measurements of a battery that is well: every cell at min_charge_voltage.
+
+    unknown: the readings while nothing is known.
+    """
+    volts = config.limiter.min_charge_voltage
+    return _every_cell(Measurements(unknown), config, volts).measurements
+
+
+def with_readings(measurements: Measurements, readings: Mapping[Input[Any], Any]) -> Moment:
+    """These measurements with some other readings."""
+    return Moment(replace(measurements, readings={**measurements.readings, **readings}))
+
+
+def _every_cell(base: Measurements, config: LimiterConfig, volts: float) -> Moment:
+    cells = Cells((volts,) * config.cells)
+    return with_readings(base, {CELLS: cells, PACK_VOLTAGE: volts * config.cells})
+
+
+def _one_cell(base: Measurements, _config: LimiterConfig, volts: float) -> Moment:
+    voltages = (volts, *base.readings[CELLS].voltages[1:])
+    return with_readings(base, {CELLS: Cells(voltages), PACK_VOLTAGE: sum(voltages)})
+
+
+def _apart(base: Measurements, config: LimiterConfig, volts: float) -> Moment:
+    """Round a voltage at which no other protection has an opinion."""
+    s = config.limiter
+    quiet = round((s.min_charge_voltage + s.min_cell_voltage) / 2, 3)
+    cells = Cells((quiet + volts, *[quiet] * (config.cells - 1)))
+    return with_readings(base, {CELLS: cells, PACK_VOLTAGE: quiet * config.cells + volts})
+
+
+def _volts(config: LimiterConfig) -> Sequence[float]:
+    lowest = int(config.limiter.min_cell_voltage * 100) - 10
+    highest = int(config.limiter.cell_overvoltage * 100) + 5
+    return [x / 100 for x in range(lowest, highest + 1)]
+
+
+def _in_month(base: Measurements, config: LimiterConfig, month: float) -> Moment:
+    """With a SoC below every SoC that a season maintains."""
+    date = Date(2026, int(month))
+    least = [soc for _, soc in config.limiter.maintain_soc_by_month if soc]
+    return Moment(with_readings(base, {SOC: min(least) - 1 if least else None}).measurements, date)
+
+
+def _minutes(config: LimiterConfig) -> Sequence[float]:
+    """Long enough for absorption and for the way down to float."""
+    s = config.limiter
+    fall = ((s.absorption_voltage or 0) - (s.float_voltage or s.charge_voltage)) * config.cells
+    minutes = s.absorption_time / 60 + max(0.0, fall) / s.voltage_rise / 60
+    return [float(x) for x in range(int(minutes) + 3)]
+
+
+EVERY_CELL = Sweep("every cell at", "V", 2, _volts, _every_cell)
+ONE_CELL = Sweep("one cell at", "V", 2, _volts, _one_cell, lambda config: config.cells > 1)
+BATTERY_TEMPERATURE = Sweep(
+    "battery at",
+    "°C",
+    0,
+    lambda config: [float(x) for x in range(-35, 71)],
+    lambda base, config, x: with_readings(base, {TEMPERATURE: Temperatures(x, x)}),
+)
+STATE_OF_CHARGE = Sweep(
+    "SoC at",
+    "%",
+    0,
+    lambda config: [float(x) for x in range(101)],
+    lambda base, config, x: with_readings(base, {SOC: x}),
+    lambda config: bool(config.limiter.charge_soc or config.limiter.discharge_soc),
+)
+MOSFET_TEMPERATURE = Sweep(
+    "MOSFETs at",
+    "°C",
+    0,
+    lambda config: [float(x) for x in range(121)],
+    lambda base, config, x: with_readings(base, {MOSFET: x}),
+    lambda config: bool(config.limiter.mosfet_temperature),
+)
+CELL_SPREAD = Sweep(
+    "cells apart by",
+    "V",
+    2,
+    lambda config: [x / 100 for x in range(31)],
+    _apart,
+    lambda config: bool(config.limiter.imbalance),
+)
+MONTH = Sweep(
+    "in month",
+    "",
+    0,
+    lambda config: [float(x) for x in range(1, 13)],
+    _in_month,
+    lambda config: bool(
+        config.limiter.charge_voltage_by_month or config.limiter.maintain_soc_by_month
+    ),
+)
+PHASES = Sweep(
+    "SoC full for",
+    "min",
+    0,
+    _minutes,
+    lambda base, config, x: with_readings(base, {SOC: 100.0}),
+    lambda config: config.limiter.absorption_voltage is not None,
+    seconds_per_unit=60.0,
+)
+
+STANDARD_SWEEPS = (
+    EVERY_CELL, ONE_CELL, BATTERY_TEMPERATURE, STATE_OF_CHARGE, MOSFET_TEMPERATURE, CELL_SPREAD,
+    MONTH, PHASES,
+)  # fmt: skip
+"""In the order in which they are shown; those that a protection brings along follow."""

@@ -1,0 +1,51 @@
+"""Which of the measurements stand on display: those that are not stale."""
+
+from __future__ import annotations
+
+import math
+
+from bridge.core.measurements.followed import EARLY
+from bridge.core.measurements.store import MeasurementStore
+from bridge.core.model import Group, Value
+
+
+class Display:
+    """The values on display, by path. A value of no group never goes stale.
+
+    values: as they were at the last `update`.
+    """
+
+    def __init__(self, store: MeasurementStore) -> None:
+        self.values: dict[str, Value] = {}
+        self._store = store
+        self._keep: tuple[Group, ...] = ()
+        self._look_at = math.inf
+
+    def update(self, now: float, keep: tuple[Group, ...]) -> dict[str, Value]:
+        """Bring it up to date. Answers what has changed, None for what is gone.
+
+        now: monotonic seconds. keep: the groups whose last value stays although it is stale.
+        """
+        store = self._store
+        paths = store.touched
+        if keep != self._keep or now >= self._look_at - EARLY:
+            paths = paths | store.shown.keys()
+            self._keep, self._look_at = keep, math.inf
+        store.touched = set()
+        changes: dict[str, Value] = {}
+        for path in paths:
+            value, group = store.shown.get(path), store.groups[path]
+            if value is not None and group is not None and group not in keep:
+                age, stale = now - store.at[path], store.sources[path].shelf_life.stale
+                if age > stale:
+                    value = None
+                else:
+                    self._look_at = min(self._look_at, store.at[path] + stale)
+            if value != self.values.get(path):
+                changes[path] = value
+                self.values[path] = value
+        return changes
+
+    def look_at_all(self) -> None:
+        """Times have changed: the next update looks at every value."""
+        self._look_at = -math.inf

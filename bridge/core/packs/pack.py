@@ -1,0 +1,137 @@
+"""One pack: a string of N cells in series.
+
+It has its measurements, their freshness and plausibility, the latches of its protections, and what
+these allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.core.limiter.caps import PackAnswer, PackState, answer_of
+from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.display import Display
+from bridge.core.measurements.freshness import Freshness, FreshnessWatch
+from bridge.core.measurements.inputs import Input, Measurements
+from bridge.core.measurements.plausibility import Plausibility
+from bridge.core.measurements.source import CLIENTS, ShelfLife, Source
+from bridge.core.measurements.store import MeasurementStore
+from bridge.core.model import Date, Refused, Value
+from bridge.core.paths.gate import PathSpec
+from bridge.core.paths.table import Paths
+from bridge.core.settings.declarations import FreshnessSettings, PlausibilitySettings
+
+
+@dataclass(frozen=True)
+class PackSettings:
+    """What a pack needs of the settings in force."""
+
+    freshness: FreshnessSettings
+    plausibility: PlausibilitySettings
+    limiter: LimiterConfig
+
+
+@dataclass(frozen=True)
+class PackView:
+    """A pack at one moment: how fresh it is, what is measured, and what its protections allow."""
+
+    freshness: Freshness
+    measurements: Measurements
+    answer: PackAnswer
+
+
+class Pack:
+    """The one place where a pack's values come in, and its limits come from.
+
+    `look` changes nothing that the next look rests on, so it may be asked what would be; `keep`
+    makes its latches those of the pack. started: monotonic s.
+    """
+
+    def __init__(
+        self, paths: Paths, inputs: tuple[Input[Any], ...], settings: PackSettings, started: float
+    ) -> None:
+        cells = settings.limiter.cells
+        self.clients = Source(CLIENTS, shelf_life_of(settings.freshness))
+        self._settings = settings
+        self._store = MeasurementStore(paths, inputs, cells)
+        self._display = Display(self._store)
+        self._plausibility = Plausibility(inputs, cells)
+        self._watch = FreshnessWatch(self._store, started)
+        self._state = PackState()
+        self._measurements = Measurements({})
+        self.limiter_paths = frozenset(
+            path for source in inputs for path in (*source.paths_of(cells), *source.stand_ins)
+        )
+
+    # --- what comes in -------------------------------------------------------------------
+
+    def admit(self, spec: PathSpec, raw: object, source: Source, now: float) -> None:
+        """Store a value that passes the gate and can be believed. Raises Refused."""
+        path = spec.path
+        last = self._store.last(path)
+        try:
+            value = spec.coerce(raw)
+        except Refused:
+            if last is not None:
+                self._plausibility.doubt(path, now)
+            raise
+        self._plausibility.check(path, value, last, self._settings.plausibility, now)
+        self._store.write(spec, value, source, now)
+
+    def forget(self, what: str) -> list[str]:
+        """As if it had never been written: one path, or all of a group. Answers which."""
+        return self._store.forget(what)
+
+    def change_settings(self, settings: PackSettings, now: float) -> None:
+        """Other settings hold from now on. Longer times revive nothing that was stale already."""
+        self._store.expire(now)
+        self._settings = settings
+        self.clients.shelf_life = shelf_life_of(settings.freshness)
+        self._store.look_at_all()
+        self._display.look_at_all()
+
+    # --- what follows from it --------------------------------------------------------------
+
+    def look(self, now: float, date: Date | None) -> PackView:
+        """The pack at this moment (monotonic s). date: for the seasons."""
+        settings = self._settings
+        freshness = self._watch.assess(settings.freshness, now)
+        doubt = self._plausibility.words(now, settings.freshness.stale)
+        measurements = self._measured(freshness.silent, doubt, now)
+        suspected = None
+        if doubt:
+            counting = self._plausibility.counting(settings.plausibility, now)
+            if counting:
+                readings = self._store.readings_with(counting, now)
+                suspected = Measurements(readings, freshness.silent, doubt)
+        answer = answer_of(
+            measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
+        )
+        return PackView(freshness, measurements, answer)
+
+    def keep(self, view: PackView) -> None:
+        """The latches of this view are the pack's from now on."""
+        self._state = view.answer.state
+
+    def displayed(self, now: float) -> dict[str, Value]:
+        """What has changed on display since this was last asked; None for what is gone."""
+        return self._display.update(now, self._settings.freshness.keep)
+
+    @property
+    def on_display(self) -> Mapping[str, Value]:
+        """All measurements on display, as they were at the last `displayed`."""
+        return self._display.values
+
+    def _measured(self, silent: frozenset[Input[Any]], doubt: str, now: float) -> Measurements:
+        """The same object while nothing is measured otherwise."""
+        readings, before = self._store.readings(now), self._measurements
+        if readings is not before.readings or silent != before.silent or doubt != before.doubt:
+            self._measurements = Measurements(readings, silent, doubt)
+        return self._measurements
+
+
+def shelf_life_of(freshness: FreshnessSettings) -> ShelfLife:
+    """How long a value of a client is good, as the settings say."""
+    return ShelfLife(freshness.aging, freshness.stale, freshness.lost)

@@ -1,0 +1,135 @@
+"""What must hold between settings: each set is checked as a whole, given the ceilings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.core.settings.declarations import (
+    AlarmSettings,
+    Ceiling,
+    FailsafeSettings,
+    FreshnessSettings,
+    LimiterSettings,
+    PlausibilitySettings,
+)
+
+Problems = list[tuple[str, str]]
+"""What is wrong: the name of a setting, and words."""
+
+_LIMITER_ORDER = (
+    ("min_charge_voltage", "charge_voltage"),
+    ("charge_voltage", "max_cell_voltage"),
+    ("cv1", "cv2"),
+    ("cv2", "max_cell_voltage"),
+    ("max_cell_voltage", "cell_overvoltage"),
+    ("max_charge_current_above_cv2", "max_charge_current_above_cv1"),
+    ("max_charge_current_above_cv1", "max_charge_current"),
+    ("discharge_voltage", "min_charge_voltage"),
+    ("min_cell_voltage", "min_charge_voltage"),
+    ("min_cell_voltage", "dv2"),
+    ("dv2", "dv1"),
+    ("max_discharge_current_below_dv2", "max_discharge_current_below_dv1"),
+    ("max_discharge_current_below_dv1", "max_discharge_current"),
+    ("min_charge_voltage", "absorption_voltage"),
+    ("absorption_voltage", "max_cell_voltage"),
+    ("min_charge_voltage", "float_voltage"),
+    ("float_voltage", "absorption_voltage"),
+    ("rebulk_soc", "absorption_soc"),
+)
+"""Pairs of which the first may not be above the second."""
+
+_CEILINGS = (
+    ("max_charge_current", "charge_current"),
+    ("max_discharge_current", "discharge_current"),
+    ("cell_overvoltage", "cell_voltage"),
+)
+
+_TOGETHER = (
+    ("dv1", "max_discharge_current_below_dv1"),
+    ("dv2", "max_discharge_current_below_dv2"),
+)
+"""Pairs that are set together or not at all."""
+
+
+def limiter_problems(settings: LimiterSettings, ceiling: Ceiling) -> Problems:
+    """What is wrong with the settings as a set: (name, words), empty when nothing is."""
+    problems = _out_of_order(settings, _LIMITER_ORDER)
+    for name, limit in _CEILINGS:
+        value, highest = getattr(settings, name), getattr(ceiling, limit)
+        if value > highest:
+            problems.append((name, f"{value:g} is above ceiling.{limit} ({highest:g})"))
+    for name in ("min_cell_voltage", "discharge_voltage"):
+        value, lowest = getattr(settings, name), ceiling.min_cell_voltage
+        if value < lowest:
+            problems.append((name, f"{value:g} is below ceiling.min_cell_voltage ({lowest:g})"))
+    for one, other in _TOGETHER:
+        if (getattr(settings, one) is None) != (getattr(settings, other) is None):
+            missing = one if getattr(settings, one) is None else other
+            problems.append((missing, f"is missing: {one} and {other} belong together"))
+    problems += _seasons_out_of_order(settings)
+    if settings.dv2 is not None and settings.dv1 is None:
+        problems.append(("dv1", "is missing: dv2 needs dv1 above it"))
+    return problems
+
+
+def _seasons_out_of_order(settings: LimiterSettings) -> Problems:
+    low, high = settings.min_charge_voltage, settings.max_cell_voltage
+    problems = []
+    for month, volts in settings.charge_voltage_by_month:
+        words = f"{volts:g} from month {month:g} is"
+        if volts < low:
+            words += f" below min_charge_voltage ({low:g})"
+            problems.append(("charge_voltage_by_month", words))
+        elif volts > high:
+            words += f" above max_cell_voltage ({high:g})"
+            problems.append(("charge_voltage_by_month", words))
+    return problems
+
+
+def freshness_problems(settings: FreshnessSettings) -> Problems:
+    """What is wrong with the times as a set."""
+    problems = _out_of_order(settings, (("aging", "stale"), ("stale", "lost")))
+    if not settings.required:
+        problems.append(("required", "must name at least one group"))
+    return problems
+
+
+def failsafe_problems(settings: FailsafeSettings, ceiling: Ceiling) -> Problems:
+    """The failsafe must stay within the ceilings."""
+    return [
+        (name, f"{getattr(settings, name):g} is above ceiling.{name} ({getattr(ceiling, name):g})")
+        for name in ("charge_current", "discharge_current")
+        if getattr(settings, name) > getattr(ceiling, name)
+    ]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a battery's configuration that clients may change while it runs.
+
+    problems: what is wrong with its settings as a set, given the ceilings: (name, words).
+    """
+
+    kind: type
+    problems: Callable[[Any, Ceiling], Problems]
+
+
+SECTIONS: Mapping[str, Section] = {
+    "limiter": Section(LimiterSettings, limiter_problems),
+    "failsafe": Section(FailsafeSettings, failsafe_problems),
+    "freshness": Section(FreshnessSettings, lambda times, _ceiling: freshness_problems(times)),
+    "plausibility": Section(PlausibilitySettings, lambda _settings, _ceiling: []),
+    "alarms": Section(AlarmSettings, lambda _settings, _ceiling: []),
+}
+"""By the name that each has in the configuration and as a field of BatteryConfig."""
+
+
+def _out_of_order(settings: object, pairs: tuple[tuple[str, str], ...]) -> Problems:
+    problems = []
+    for lower, upper in pairs:
+        low, high = getattr(settings, lower), getattr(settings, upper)
+        if low is not None and high is not None and low > high:
+            problems.append((lower, f"{low:g} is above {upper} ({high:g})"))
+    return problems

@@ -1,0 +1,202 @@
+"""Stand-ins for ports that do not fit into doubles.py.
+
+tests/contract/test_contract_ports.py holds them to the real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from settings_store import OK, Store
+
+from bridge.adapters.dbus_service import NameTaken
+from bridge.core.model import Value
+from bridge.core.paths.table import Paths
+from tests.unit.doubles import Clock, FakeBus, FakeTimer
+
+NO_REPLY = "does not answer (org.freedesktop.DBus.Error.NoReply)"
+NOT_THERE = "is not there"
+
+DEVICES = "/Settings/Devices/"
+
+
+class FakeSettingsService:
+    """The pocket GX's own settings store, and what a client sees of it, without D-Bus.
+
+    As on D-Bus nothing is answered at once: `answer` gives the answers that are due, in order.
+    """
+
+    def __init__(self, ident: str, on_change: Callable[[str, str], None]) -> None:
+        self.store = Store()
+        self.fails = ""  # why it answers nothing; empty while it works
+        self.on_change = on_change
+        self._ident = ident
+        self._followed: set[str] = set()
+        self._calls: list[Callable[[], None]] = []
+
+    def open(
+        self,
+        defaults: Mapping[str, str],
+        opened: Callable[[dict[str, str]], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        self._followed |= set(defaults)
+        self._calls.append(partial(self._open, dict(defaults), opened, failed))
+
+    def save(
+        self, key: str, value: str, kept: Callable[[], None], failed: Callable[[str], None]
+    ) -> None:
+        self._calls.append(partial(self._save, key, value, kept, failed))
+
+    @property
+    def asked(self) -> int:
+        """How many calls wait for their answer."""
+        return len(self._calls)
+
+    def answer(self, most: int = 100) -> None:
+        """Answer so many calls, also those that an answer has led to."""
+        for _ in range(most):
+            if self._calls:
+                self._calls.pop(0)()
+
+    def drop_calls(self) -> None:
+        """Whoever has asked is gone."""
+        self._calls.clear()
+
+    def write(self, key: str, value: str, ident: str = "") -> None:
+        """Somebody else writes a setting, of this device or of another one."""
+        path = self._path(key, ident)
+        if path not in self.store.settings:
+            self.store.add(path, value, "s", 0, 0, True)
+        _, changed = self.store.set(path, value)
+        if changed and not ident:
+            self._signal(key)
+
+    def value(self, key: str) -> str | None:
+        """What it has kept."""
+        setting = self.store.settings.get(self._path(key))
+        return None if setting is None else str(setting.value)
+
+    def forget(self, *keys: str) -> None:
+        """It has been killed, and these are no longer on its disk."""
+        for key in keys:
+            self.store.settings.pop(self._path(key), None)
+
+    def _open(
+        self,
+        defaults: dict[str, str],
+        opened: Callable[[dict[str, str]], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        if self.fails:
+            failed(self.fails)
+            return
+        values = {}
+        for key, default in defaults.items():
+            error, changed = self.store.add(self._path(key), default, "s", 0, 0, True)
+            if changed:
+                self._signal(key)
+            if error == OK:
+                values[key] = str(self.value(key))
+        opened(values)
+
+    def _save(
+        self, key: str, value: str, kept: Callable[[], None], failed: Callable[[str], None]
+    ) -> None:
+        if self.fails:
+            failed(self.fails)
+            return
+        _, changed = self.store.set(self._path(key), value)
+        if changed:
+            self._signal(key)
+        kept()
+
+    def _signal(self, key: str) -> None:
+        if key in self._followed:
+            self.on_change(key, str(self.value(key)))
+
+    def _path(self, key: str, ident: str = "") -> str:
+        return f"{DEVICES}{ident or self._ident}/{key}"
+
+
+class FakeBatteryService(FakeBus):
+    """One battery's service on a bus of names. Give `names` to all services of one bus."""
+
+    def __init__(
+        self,
+        ident: str,
+        paths: Paths,
+        values: Mapping[str, Value],
+        on_write: Callable[[str, object], int],
+        names: set[str],
+    ) -> None:
+        super().__init__()
+        self.values = {path: values.get(path) for path in paths}
+        self.write = on_write
+        self._name, self._names = f"com.victronenergy.battery.{ident}", names
+        self._is_registered = False
+        self.is_closed = False
+
+    def register(self) -> None:
+        if self._name in self._names:
+            raise NameTaken(self._name)
+        self._names.add(self._name)
+        self._is_registered = True
+
+    def close(self) -> None:
+        self.is_closed = True
+        if self._is_registered:
+            self._names.discard(self._name)
+
+
+class FakeLoop(FakeTimer):
+    """A timer that also calls back when nothing else is to do: that is when `run` begins."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self._idle: list[Callable[[], None]] = []
+
+    def call_when_idle(self, callback: Callable[[], None]) -> None:
+        self._idle.append(callback)
+
+    def run(self, seconds: float = 0.0) -> None:
+        waiting, self._idle = self._idle, []
+        for callback in waiting:
+            callback()
+        self.run_busy(seconds)
+
+    def run_busy(self, seconds: float) -> None:
+        """Let time pass in which there is always something to do."""
+        super().run(seconds)
+
+
+class FakeNotificationSource:
+    """One battery for the N/ topics: keywords name its paths with _ for /."""
+
+    def __init__(self, instance: int, **values: Value) -> None:
+        self.instance = instance
+        self.values = {"/" + path.replace("_", "/"): value for path, value in values.items()}
+        self.gathered: dict[str, Value] = {}
+
+    def catch_up(self, now: float) -> None:  # noqa: ARG002  at any time
+        self.values.update(self.gathered)
+        self.gathered = {}
+
+    def all_values(self) -> dict[str, Value]:
+        return dict(self.values)
+
+
+class FakeDiscoverySource:
+    """One battery for Home Assistant, and how often it was asked to publish its state again."""
+
+    def __init__(self, paths: Paths, values: Mapping[str, Value]) -> None:
+        self.paths = paths
+        self.on_bus = dict(values)
+        self.told_again = 0
+
+    def values(self) -> dict[str, Value]:
+        return dict(self.on_bus)
+
+    def tell_again(self) -> None:
+        self.told_again += 1

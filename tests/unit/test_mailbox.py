@@ -1,0 +1,161 @@
+"""The mailbox between the two threads: what it keeps, what it drops, and in which order."""
+
+from __future__ import annotations
+
+import threading
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.adapters import broker, mailbox, mqtt_link
+from bridge.adapters.mailbox import CROWDED, MAX_WAITING, MAX_WAITING_BYTES, Mailbox, Message
+from bridge.adapters.mqtt_link import AT_ONCE
+
+
+def message(topic: str, payload: bytes = b"1") -> Message:
+    return Message(topic, payload, len(payload), False)
+
+
+def test_the_mailbox_keeps_every_message_in_order_of_arrival() -> None:
+    """A valid value and the garbage right after it are two pieces of news."""
+    box = Mailbox()
+    for payload in (b"3.60", b"unavailable"):
+        box.put(message("cell", payload))
+    assert [m.payload for m in box.drain()] == [b"3.60", b"unavailable"]
+    assert box.drain() == []
+
+
+def test_a_crowded_mailbox_keeps_the_newest_of_a_topic_in_order_of_arrival() -> None:
+    box = Mailbox()
+    for n in range(CROWDED):
+        box.put(message(str(n)))
+    for payload in (b"1", b"2"):
+        box.put(message("a", payload))
+        box.put(message("b", payload))
+    waiting = box.drain()
+    assert [(m.topic, m.payload) for m in waiting[CROWDED:]] == [("a", b"2"), ("b", b"2")]
+
+
+def test_a_full_mailbox_loses_strangers_first() -> None:
+    """Whoever floods topics that nobody knows pushes no message out that matters."""
+    box = Mailbox(is_known=lambda topic: topic == "AllowToCharge")
+    box.put(message("AllowToCharge", b"0"))
+    for n in range(MAX_WAITING * 2):
+        box.put(message(f"junk/{n}"))
+    waiting = box.drain()
+    assert waiting[0].topic == "AllowToCharge"
+    assert len(waiting) == MAX_WAITING
+
+
+def test_the_mailbox_keeps_every_message_of_a_queue() -> None:
+    box = Mailbox(is_queue=lambda topic: topic == "set")
+    for payload in (b"1", b"2"):
+        box.put(message("set", payload))
+    assert [m.payload for m in box.drain()] == [b"1", b"2"]
+
+
+def test_the_mailbox_says_once_per_filling() -> None:
+    box = Mailbox()
+    assert [box.put(message(t)) for t in "abc"] == [True, False, False]
+    box.drain()
+    assert box.put(message("a")) is True
+
+
+def test_of_a_flood_a_part_is_drained_and_the_loop_is_woken_for_the_rest() -> None:
+    wakes = []
+    link = mqtt_link.MqttLink(broker.Broker(), wake=lambda: wakes.append(True))
+    for n in range(AT_ONCE + 1):
+        link._mailbox.put(message(str(n)))
+    assert [m.topic for m in link.drain()] == [str(n) for n in range(AT_ONCE)]
+    assert wakes == [True]
+    assert [m.topic for m in link.drain()] == [str(AT_ONCE)]
+    assert wakes == [True]
+
+
+def test_a_full_mailbox_loses_the_oldest() -> None:
+    box = Mailbox()
+    for n in range(MAX_WAITING + 10):
+        box.put(message(str(n)))
+    waiting = box.drain()
+    assert len(waiting) == MAX_WAITING
+    assert waiting[-1].topic == str(MAX_WAITING + 9)
+    assert box.dropped == 10
+
+
+def test_a_mailbox_of_large_messages_is_full_earlier() -> None:
+    box = Mailbox(is_queue=lambda topic: True)
+    for n in range(500):
+        box.put(message("set", bytes([n % 256]) * mqtt_link.MAX_PAYLOAD))
+    waiting = box.drain()
+    assert sum(m.size for m in waiting) <= MAX_WAITING_BYTES
+    assert len(waiting) + box.dropped == 500
+    assert waiting[-1].payload[:1] == bytes([499 % 256])  # type: ignore[index]
+
+
+def test_what_replaces_another_message_counts_once() -> None:
+    box = Mailbox()
+    for _ in range(500):
+        box.put(message("a", b"x" * mqtt_link.MAX_PAYLOAD))
+    waiting = box.drain()
+    assert sum(m.size for m in waiting) <= mailbox.CROWDED_BYTES + mqtt_link.MAX_PAYLOAD
+    assert box.dropped == 0
+
+
+def test_a_mailbox_of_long_topics_is_full_earlier() -> None:
+    box = Mailbox()
+    for n in range(100):
+        box.put(message(str(n) + "x" * 60_000, b""))
+    waiting = box.drain()
+    assert sum(len(m.topic) for m in waiting) <= MAX_WAITING_BYTES
+    assert len(waiting) + box.dropped == 100 and box.dropped > 0
+
+
+def test_an_oversized_message_is_kept_without_its_payload() -> None:
+    box = Mailbox()
+    box.put(Message("set", None, 10_000_000, False))
+    assert box.drain() == [Message("set", None, 10_000_000, False)]
+
+
+def test_what_was_drained_is_not_replaced_by_what_comes_later() -> None:
+    box = Mailbox()
+    for n in range(CROWDED + 1):
+        box.put(message(str(n)))
+    assert len(box.drain(CROWDED)) == CROWDED
+    for n in range(CROWDED):
+        box.put(message(str(n), b"2"))
+    assert [m.topic for m in box.drain()] == [str(CROWDED), *map(str, range(CROWDED))]
+
+
+topics = st.lists(st.sampled_from(["a", "b", "c", "queue", "unknown/1", "unknown/2"]), max_size=20)
+
+
+@given(st.lists(st.one_of(topics, st.integers(0, 9)), max_size=40))
+def test_nothing_is_lost_or_doubled_while_there_is_room(steps: list[list[str] | int]) -> None:
+    """A list is messages that come, a number is a drain of so many."""
+    box, put, taken = Mailbox(is_known=lambda topic: "unknown" not in topic), 0, []
+    for step in steps:
+        if isinstance(step, int):
+            taken += box.drain(step)
+            continue
+        for topic in step[: CROWDED - put + len(taken)]:
+            box.put(message(topic, str(put).encode()))
+            put += 1
+    taken += box.drain()
+    assert [m.payload for m in taken] == [str(n).encode() for n in range(put)]
+    assert box.is_empty and box.dropped == 0
+
+
+def test_two_threads_lose_nothing() -> None:
+    box, taken, done = Mailbox(is_queue=lambda topic: True), [], threading.Event()
+
+    def fill() -> None:
+        for n in range(MAX_WAITING):
+            box.put(message(str(n)))
+        done.set()
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    while not done.is_set() or not box.is_empty:
+        taken += box.drain(7)
+    thread.join()
+    assert [m.topic for m in taken] == [str(n) for n in range(MAX_WAITING)]
