@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import private_broker
@@ -55,18 +55,33 @@ class Session:
     def interrupt(self) -> int:
         """Press Ctrl-C. Answers the exit status."""
         os.write(self._keyboard, b"\x03")
-        status = self.process.wait(PATIENCE)
+        return self.process.wait(PATIENCE)
+
+    def end(self) -> None:
+        """Whatever state it is in; the kernel ends what it has started."""
+        self.process.kill()
+        self.process.wait()
         os.close(self._keyboard)
-        return status
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    port = private_broker.free_port("127.0.0.1")
-    running = Session(tmp_path, "--port", str(port))
-    yield running
-    running.process.kill()
-    running.process.wait()
+def start(tmp_path: Path) -> Iterator[Callable[..., Session]]:
+    """Starts sessions in the test's folder, each on a free port; whatever happens, they end."""
+    started = []
+
+    def start(*options: str) -> Session:
+        port = private_broker.free_port("127.0.0.1")
+        started.append(Session(tmp_path, "--port", str(port), *options))
+        return started[-1]
+
+    yield start
+    for session in started:
+        session.end()
+
+
+@pytest.fixture
+def session(start: Callable[..., Session]) -> Session:
+    return start()
 
 
 def test_the_pasted_lines_feed_a_battery_and_show_that_a_high_cell_holds_ccl(
@@ -91,19 +106,18 @@ def test_ctrl_c_ends_everything(session: Session) -> None:
     assert not session.has_a_bus()
 
 
-def test_settings_outlive_the_session(session: Session) -> None:
+def test_settings_outlive_the_session(
+    session: Session, start: Callable[..., Session]
+) -> None:
     session.says("Ctrl-C here ends everything.")
     ask = session.commands("dbus-send")[0].replace("/Info/MaxChargeCurrent", "/CustomName")
     _paste(ask.replace("GetValue", "SetValue variant:string:Kept"))
     wait_for(lambda: "Kept" in _paste(ask), "the new name")
     session.interrupt()
 
-    again = Session(session.directory)
-    try:
-        again.says("Ctrl-C here ends everything.")
-        assert "Kept" in _paste(ask)
-    finally:
-        again.interrupt()
+    again = start()
+    again.says("Ctrl-C here ends everything.")
+    assert "Kept" in _paste(ask)
 
 
 def test_a_second_session_in_the_same_place_says_why_it_ends(session: Session) -> None:
@@ -122,23 +136,23 @@ def test_a_second_session_in_the_same_place_says_why_it_ends(session: Session) -
     assert session.process.poll() is None
 
 
-def test_the_demo_feeds_its_battery_and_shows_what_is_decided(tmp_path: Path) -> None:
-    demo = Session(tmp_path, "--demo", "--port", str(private_broker.free_port("127.0.0.1")))
-    try:
-        demo.says("fresh")
-    finally:
-        status = demo.interrupt()
-
-    assert status == 0
-    assert "connected to the broker" in (tmp_path / "pack.log").read_text()
-    assert "measurements are fresh" in (tmp_path / "bridge.log").read_text()
+def test_the_demo_feeds_its_battery_and_shows_what_is_decided(
+    start: Callable[..., Session]
+) -> None:
+    demo = start("--demo")
+    demo.says("fresh")
+    assert demo.interrupt() == 0
+    assert "connected to the broker" in (demo.directory / "pack.log").read_text()
+    assert "measurements are fresh" in (demo.directory / "bridge.log").read_text()
     assert not demo.has_a_bus()
 
 
-def test_a_bad_configuration_is_named_before_anything_starts(tmp_path: Path) -> None:
+def test_a_bad_configuration_is_named_before_anything_starts(
+    start: Callable[..., Session], tmp_path: Path
+) -> None:
     bad = tmp_path / "config.yaml"
     bad.write_text("batteries: []\nnonsense: 1\n")
-    session = Session(tmp_path, "--config", str(bad))
+    session = start("--config", str(bad))
 
     assert session.process.wait(PATIENCE) == 2
     assert "nonsense" in session.output()

@@ -97,7 +97,7 @@ class Machine:
             timeout=120,
         )
 
-    def install(self, unpacked: Path, steady: float = 0.5, patience: float = 8) -> Result:
+    def install(self, unpacked: Path, steady: float = 0.5, patience: float = PATIENCE) -> Result:
         """Copy an unpacked archive onto the GX, as over the network, and install it."""
         folder = self.data / "unpacked"
         subprocess.run(["rm", "-rf", folder], check=True)

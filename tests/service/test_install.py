@@ -11,6 +11,8 @@ import pytest
 import releases
 from machine import Machine, MakeMachine
 
+from tests.harness.waiting import PATIENCE
+
 BOOT_LINE = "sh /data/virtual-battery/current/service/boot.sh"
 CUSTOM_NAME = "/Settings/Devices/virtual/CustomName"
 
@@ -102,6 +104,7 @@ BROKEN = {
         "bridge/app.py": "import time\ndef run(config, broker):\n    time.sleep(1000)\n"
     },
 }
+SHORT = {"never gets to D-Bus": 8}  # s; the others end before anybody loses patience
 
 
 def test_a_broken_new_version_gives_way_to_the_old(
@@ -115,7 +118,7 @@ def test_a_broken_new_version_gives_way_to_the_old(
         machine.wait_until_well("after the start")
         good, before = machine.version(), tree(machine.home)
         broken = releases.make(unpacked, tmp_path / kind / "new", "9.9.9", BROKEN[kind])
-        failed = machine.install(broken, patience=4)
+        failed = machine.install(broken, patience=SHORT.get(kind, PATIENCE))
         assert failed.returncode != 0, f"{kind}: {failed.stdout}"
         assert good in failed.stderr
         assert machine.version() == good
@@ -143,7 +146,7 @@ def test_ctrl_c_while_a_version_is_tried_leads_back(
         lambda: "healthcheck.py --wait" in installed.run("ps").stdout, "it is tried, and watched"
     )
     installed.run("kill -INT -$(cat /run/terminal)")
-    _, said = running.communicate(timeout=30)
+    _, said = running.communicate(timeout=PATIENCE)
     assert running.returncode == 1
     assert b"Interrupted" in said
     assert installed.version() == good
@@ -155,7 +158,7 @@ def test_a_broken_first_version_leaves_no_service(
 ) -> None:
     machine.boot(svscan="needed")
     broken = releases.make(unpacked, tmp_path / "new", "9.9.9", BROKEN["dies at once"])
-    failed = machine.install(broken, patience=8)
+    failed = machine.install(broken)
     assert failed.returncode == 1
     assert "RuntimeError: oops" in failed.stderr  # what the log says is on the screen
     assert machine.run("ls -A /service").stdout.split() == ["other"]
