@@ -29,6 +29,7 @@ from tests.unit.fake_ports import (
     NOT_THERE,
     FakeBatteryService,
     FakeDiscoverySource,
+    FakeLink,
     FakeLoop,
     FakeNotificationSource,
     FakeSettingsService,
@@ -386,6 +387,67 @@ class RealOnBroker:
     def close(self) -> None:
         self.client.stop()
         _end(self._listener)
+
+
+class FakeLinked:
+    """A link to a broker, and others who publish there."""
+
+    def __init__(self) -> None:
+        self.states: list[tuple[bool, str]] = []
+        self.wakes = 0
+        self.port = 1883
+        self.link = FakeLink(Broker(), wake=self._wake, on_state=self._on_state)
+
+    def _wake(self) -> None:
+        self.wakes += 1
+
+    def _on_state(self, connected: bool, words: str) -> None:
+        self.states.append((connected, words))
+
+    def publish(self, *topics: str) -> list[str]:
+        """Others publish there; answers the topics of what has come of it."""
+        for topic in topics:
+            self.link.arrive(topic, b"1")
+        return [message.topic for message in self.link.drain()]
+
+
+class RealLinked:
+    def __init__(self, gx: PocketGx) -> None:
+        self.states: list[tuple[bool, str]] = []
+        self.wakes = 0
+        self.port = gx.port
+        self.link = MqttLink(Broker(port=gx.port), wake=self._wake, on_state=self._on_state)
+        self.link.subscribe(["sync"])
+        self._others = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        self._others.connect("127.0.0.1", gx.port)
+        self._others.loop_start()
+
+    def _wake(self) -> None:
+        self.wakes += 1
+
+    def _on_state(self, connected: bool, words: str) -> None:
+        self.states.append((connected, words))
+
+    def publish(self, *topics: str) -> list[str]:
+        wait(lambda: self.states)
+        self.link.publish("sync", "1")  # behind our subscriptions on their way to the broker
+        self._until_sync()
+        for topic in topics:
+            self._others.publish(topic, "1")
+        self._others.publish("sync", "1")
+        return self._until_sync()
+
+    def _until_sync(self) -> list[str]:
+        came: list[str] = []
+        end = time.monotonic() + 10.0
+        while "sync" not in came:
+            assert time.monotonic() < end, came
+            came += [message.topic for message in self.link.drain()]
+        return came[: came.index("sync")]
+
+    def close(self) -> None:
+        self.link.stop()
+        _end(self._others)
 
 
 def _end(client: mqtt.Client) -> None:

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 import pytest
 from pocket import PocketGx
 from port_pairs import (
+    FakeLinked,
     FakeOnBroker,
     FakeOnBus,
     FakeSettings,
     FakeSources,
     FakeTime,
     KeepingStore,
+    RealLinked,
     RealOnBroker,
     RealOnBus,
     RealSettings,
@@ -36,6 +38,7 @@ from tests.unit.fake_ports import (
     NOT_THERE,
     FakeBatteryService,
     FakeDiscoverySource,
+    FakeLink,
     FakeLoop,
     FakeNotificationSource,
     FakeSettingsService,
@@ -280,6 +283,38 @@ def test_the_last_retained_message_of_a_topic_stays_until_it_is_emptied(
     assert on_broker.retained(1) == {"a": "2"}
 
 
+@pytest.fixture(params=KINDS)
+def linked(request: pytest.FixtureRequest) -> Iterator[FakeLinked | RealLinked]:
+    if request.param == "stand-in":
+        yield FakeLinked()
+        return
+    with PocketGx(settings=False, system=False) as gx:
+        real = RealLinked(gx)
+        yield real
+        real.close()
+
+
+def test_a_link_brings_what_it_has_subscribed_to_and_no_more(
+    linked: FakeLinked | RealLinked,
+) -> None:
+    linked.link.subscribe(["a/+", "b"])
+    linked.link.start()
+    assert linked.publish("a/1", "b", "c", "a/1/2", "a/2") == ["a/1", "b", "a/2"]
+    assert linked.wakes > 0
+    linked.link.unsubscribe(["b", "nothing"])
+    linked.link.subscribe(["c", "a/+"])
+    assert linked.publish("a/1", "b", "c") == ["a/1", "c"]
+    assert linked.states == [(True, f"connected to broker 127.0.0.1:{linked.port}")]
+    assert linked.link.dropped == 0
+
+
+def test_what_is_published_without_a_connection_is_lost(linked: FakeLinked | RealLinked) -> None:
+    linked.link.subscribe(["a"])
+    linked.link.publish("a", "1")
+    linked.link.start()
+    assert linked.publish() == []
+
+
 # --- the main loop --------------------------------------------------------------------------------
 
 
@@ -381,7 +416,7 @@ def test_every_stand_in_is_held_here() -> None:
     from tests.unit import doubles, fake_ports
 
     held = {FakeBus, FakeClient, FakeTimer, FakeStore, FakeSettingsService, FakeBatteryService,
-            FakeLoop, FakeNotificationSource, FakeDiscoverySource}  # fmt: skip
+            FakeLoop, FakeLink, FakeNotificationSource, FakeDiscoverySource}  # fmt: skip
     found = {
         thing
         for module in (doubles, fake_ports)

@@ -5,15 +5,18 @@ tests/contract/test_contract_ports.py holds them to the real ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
+from paho.mqtt.client import topic_matches_sub
 from settings_store import OK, Store
 
+from bridge.adapters.broker import Broker
 from bridge.adapters.dbus_service import NameTaken
+from bridge.adapters.mailbox import Mailbox, Message
 from bridge.core.model import Value
 from bridge.core.paths.table import Paths
-from tests.unit.doubles import Clock, FakeBus, FakeTimer
+from tests.unit.doubles import Clock, FakeBus, FakeClient, FakeTimer
 
 NO_REPLY = "does not answer (org.freedesktop.DBus.Error.NoReply)"
 NOT_THERE = "is not there"
@@ -200,3 +203,53 @@ class FakeDiscoverySource:
 
     def tell_again(self) -> None:
         self.told_again += 1
+
+
+class FakeLink(FakeClient):
+    """A link to a broker that is there at once, with the product's own mailbox."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        wake: Callable[[], None],
+        will: tuple[str, str] | None = None,
+        is_queue: Callable[[str], bool] = lambda topic: False,
+        is_known: Callable[[str], bool] = lambda topic: True,
+        on_state: Callable[[bool, str], None] = lambda connected, words: None,
+    ) -> None:
+        super().__init__()
+        self.will, self.topics, self.is_started = will, list[str](), False
+        self._broker, self._wake, self._on_state = broker, wake, on_state
+        self._mailbox = Mailbox(is_queue, is_known)
+
+    def start(self) -> None:
+        self.is_started = True
+        self._on_state(True, f"connected to broker {self._broker}")
+
+    def stop(self) -> None:
+        self.is_started = False
+
+    def subscribe(self, topics: Iterable[str]) -> None:
+        self.topics += [topic for topic in topics if topic not in self.topics]
+
+    def unsubscribe(self, topics: Iterable[str]) -> None:
+        gone = list(topics)
+        self.topics = [topic for topic in self.topics if topic not in gone]
+
+    def publish(self, topic: str, payload: str, retain: bool = False) -> None:
+        if self.is_started:
+            super().publish(topic, payload, retain)
+
+    def arrive(self, topic: str, payload: bytes, retained: bool = False) -> None:
+        """Somebody publishes; it comes where we are connected and have subscribed to it."""
+        comes = self.is_started and any(topic_matches_sub(sub, topic) for sub in self.topics)
+        if comes and self._mailbox.put(Message(topic, payload, len(payload), retained)):
+            self._wake()
+
+    def drain(self) -> list[Message]:
+        return self._mailbox.drain()
+
+    @property
+    def dropped(self) -> int:
+        return self._mailbox.dropped
