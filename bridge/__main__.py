@@ -1,11 +1,11 @@
 """The command line.
 
 python3 -m bridge --config FILE [--broker HOST[:PORT]]      run
-python3 -m bridge check FILE                                check a configuration, change nothing
+python3 -m bridge check FILE                                check a configuration
 python3 -m bridge watch --config FILE [--broker …]          a live view in the terminal
-python3 -m bridge record --config FILE [--broker …] OUT     writes down what clients write
-python3 -m bridge replay --config FILE RECORDING            how this configuration would behave
-python3 -m bridge explain --config FILE [--plot PICTURE]    the limits that a configuration makes
+python3 -m bridge record --config FILE [--broker …] OUT     record what clients write
+python3 -m bridge replay --config FILE RECORDING            play a recording to a configuration
+python3 -m bridge explain --config FILE [--plot PICTURE]    the limits that a configuration sets
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 
 _WHERE_THE_LIBRARIES_ARE = (
-    "On a GX service/install.sh brings what is needed; elsewhere ./run does, into .venv/:"
-    " use .venv/bin/python, or ./run itself."
+    "On a GX, service/install.sh installs the libraries. Elsewhere ./run installs them into"
+    " .venv/: use .venv/bin/python, or ./run itself."
 )
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command. Answers the exit status; 2 for a bad configuration."""
+    """Run a command. Returns the exit status; 2 for a bad configuration."""
     options = _parser().parse_args(arguments)
     from bridge.adapters import config as file  # after the parser: --help needs no PyYAML
 
@@ -52,8 +52,8 @@ def main(arguments: list[str]) -> int:
     except ModuleNotFoundError as missing:
         print(f"Python has no {missing.name} here. {_WHERE_THE_LIBRARIES_ARE}", file=sys.stderr)
         return FAILED
-    except BrokenPipeError:  # whoever read along, head or less, has seen enough
-        sys.stderr.close()  # or Python complains about it once more at the end
+    except BrokenPipeError:  # the reader of our output (head, less) has ended
+        sys.stderr.close()  # else Python reports the same error again at exit
         return OK
 
 
@@ -64,27 +64,29 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     _add_common(parser, required=False)
     parser.set_defaults(command="run")
-    commands = parser.add_subparsers(metavar="WORD", title="words", dest="word")
-    check = commands.add_parser("check", help="check a configuration, show what it means")
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands", dest="subcommand")
+    check = commands.add_parser("check", help="check a configuration, show what will be in force")
     check.add_argument("config", metavar="FILE")
     check.set_defaults(command="check")
     watch = commands.add_parser("watch", help="a live view of what arrives and what is decided")
     _add_common(watch, required=True)
-    watch.add_argument("--ident", help="which battery; the first one by default")
+    watch.add_argument("--ident", help="ident of the battery; default: the first one")
     watch.set_defaults(command="watch")
-    explain = commands.add_parser("explain", help="the limits over voltage, temperature and SoC")
+    explain = commands.add_parser(
+        "explain", help="print the limits over voltage, temperature and SoC"
+    )
     explain.add_argument("--config", metavar="FILE", required=True)
     _add_offline(explain)
     explain.set_defaults(command="explain")
-    record = commands.add_parser("record", help="write down what clients write, for replay")
+    record = commands.add_parser("record", help="record what clients write, for replay")
     _add_common(record, required=True)
     record.add_argument("out", metavar="OUT", help="a file of JSON lines")
     record.set_defaults(command="record")
-    replay = commands.add_parser("replay", help="a recording through this configuration")
+    replay = commands.add_parser("replay", help="play a recording to this configuration")
     replay.add_argument("recording", metavar="RECORDING")
     replay.add_argument("--config", metavar="FILE", required=True)
     replay.add_argument(
-        "--every", metavar="SECONDS", type=float, default=0.0, help="a line at least so often"
+        "--every", metavar="SECONDS", type=float, default=0.0, help="a line at least this often"
     )
     _add_offline(replay)
     replay.set_defaults(command="replay")
@@ -94,13 +96,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_common(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument("--config", metavar="FILE", required=required, default="config.yaml")
     parser.add_argument(
-        "--broker", metavar="HOST[:PORT]", help="another broker than the configuration's"
+        "--broker", metavar="HOST[:PORT]", help="use this broker, not the configuration's"
     )
 
 
 def _add_offline(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ident", help="which battery; the first one by default")
-    parser.add_argument("--plot", metavar="PICTURE", help="draw it too: .svg, .png or .pdf")
+    parser.add_argument("--ident", help="ident of the battery; default: the first one")
+    parser.add_argument("--plot", metavar="PICTURE", help="draw a picture too: .svg, .png or .pdf")
 
 
 def _with_broker(config: Config, broker: str | None) -> Config:
