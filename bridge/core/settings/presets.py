@@ -1,4 +1,4 @@
-"""The numbers that a chemistry supplies where the configuration is silent."""
+"""The defaults by chemistry, for settings that the configuration does not give."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "charge_temperature": _LITHIUM_CHARGE,
         "discharge_temperature": _LITHIUM_DISCHARGE,
     },
-    # LTO: full at 2.5 V, unharmed by cold; the numbers of LTO banks at sea and at home.
+    # LTO: full at 2.5 V, not harmed by cold; the values that owners of LTO banks use.
     "lto": {
         "charge_voltage": 2.50,
         "min_charge_voltage": 2.20,
@@ -55,7 +55,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "discharge_temperature": _LITHIUM_DISCHARGE,
     },
 }
-"""What each chemistry supplies where the configuration is silent. Volts per cell."""
+"""The defaults of the limiter by chemistry. Volts per cell."""
 
 ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "lfp": {
@@ -83,7 +83,7 @@ ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
         "low_temperature": (-10.0, -20.0),
     },
 }
-"""Where each chemistry warns and raises an alarm: outside of what the limiter lets happen."""
+"""Warning and alarm levels by chemistry, outside the range to which the limiter limits."""
 
 CURRENT_ALARM = (1.1, 1.25)
 """Warning and alarm of the currents, as shares of their ceilings."""
@@ -92,17 +92,17 @@ CEILING_CELL_VOLTAGE: Mapping[str, float] = {"lfp": 3.65, "lto": 2.70, "nmc": 4.
 """The manufacturers' usual absolute maximum, V per cell."""
 
 CEILING_MIN_CELL_VOLTAGE: Mapping[str, float] = {"lfp": 2.50, "lto": 1.50, "nmc": 2.70}
-"""And their usual end of discharge, V per cell."""
+"""The manufacturers' usual end of discharge, V per cell."""
 
 CURRENT_SHARES: Mapping[str, float] = {
     "max_charge_current_above_cv1": 0.5,
     "max_charge_current_above_cv2": 0.1,
 }
-"""Share of max_charge_current where the configuration is silent."""
+"""The defaults of these settings, as shares of max_charge_current."""
 
 C_RATES: Mapping[str, tuple[float, float]] = {
     "lfp": (0.3, 0.5),
     "lto": (1.0, 1.0),
     "nmc": (0.3, 0.5),
 }
-"""Charge and discharge current per Ah of capacity (1/h) where the configuration is silent."""
+"""The default maximum charge and discharge current, per Ah of capacity (1/h)."""
