@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 
 _WHERE_THE_LIBRARIES_ARE = (
-    "On a GX service/install.sh brings what is needed; elsewhere ./run does, into .venv/:"
-    " use .venv/bin/python, or ./run itself."
+    "On a GX, service/install.sh installs the libraries. Elsewhere ./run installs them into"
+    " .venv/: use .venv/bin/python, or ./run itself."
 )
 
 
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("recording", metavar="RECORDING")
     replay.add_argument("--config", metavar="FILE", required=True)
     replay.add_argument(
-        "--every", metavar="SECONDS", type=float, default=0.0, help="a line at least so often"
+        "--every", metavar="SECONDS", type=float, default=0.0, help="a line at least this often"
     )
     _add_offline(replay)
     return parser
@@ -85,13 +85,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_common(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument("--config", metavar="FILE", required=required, default="config.yaml")
     parser.add_argument(
-        "--broker", metavar="HOST[:PORT]", help="another broker than the configuration's"
+        "--broker", metavar="HOST[:PORT]", help="use this broker, not the configuration's"
     )
 
 
 def _add_offline(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ident", help="which battery; the first one by default")
-    parser.add_argument("--plot", metavar="PICTURE", help="draw it too: .svg, .png or .pdf")
+    parser.add_argument("--ident", help="ident of the battery; default: the first one")
+    parser.add_argument("--plot", metavar="PICTURE", help="draw a picture too: .svg, .png or .pdf")
 
 
 def _with_broker(config: Config, broker: str | None) -> Config:

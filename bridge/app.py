@@ -1,4 +1,4 @@
-"""Builds everything, once, and runs the loop. Only here are things made with side effects."""
+"""Builds everything, once, and runs the main loop."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ logger = logging.getLogger(__name__)
 RAN, NAME_TAKEN = 0, 3
 """Exit statuses."""
 
-CONNECT_WITHIN = 4.0  # s, with our topics or without; the settings service has 3
+CONNECT_WITHIN = 4.0  # s, also if not all topics are known; the settings service gets 3 s
 
 
 def run(config: Config, broker: Broker) -> int:
-    """Run until SIGTERM or SIGINT. Answers the exit status."""
+    """Run until SIGTERM or SIGINT. Returns the exit status."""
     log.start(config.log_level)
     health.end_process_with_threads()
     dbus_service.use_main_loop()
@@ -37,10 +37,10 @@ def run(config: Config, broker: Broker) -> int:
 
 
 class App:
-    """The loop, one MQTT link, and the batteries on their buses."""
+    """The main loop, one MQTT link, and all batteries."""
 
     def __init__(self, config: Config, broker: Broker) -> None:
-        """Make everything; nothing of it runs yet."""
+        """Make all parts; none of them runs yet."""
         self._config = config
         self._status_topic = bridge_status(config.mqtt.base_topic)
         self._exit_status = RAN
@@ -49,7 +49,7 @@ class App:
         self._link_changes = Throttle(per_second=0.1, burst=20)
         self._watchdog = health.Watchdog()
         self._loop = Loop()
-        self._listen_to_signals()  # they count once the loop runs
+        self._listen_to_signals()  # they are handled once the loop runs
         self._link = MqttLink(
             broker,
             wake=lambda: self._loop.call_soon(self._on_mail),
@@ -90,7 +90,7 @@ class App:
         self._notifications.set_portal(self._portal.portal, monotonic())
 
     def run(self) -> int:
-        """Serve until a signal ends it. Answers the exit status."""
+        """Run the loop until a signal ends it. Returns the exit status."""
         self._loop.call_every(1, self._on_tick)
         self._open()
         settings.watch_for(self._settings_bus, settings.SERVICE, guarded(self._open))
@@ -103,7 +103,7 @@ class App:
         return self._exit_status
 
     def _open(self) -> None:
-        """At the start, and when the settings service has come, or has come back."""
+        """Called at the start, and each time that the settings service appears on D-Bus."""
         for battery in self._batteries:
             battery.open()
 
@@ -142,7 +142,7 @@ class App:
         self._subscribe()
 
     def _on_link_state(self, connected: bool, words: str) -> None:
-        """On paho's thread. A broker that drops us at once does so each second."""
+        """Called on paho's thread. Throttled: some brokers drop the connection every second."""
         if self._link_changes.allows(monotonic()):
             logger.log(logging.INFO if connected else logging.WARNING, "%s", words)
         if connected:
@@ -151,7 +151,7 @@ class App:
     def _on_name_taken(self, name: str) -> None:
         logger.error("%s is on the bus already: another service has this ident", name)
         self._exit_status = NAME_TAKEN
-        self._loop.call_in(0, self._loop.quit)  # it may not be running yet
+        self._loop.call_in(0, self._loop.quit)  # the loop may not run yet
 
     # --- signals ---------------------------------------------------------------------------
 
@@ -178,14 +178,14 @@ class App:
         self._notifications.set_portal(portal, monotonic())
 
     def _topics(self) -> list[str]:
-        """The topics of everything here, as they are called now."""
+        """What to subscribe to now. It changes with the portal id and the instances."""
         topics = [topic for battery in self._batteries for topic in battery.topics()]
         topics += self._notifications.topics()
         topics += [topic for discovery in self._discoveries for topic in discovery.topics()]
         return topics
 
     def _subscribe(self) -> None:
-        """Subscribe to our topics and to no others, then connect if it has only waited for them."""
+        """Subscribe to exactly our present topics. Connect as soon as all of them are known."""
         topics = self._topics()
         self._link.unsubscribe(topic for topic in self._subscribed if topic not in topics)
         self._link.subscribe(topics)
@@ -196,8 +196,8 @@ class App:
     def _connect(self) -> None:
         """Connect to the broker, once.
 
-        That is when our topics are known, so that "online" means "we listen". Else after a while
-        without them: batches and D-Bus need no portal id.
+        This waits until our topics are known, so that "online" means that we are subscribed. After
+        CONNECT_WITHIN it happens in any case: batches need no portal id.
         """
         if not self._connecting:
             self._connecting = True

@@ -1,4 +1,4 @@
-"""One battery on its wires: its D-Bus service, its topics, its place in the settings."""
+"""Connects one battery to D-Bus, to its MQTT topics and to the settings service."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from bridge.topics import BatteryTopics, WriteTopic, all_below, path_below
 
 log = logging.getLogger(__name__)
 
-PRODUCT_ID = 0xC065  # Victron's own id for a virtual battery: no consumer has a quirk for it
+PRODUCT_ID = 0xC065  # Victron's id for a virtual battery: no consumer treats it specially
 PRODUCT_NAME = "Virtual battery"
 
-SETTLE_WITHIN = 0.05  # s after a D-Bus write, also where the main loop never gets idle
+SETTLE_WITHIN = 0.05  # s after a D-Bus write at most, even if the main loop is never idle
 
 
 class BatteryHost:
@@ -42,10 +42,10 @@ class BatteryHost:
         on_entered: Callable[[], None],
         on_name_taken: Callable[[str], None],
     ) -> None:
-        """config: this battery's part of the whole configuration. broker: its address, for people.
+        """config: this battery's part of the whole configuration. broker: host and port, as text.
 
-        on_entered(): the battery has come to the bus, perhaps with another instance, so `topics`
-        has changed. on_name_taken(name): another service has its name on the bus.
+        on_entered(): called when the battery is on the bus, perhaps with another instance, so
+        that `topics` has changed. on_name_taken(name): called when another service has its name.
         """
         self._config = config
         self._broker = broker
@@ -82,10 +82,10 @@ class BatteryHost:
         )
 
     def open(self) -> None:
-        """Ask the settings service who we are, then enter the bus.
+        """Ask the settings service for name, instance and settings, then enter the bus.
 
-        Call it again when the service has come back. A second process with our ident must not even
-        ask: it would change our instance.
+        Call it again when the settings service has come back. If another process has a battery
+        with our ident on the bus, do not ask: the request could change that battery's instance.
         """
         name = dbus_service.PREFIX + self._config.ident
         if self._service is None and self._settings_bus.name_has_owner(name):
@@ -105,16 +105,16 @@ class BatteryHost:
         self._persistence.on_tick(now)
         self.battery.on_tick(now)
 
-    # --- who it is ---------------------------------------------------------------------------
+    # --- identity ----------------------------------------------------------------------------
 
     @property
     def is_on_bus(self) -> bool:
-        """Whether it is on the bus now."""
+        """Whether the battery is on the bus now."""
         return self._service is not None
 
     @property
     def instance(self) -> int:
-        """Its device instance. Before it is on the bus, the configured one, perhaps another's."""
+        """The device instance; until the battery is on the bus, only the configured one."""
         return self._instance
 
     def set_portal(self, portal: str) -> None:
@@ -123,7 +123,7 @@ class BatteryHost:
         self._update_identity()
 
     def topics(self) -> list[str]:
-        """What to subscribe to; writes only where portal id and instance are known."""
+        """What to subscribe to; the write topics only once portal id and instance are known."""
         writes = [all_below(self._write_root)] if self._write_root else []
         return [self._topics.set, *writes]
 
@@ -135,7 +135,7 @@ class BatteryHost:
         self.battery.identity.update(instance=instance, portal=self._portal or None)
 
     def _take_instance(self, instance: int) -> None:
-        """Consumers read the instance once, when a service appears: leave and come back with it."""
+        """Leave the bus and enter it again: consumers read the instance only at that moment."""
         if instance == self._instance:
             return
         log.info("%s: instance %d", self._config.ident, instance)
@@ -190,7 +190,7 @@ class BatteryHost:
         self.battery.settle(self._monotonic())
 
     def _on_write(self, path: str, value: object) -> int:
-        """A SetValue. Others of the same burst may wait behind it, so settle when it is over."""
+        """Take a SetValue. More of the same burst may follow, so settle after the last one."""
         code = self.battery.on_write(path, value, self._monotonic())
         if not self._settle_is_due:
             self._settle_is_due = True
@@ -204,7 +204,10 @@ class BatteryHost:
     # --- what goes out -----------------------------------------------------------------------
 
     def publish(self, changes: Mapping[str, Value]) -> None:
-        """Send changes to D-Bus, in one signal. A service that comes later begins with them."""
+        """Send changes to D-Bus, in one signal. Off the bus nothing is sent.
+
+        When the battery enters the bus, it starts with all its values.
+        """
         if self._service:
             self._service.publish(changes)
             self._notifications.on_changes(self, changes)
@@ -231,7 +234,7 @@ class BatteryHost:
 
 
 def _mandatory_values(ident: str, instance: int, broker: str) -> dict[str, Value]:
-    """What every service on a GX says of itself."""
+    """The paths that every service on a GX must have."""
     return {
         "/Mgmt/ProcessName": "virtual-battery",
         "/Mgmt/ProcessVersion": __version__,

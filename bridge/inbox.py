@@ -1,4 +1,4 @@
-"""Where an MQTT message goes, and what the log says of those that go nowhere."""
+"""Passes each MQTT message to its receiver, and logs those that are ignored or dropped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_RETAINED = 100  # topics that the log names at most
 
 
 class Inbox:
-    """Hands each message to those that it may be for."""
+    """Passes each message to its receivers."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class Inbox:
         notifications: NotificationReceiver,
         discoveries: Sequence[DiscoveryReceiver],
     ) -> None:
-        """Hand messages to these."""
+        """Pass messages to these receivers."""
         self._batteries = batteries
         self._notifications = notifications
         self._discoveries = discoveries
@@ -33,11 +33,14 @@ class Inbox:
         self._drops_allowed = Throttle(per_second=0.02, burst=5)
 
     def is_known(self, topic: str) -> bool:
-        """Whether a topic is one of ours, not only below one of ours. Called on any thread."""
+        """Whether a message on this topic can be used. Called on any thread.
+
+        We subscribe to all topics below a battery's root; a write must name one of its paths.
+        """
         return not is_write(topic) or any(battery.knows(topic) for battery in self._batteries)
 
     def deliver(self, messages: Iterable[IncomingMessage], now: float) -> None:
-        """Hand over a burst of messages. now: monotonic seconds."""
+        """Pass on a burst of messages. now: monotonic seconds."""
         for message in messages:
             self._deliver(message, now)
         for battery in self._batteries:
@@ -61,12 +64,12 @@ class Inbox:
         """A retained message has no age: it may be a year old."""
         if topic not in self._retained_logged and len(self._retained_logged) < MAX_RETAINED:
             self._retained_logged.add(topic)
-            words = "ignored the retained message on %s: nobody knows how old it is"
+            words = "ignored the retained message on %s: its age is unknown"
             log.warning(words, sanitize_for_log(topic))
 
     def report_dropped(self, dropped: int, now: float) -> None:
-        """Log messages that were lost, now and then. dropped: how many since the start."""
-        news = dropped - self._dropped_logged
-        if news and self._drops_allowed.allows(now):
+        """Log dropped messages, at a limited rate. dropped: how many since the start."""
+        new = dropped - self._dropped_logged
+        if new and self._drops_allowed.allows(now):
             self._dropped_logged = dropped
-            log.warning("too many topics at once: %d messages were dropped", news)
+            log.warning("too many topics at once: %d messages were dropped", new)

@@ -1,4 +1,4 @@
-"""Which portal id this device has: it stands in every topic of a GX."""
+"""Finds the portal id of this device. It is part of every topic of a GX."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 SYSTEM_SERVICE, SERIAL_PATH = "com.victronenergy.system", "/Serial"
 UNIQUE_ID = Path("/data/venus/unique-id")
-"""The file of a GX that has it."""
+"""The file of a GX that holds the portal id."""
 
 AUTO = "auto"
 
@@ -21,9 +21,9 @@ Answer = Callable[[object], None]
 
 
 class PortalFinder:
-    """The portal id: the configured one, or the file's of a GX, or the system service's.
+    """Finds the portal id: in the configuration, else in a GX's file, else by the system service.
 
-    Call `look` once a second. What has been found stays.
+    Call `look` once a second. Once found, the portal id does not change.
     """
 
     def __init__(
@@ -33,9 +33,10 @@ class PortalFinder:
         on_found: Callable[[str], None],
         file: Path = UNIQUE_ID,
     ) -> None:
-        """configured: a portal id, or "auto". ask(answer): ask the system service for it.
+        """configured: a portal id, or "auto".
 
-        on_found(portal): called once, unless it is configured. file: where a GX has it.
+        ask(answer): ask the system service for the portal id, and call answer(portal id) later.
+        on_found(portal): called once, unless the portal id is configured. file: where a GX has it.
         """
         self.portal = "" if configured == AUTO else configured
         self._ask = ask
@@ -44,7 +45,7 @@ class PortalFinder:
         self._logged = False
 
     def look(self) -> None:
-        """Look for it where it is not known yet."""
+        """Look for the portal id, if it is not known yet."""
         if self.portal:
             return
         if self._file.is_file():

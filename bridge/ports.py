@@ -1,7 +1,7 @@
-"""What the parts of the bridge need of each other and of the outside; no library is named here.
+"""The interfaces between the parts of the bridge, and to the outside; no library is named here.
 
-Each is a Protocol: any object with these methods will do. tests/contract/test_contract_ports.py
-holds the stand-ins of the unit tests to the real ones.
+Each is a Protocol: any object with these methods fits. tests/contract/test_contract_ports.py
+checks that the fakes of the unit tests behave like the real objects.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class Client(Protocol):
     """The MQTT side."""
 
     def publish(self, topic: str, payload: str, retain: bool = False) -> None:
-        """Send, or lose it when there is no connection. Never waits."""
+        """Send a message. Without a connection it is lost. Never waits."""
 
 
 class Timer(Protocol):
     """The main loop."""
 
     def call_in(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Call back once, after so many seconds."""
+        """Call back once, after this many seconds."""
 
 
 class Store(Protocol):
@@ -62,11 +62,11 @@ class SettingsService(Protocol):
 
 
 class PersistentBattery(Protocol):
-    """What is kept of a battery, and how it takes over what was kept."""
+    """A battery whose name and settings are kept over a restart."""
 
     @property
     def name(self) -> str:
-        """The user's name for it."""
+        """The user's name for the battery."""
 
     def set_name(self, name: str) -> None:
         """Take over a name that was kept, or was changed in the settings service."""
@@ -75,7 +75,7 @@ class PersistentBattery(Protocol):
         """The settings that differ from the configuration, as one text."""
 
     def load_settings(self, kept: str, *, newest: bool = False) -> None:
-        """Take over such a text. newest: nothing that was decided here is newer."""
+        """Take over a text of `settings_record`. newest: it replaces all changes made before."""
 
     def settle(self, now: float) -> None:
         """Publish what has changed. now: monotonic seconds."""
@@ -115,10 +115,13 @@ class WriteReceiver(Protocol):
     """One battery, for messages."""
 
     def knows(self, topic: str) -> bool:
-        """Whether a topic of a write leads to one of its paths. Called on any thread."""
+        """Whether this is the topic of a write to one of its paths. Called on any thread."""
 
     def on_message(self, topic: str, payload: bytes | None, size: int, now: float) -> None:
-        """Take a message that may be for it or for another one. now: monotonic seconds."""
+        """Take a message for this battery; ignore one for another battery.
+
+        size: of the payload in bytes. now: monotonic seconds.
+        """
 
     def settle(self) -> None:
         """Publish what has changed, after a burst of messages."""
@@ -128,14 +131,17 @@ class NotificationReceiver(Protocol):
     """The N/ and R/ topics of a GX, for messages."""
 
     def on_message(self, topic: str, payload: bytes | None, retained: bool, now: float) -> bool:
-        """Take a message that may be for it. Answers whether it was."""
+        """Take a message on an N/ or R/ topic of ours. Returns whether it was one.
+
+        now: monotonic seconds.
+        """
 
     def settle(self, now: float) -> None:
-        """Publish what was asked for, after a burst of messages."""
+        """Publish what was asked for, after a burst of messages. now: monotonic seconds."""
 
 
 class DiscoveryReceiver(Protocol):
     """Home Assistant's topics, for messages."""
 
     def on_message(self, topic: str, payload: bytes | None) -> None:
-        """Take a message that may be for it or for another one."""
+        """Take a message for this battery; ignore one for another battery."""

@@ -14,7 +14,7 @@
     homeassistant/<platform>/<node>/<key>/config    one entity
 
 Pure text, no payloads. A path is a D-Bus path and begins with a slash; an instance is a device
-instance, 0 to 999 999 999. `parse` answers None for every other text, and never raises.
+instance, 0 to 999 999 999. `parse` returns None for every other text, and never raises.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def is_level(text: str) -> bool:
 
 
 def each_message_counts(topic: str) -> bool:
-    """Whether every message on a topic says something of its own, not only the newest."""
+    """Whether every message on a topic counts, not only the newest one."""
     return topic.endswith(_EACH_MESSAGE_COUNTS)
 
 
@@ -48,7 +48,7 @@ def each_message_counts(topic: str) -> bool:
 
 
 def bridge_status(base: str) -> str:
-    """Where the bridge says whether it is online."""
+    """Where the bridge publishes whether it is online."""
     return f"{base}/status"
 
 
@@ -66,7 +66,7 @@ class BatteryTopics:
 
     @cached_property
     def stem(self) -> str:
-        """What they have in common."""
+        """The beginning that these topics share."""
         return f"{self.base}/{self.ident}"
 
     @cached_property
@@ -97,7 +97,7 @@ _Topic = TypeVar("_Topic", bound="_ValueTopic")
 
 @dataclass(frozen=True)
 class _ValueTopic:
-    """One path of one battery, below one of the three letters."""
+    """The topic of one path of one battery, below W/, R/ or N/."""
 
     portal: str
     instance: int
@@ -108,7 +108,7 @@ class _ValueTopic:
 
     @classmethod
     def root(cls, portal: str, instance: int) -> str:
-        """What the topics of one battery have in common."""
+        """The beginning that the topics of one battery share."""
         return f"{cls.LETTER}/{portal}/battery/{instance}"
 
     def build(self) -> str:
@@ -130,7 +130,7 @@ class WriteTopic(_ValueTopic):
 
 
 class ReadTopic(_ValueTopic):
-    """A client asks here. Without a path it asks for everything."""
+    """A client asks for a value here; without a path, for all values."""
 
     LETTER = "R"
     PATH = "(?:/.*)?"
@@ -143,31 +143,31 @@ class NotificationTopic(_ValueTopic):
 
 
 def all_below(root: str) -> str:
-    """The subscription to all topics of one battery. MQTT matches the root itself too."""
+    """The subscription to all topics of one battery; by MQTT's rules also to the root itself."""
     return f"{root}/#"
 
 
 def path_below(root: str, topic: str) -> str | None:
     """The path that a topic names below a battery's root; None where it is not below it.
 
-    The same as `parse` for one known battery, but fast: it is asked for every message.
+    The same as `parse` for one known battery, but faster: it is called for every message.
     """
     rest = topic.removeprefix(root)
     return rest if len(rest) < len(topic) and rest.startswith("/") else None
 
 
 def is_write(topic: str) -> bool:
-    """Whether it begins like a write to a device, whichever."""
+    """Whether a topic begins like a write to any device of a GX."""
     return topic.startswith("W/")
 
 
 def is_read(topic: str) -> bool:
-    """Whether it begins like a question to a GX."""
+    """Whether a topic begins like a request for values of a GX."""
     return topic.startswith("R/")
 
 
 def is_notification(topic: str) -> bool:
-    """Whether it begins like what a GX publishes."""
+    """Whether a topic begins like a value that a GX publishes."""
     return topic.startswith("N/")
 
 
@@ -197,7 +197,7 @@ class PortalTopics:
 
     @cached_property
     def heartbeat(self) -> str:
-        """The time, every few seconds while somebody keeps the notifications alive."""
+        """The time, every few seconds while a keepalive lasts."""
         return f"N/{self.portal}/heartbeat"
 
     @cached_property
@@ -240,5 +240,5 @@ def all_entities(node: str) -> str:
 
 
 def is_home_assistant(topic: str) -> bool:
-    """Whether it is one of Home Assistant's own topics."""
+    """Whether a topic is one of Home Assistant's own."""
     return topic.startswith("homeassistant/")

@@ -1,4 +1,4 @@
-"""Which MQTT broker, and how to get in."""
+"""The MQTT broker: its address and how to log in."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Broker:
-    """Where the broker is and how to get in. Empty texts mean: not used.
+    """Address and login of the broker. An empty text means: not used.
 
-    port: 1 to 65535. tls_ca: a file of certificates. tls_insecure: believe any certificate.
+    port: 1 to 65535. tls_ca: a file of certificates. tls_insecure: accept any certificate.
     """
 
     host: str = "127.0.0.1"
@@ -26,7 +26,7 @@ class Broker:
     tls_insecure: bool = False
 
     def __str__(self) -> str:
-        """Where it is, for people."""
+        """Host and port, for people."""
         return f"{self.host}:{self.port}"
 
 
@@ -41,8 +41,8 @@ def check(broker: Broker) -> None:
 
 
 def tls_context(broker: Broker) -> ssl.SSLContext:
-    """What a TLS connection to this broker may accept. Raises OSError."""
-    import ssl  # a megabyte and more of memory, for those who use it
+    """The TLS settings for this broker. Raises OSError."""
+    import ssl  # here, because it takes a megabyte of memory that only TLS needs
 
     context = ssl.create_default_context(cafile=broker.tls_ca or None)
     if broker.tls_insecure:

@@ -11,7 +11,7 @@ from bridge.core.settings.configuration import BadConfiguration, Config, parse
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
-    """YAML without its trap: the last of two equal keys silently wins. Here it is a mistake."""
+    """YAML, but a key that is given twice is a mistake. PyYAML would use the last one."""
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -37,7 +37,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 def load(file: str) -> Config:
     """Read and check a configuration file.
 
-    Raises BadConfiguration with all mistakes; one that is no YAML has just one.
+    Raises BadConfiguration with all mistakes. A file that is not YAML has only one.
     """
     try:
         text = Path(file).read_text(encoding="utf-8")

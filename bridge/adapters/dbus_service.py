@@ -16,7 +16,7 @@ from bridge.core.paths.gate import PathSpec
 from bridge.core.paths.table import Paths
 
 Write = Callable[[str, object], int]
-"""Takes a path and a value; answers SetValue's return code."""
+"""Takes a path and a value; returns SetValue's return code."""
 
 PREFIX = "com.victronenergy.battery."
 
@@ -28,14 +28,14 @@ class NameTaken(Exception):
 def _gated_item(on_write: Write) -> type:
     """A class of items that hand every write to `on_write` and store nothing.
 
-    velib's own item ignores a write that repeats the present value, which to us is a sign of life,
-    and stores a value before anybody has checked it. Here the battery checks, and publishes.
+    velib's own item ignores a write that repeats the present value, but such a write keeps the
+    value fresh. It also stores a value before it is checked. Here the battery checks and publishes.
     """
 
     class GatedItem(VeDbusItemExport):  # type: ignore[misc]  # velib has no types
         def SetValue(self, newvalue: object) -> int:
             value = unwrap_dbus_value(newvalue)
-            if isinstance(newvalue, dbus.Boolean):  # which velib unwraps into a number
+            if isinstance(newvalue, dbus.Boolean):  # velib unwraps it into a number
                 value = bool(newvalue)
             return on_write(str(self.__dbus_object_path__), value)
 
@@ -48,7 +48,7 @@ def use_main_loop() -> None:
 
 
 def private_bus() -> dbus.bus.BusConnection:
-    """A connection of its own: consumers tell services apart by their connection.
+    """A new connection for each service: consumers identify a service by its connection.
 
     The system bus, unless DBUS_SESSION_BUS_ADDRESS is set.
     """
@@ -100,5 +100,5 @@ class BatteryService:
     def close(self) -> None:
         """Leave the bus."""
         self._service.__del__()
-        self._bus.set_exit_on_disconnect(False)  # we leave; nobody has lost the bus
+        self._bus.set_exit_on_disconnect(False)  # we close it ourselves, so do not exit
         self._bus.close()

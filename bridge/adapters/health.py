@@ -19,7 +19,7 @@ PATIENCE = 20.0  # s without a beat until the main loop counts as hung
 def end_process_with_threads() -> None:
     """From now on an exception on any thread ends the process.
 
-    Without its MQTT thread it would go on publishing old values.
+    Without its MQTT thread the process would go on publishing old values.
     """
     threading.excepthook = _end_process
 
@@ -29,7 +29,7 @@ def _end_process(arguments: threading.ExceptHookArgs) -> None:
     information: tuple[type[BaseException], BaseException, TracebackType | None] = (
         type(problem), problem, arguments.exc_traceback,
     )  # fmt: skip
-    log.critical("a thread of this program died, ending it", exc_info=information)
+    log.critical("an exception has ended a thread, ending the process", exc_info=information)
     logging.shutdown()
     os._exit(1)
 
@@ -37,11 +37,11 @@ def _end_process(arguments: threading.ExceptHookArgs) -> None:
 class Watchdog:
     """Ends the process when the main loop no longer runs.
 
-    The main loop calls `beat`; a thread of its own checks that it still does. What every thread
-    was doing goes to standard error first.
+    The main loop calls `beat`; a separate thread checks that it still does. Before the process
+    ends, the stack of every thread is written to standard error.
 
-    That thread needs Python's lock, which a call into C may hold for hours (one regular expression
-    is enough). So a thread of faulthandler's, which needs no lock, watches it in turn.
+    The checking thread needs Python's global lock, which a call into C can hold for hours (a slow
+    regular expression does). So a thread of faulthandler, which needs no lock, watches it.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Watchdog:
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def beat(self) -> None:
-        """The main loop is alive."""
+        """Called by the main loop to show that it runs."""
         self._beaten_at = self._monotonic()
 
     def check(self) -> None:
         """End the process if the last beat is too long ago."""
         silence = self._monotonic() - self._beaten_at
         if silence > self._patience:
-            log.critical("the main loop has not turned for %.0f s, ending the process", silence)
+            log.critical("the main loop has not run for %.0f s, ending the process", silence)
             faulthandler.dump_traceback(file=sys.stderr)
             self._end()
 

@@ -1,7 +1,7 @@
 """The main loop, by GLib: the only file that imports gi.
 
-Every callback is guarded: an exception in it is a bug of ours and ends the process, loudly, so that
-the supervisor starts a new one. (GLib would print it and go on.)
+Every callback is guarded: an exception in it is a bug of ours and ends the process with a
+traceback, so that the supervisor starts a new one. (GLib would print it and go on.)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ monotonic = time.monotonic
 
 
 def today() -> Date:
-    """The date of this machine; whether it can be right is not decided here."""
+    """The date of this machine. It can be wrong, and is not checked here."""
     now = time.localtime()
     return Date(now.tm_year, now.tm_mon)
 
@@ -59,7 +59,7 @@ class Loop:
     """Timers, signals, and calls from other threads."""
 
     def __init__(self) -> None:
-        """Make a loop that does not run yet; calls may be asked for already."""
+        """Make a loop that does not run yet; callbacks may be added already."""
         self._loop = GLib.MainLoop()
         self._soon: deque[Callback] = deque()
         self._soon_source = _Source(GLib.PRIORITY_DEFAULT, lambda: _call_all(self._soon))
@@ -74,16 +74,16 @@ class Loop:
         self._loop.run()
 
     def quit(self) -> None:
-        """Let `run` come back; nothing where it does not run."""
+        """Make `run` return. No effect if the loop does not run."""
         self._loop.quit()
 
     def call_in(self, seconds: float, callback: Callback) -> None:
-        """Call back once, after so many seconds."""
+        """Call back once, after this many seconds."""
         heapq.heappush(self._timers, (monotonic() + seconds, next(self._serials), callback))
         self._timer_source.wake(self._timers[0][0])
 
     def call_every(self, seconds: int, callback: Callback) -> None:
-        """Call back again and again; whole seconds, so that wake-ups of one device coincide."""
+        """Call back at this interval, in whole seconds: GLib then groups the wake-ups."""
         GLib.timeout_add_seconds(seconds, _for_ever(callback))
 
     def call_soon(self, callback: Callback) -> None:
@@ -111,17 +111,17 @@ class Loop:
 
 
 class _Source:
-    """Something in GLib's loop that stays there and calls back whenever it is woken.
+    """A permanent source in GLib's loop that calls back after each `wake`.
 
-    A new source for each call (GLib.idle_add, GLib.timeout_add) costs some hundred bytes for ever
-    with PyGObject before 3.44.2: a few megabytes a day. GLib wakes any source at a time of our
-    choice; one that waits for a file descriptor, which here never has anything, does nothing else.
+    A new source for each call (GLib.idle_add, GLib.timeout_add) leaks some hundred bytes with
+    PyGObject before 3.44.2: a few megabytes a day. So one source stays, and its ready time decides
+    when GLib calls it. It waits for a file descriptor that never has data, so nothing else does.
     """
 
     def __init__(self, priority: int, callback: Callback) -> None:
         self._callback = guarded(callback)
-        nothing = os.eventfd(0)
-        number = GLib.unix_fd_add_full(priority, nothing, GLib.IOCondition.IN, self._on_ready)
+        no_data = os.eventfd(0)
+        number = GLib.unix_fd_add_full(priority, no_data, GLib.IOCondition.IN, self._on_ready)
         self._source = GLib.MainContext.default().find_source_by_id(number)
 
     def wake(self, at: float = 0.0) -> None:
@@ -129,13 +129,13 @@ class _Source:
         self._source.set_ready_time(round(at * 1_000_000))
 
     def _on_ready(self, *_: object) -> bool:
-        self._source.set_ready_time(-1)  # first, so that a wake from now on counts
+        self._source.set_ready_time(-1)  # first, so that a `wake` in the callback is not lost
         self._callback()
         return True
 
 
 def _call_all(waiting: deque[Callback]) -> None:
-    """Those that wait now; a callback that is added meanwhile has woken the source again."""
+    """Call those that wait now. One that is added meanwhile has woken the source for itself."""
     for _ in range(len(waiting)):
         waiting.popleft()()
 

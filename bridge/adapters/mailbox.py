@@ -1,11 +1,11 @@
 """Messages on their way from the MQTT thread to the main loop. Pure: no library, no clock.
 
-Every message is kept while there is room: a valid value and the garbage after it are two pieces of
-news. In a crowd only the newest of a topic is kept, unless the topic is a queue, where each message
-may say something else (a batch names some paths, the next one others).
+Every message is kept while there is room, so that an invalid value does not replace the valid one
+before it. In a crowded mailbox only the newest message of a topic is kept, unless the topic is a
+queue, where each message counts (two batches may name different paths).
 
-The mailbox is bounded, by number and by size. When it is full, messages on unknown topics go first,
-then the oldest. So the main loop's work on one filling is bounded too.
+The mailbox is bounded, by number and by size. When it is full, messages on unknown topics are
+dropped first, then the oldest. So the work of the main loop is bounded too.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 MAX_WAITING = 4096  # messages in the mailbox; a battery of 256 cells has some 1100 topics
-MAX_WAITING_BYTES = 1024 * 1024  # of topics and payloads; a hundred batches for 256 cells
-CROWDED = 256  # messages from which on the newest of a topic replaces the others
+MAX_WAITING_BYTES = 1024 * 1024  # of topics and payloads; room for 100 batches of 256 cells
+CROWDED = 256  # messages; from here on the newest of a topic replaces the one before it
 CROWDED_BYTES = MAX_WAITING_BYTES // 4
 
 
@@ -38,9 +38,9 @@ class Mailbox:
         is_queue: Callable[[str], bool] = lambda topic: False,
         is_known: Callable[[str], bool] = lambda topic: True,
     ) -> None:
-        """Both answer for a topic, on the thread that calls `put`.
+        """Both take a topic, and are called on the thread that calls `put`.
 
-        is_queue: whether each message counts. is_known: whether it is one of ours.
+        is_queue: whether each message on it counts. is_known: whether it is one of our topics.
         """
         self._is_queue, self._is_known = is_queue, is_known
         self._lock = threading.Lock()
@@ -52,7 +52,7 @@ class Mailbox:
         self.dropped = 0
 
     def put(self, message: Message) -> bool:
-        """Add a message. Answers whether the mailbox was empty, so that somebody must be woken."""
+        """Add a message. Returns whether the mailbox was empty: then wake the reader."""
         is_queue, is_known = self._is_queue(message.topic), self._is_known(message.topic)
         with self._lock:
             was_empty = not self._waiting
@@ -65,7 +65,7 @@ class Mailbox:
         return was_empty
 
     def drain(self, most: int = MAX_WAITING) -> list[Message]:
-        """Take out the oldest messages in order of arrival, so many at most."""
+        """Take out the oldest messages in order of arrival; most: how many at most."""
         with self._lock:
             oldest = list(itertools.islice(self._waiting, most))
             return [self._take_out(serial) for serial in oldest]

@@ -1,10 +1,10 @@
 """The connection to the MQTT broker, by paho-mqtt: the only file that imports it.
 
-paho runs its network loop on a thread of its own, the only second thread of the service. Messages
-go into a mailbox; `wake` is called on paho's thread when the mailbox was empty, and must do no more
-than wake the main loop, which then calls `drain`. So a broker that is absent, slow or hostile costs
-the main loop nothing. Of a flood `drain` takes a part and calls `wake` again for the rest, so that
-D-Bus and the timers have their turn.
+paho runs its network loop on a thread of its own. Messages go into a mailbox; `wake` is called on
+paho's thread when the mailbox was empty, and must only wake the main loop, which then calls
+`drain`. So a broker that is absent, slow or hostile does not slow down the main loop. `drain` takes
+a limited number of messages and calls `wake` again for the rest, so that D-Bus and the timers are
+served between them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 from bridge.adapters.broker import Broker, tls_context
 from bridge.adapters.mailbox import Mailbox, Message
 
-# paho looks for a proxy with urllib.request, which brings http, email and two megabytes. We use no
-# proxy (see _Client), and a GX has little memory: an empty module stands in while paho is imported.
+# paho imports urllib.request to look for a proxy, which loads http and email: two megabytes. We use
+# no proxy (see _Client), and a GX has little memory: so paho is given an empty module instead.
 _PROXIES = "urllib.request"
 _stands_in = sys.modules.setdefault(_PROXIES, types.ModuleType(_PROXIES))
 
@@ -30,18 +30,18 @@ from paho.mqtt.enums import CallbackAPIVersion  # noqa: E402
 from paho.mqtt.reasoncodes import ReasonCode  # noqa: E402
 
 if not hasattr(_stands_in, "urlopen"):
-    del sys.modules[_PROXIES]  # whoever wants the real one later gets it
+    del sys.modules[_PROXIES]  # so that a later import gets the real module
 
 KEEPALIVE = 30  # s; a broker that vanished is noticed after 45 s at the latest
 BACKOFF = (1, 60)  # s between attempts, doubling from the first to the second
 MAX_PAYLOAD = 64 * 1024  # bytes; a batch for 256 cells is about 10 kB
-AT_ONCE = 128  # messages of one drain; a frame of a usual battery is fewer
+AT_ONCE = 128  # messages of one drain; a usual battery sends fewer at a time
 
 
 class MqttLink:
-    """One connection that is kept up for ever, with its subscriptions.
+    """One connection that is made again whenever it is lost, with its subscriptions.
 
-    The session is clean: what a broker queued while we were away would arrive as news.
+    The session is clean: messages that a broker queued meanwhile would look like new ones.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class MqttLink:
     ) -> None:
         """Prepare everything; `start` connects.
 
-        wake: see above. will: topic and payload that the broker publishes, retained, when we
-        vanish. is_queue, is_known: see Mailbox. on_state(connected, words): called at each
+        wake: see above. will: topic and payload that the broker publishes, retained, when it
+        loses us. is_queue, is_known: see Mailbox. on_state(connected, words): called at each
         transition, never twice for the same one.
         All but `will` are called on paho's thread.
         """
@@ -93,7 +93,7 @@ class MqttLink:
         self._client.loop_start()
 
     def stop(self) -> None:
-        """Disconnect. The broker publishes no last will then, so say good-bye before."""
+        """Disconnect. The broker does not publish the will then, so publish it before."""
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -114,16 +114,16 @@ class MqttLink:
     def publish(self, topic: str, payload: str | bytes, retain: bool = False) -> None:
         """Hand a message over to paho, which never blocks.
 
-        Without a connection it is lost, by intention: the present state is published after the
-        next connection. Half a character (a lone surrogate in somebody's JSON) becomes a question
-        mark.
+        Without a connection the message is lost, on purpose: the present state is published after
+        the next connection. A lone surrogate (from a client's JSON) cannot be encoded, and becomes
+        a question mark.
         """
         if self._client.is_connected():
             data = payload.encode("utf-8", "replace") if isinstance(payload, str) else payload
             self._client.publish(topic, data, qos=0, retain=retain)
 
     def drain(self) -> list[Message]:
-        """What has come, at most AT_ONCE messages; for the rest it calls `wake` again."""
+        """The messages that have come, at most AT_ONCE. If more wait, calls `wake` again."""
         messages = self._mailbox.drain(AT_ONCE)
         if not self._mailbox.is_empty:
             self._wake()
@@ -161,7 +161,7 @@ class MqttLink:
     def _on_subscribe(
         self, _client: paho.Client, _user: Any, _id: int, answers: list[ReasonCode], _more: Any
     ) -> None:
-        """A broker may let us in and still keep topics from us."""
+        """A broker may accept the connection and still refuse topics."""
         if any(answer.is_failure for answer in answers):
             words = f"broker {self._broker} does not let us subscribe to all our topics"
             self._report(False, words)
@@ -170,7 +170,7 @@ class MqttLink:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return  # no broker should pass it on, and none of our topics looks like that
+            return  # not valid MQTT, and not one of our topics
         size = len(message.payload)
         payload = message.payload if size <= MAX_PAYLOAD else None
         if self._mailbox.put(Message(topic, payload, size, message.retain)):
@@ -184,21 +184,21 @@ class MqttLink:
 
 
 class _Client(paho.Client):
-    """paho's client; a broker that sends unreadable packets costs its connection only."""
+    """paho's client, but unreadable packets of a broker only end the connection."""
 
     def __init__(self, on_unreadable: Callable[[], None]) -> None:
         super().__init__(CallbackAPIVersion.VERSION2, clean_session=True)
         self._on_unreadable = on_unreadable
 
     def _get_proxy(self) -> None:
-        """None: the broker is on the device itself or near it."""
+        """No proxy: the broker is on the device itself or in its network."""
 
     def loop_forever(self, *arguments: Any, **named: Any) -> Any:
         """What `loop_start` runs on its thread.
 
-        An ill-formed packet makes paho raise anything: struct.error, IndexError, KeyError; one of
-        100 MB, a MemoryError where memory is limited. What our own callbacks raise is a bug, and
-        goes on to whoever called.
+        A malformed packet can make paho raise many exceptions: struct.error, IndexError, KeyError;
+        for one of 100 MB, a MemoryError where memory is limited. An exception of our own callbacks
+        is a bug, and is raised again.
         """
         while True:
             try:

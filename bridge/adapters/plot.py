@@ -1,4 +1,4 @@
-"""Pictures, by matplotlib: an optional extra, imported only when somebody wants one."""
+"""Pictures, by matplotlib: an optional extra, imported only to draw."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ FORMATS = (".svg", ".png", ".pdf")
 
 
 class CannotPlot(Exception):
-    """matplotlib is missing, or the file is of no kind that can be drawn, or not writable."""
+    """matplotlib is missing, or the file's format is not supported, or it cannot be written."""
 
 
 def check(file: str) -> None:
-    """Whether a picture can be drawn into this file, before the work begins. Raises CannotPlot."""
+    """Check, before the work begins, that a picture can be drawn. Raises CannotPlot."""
     if Path(file).suffix.lower() not in FORMATS:
         raise CannotPlot(f"{file}: a name that ends in {', '.join(FORMATS)} is needed")
     try:

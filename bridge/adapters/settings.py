@@ -40,7 +40,7 @@ class DeviceSettings:
         on_change: Callable[[str, str], None],
         guard: Guard = lambda callback: callback,
     ) -> None:
-        """on_change(key, value): a setting has changed, by us or by somebody else.
+        """on_change(key, value): a setting has changed, by us or by another client.
 
         guard: wraps every callback; dbus-python would print an exception in it and go on.
         """
@@ -112,7 +112,7 @@ class DeviceSettings:
         try:
             values = dict(self._values(answers[0]))
         except (IndexError, TypeError, AttributeError):
-            failed("answers nonsense")
+            failed("sends an answer that cannot be read")
         else:
             opened(values)
 

@@ -1,6 +1,6 @@
 """One virtual battery: writes come in, the limiter decides, changes go out.
 
-It knows ports, not libraries, and has no clock: whoever calls tells the time (monotonic seconds).
+It knows ports, not libraries, and has no clock: the caller passes the time (monotonic seconds).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Battery:
     """One virtual battery.
 
     `on_message`, `on_batch` and `on_write` take writes; after a burst of them call `settle`.
-    Call `on_tick` once a second whether anything came or not.
+    Call `on_tick` once a second, also when nothing has come.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Battery:
         access: Access = ALL_OPEN,
         today: Callable[[], Date | None] = lambda: None,
     ) -> None:
-        """topics: its own. publish_interval: s. monotonic: seconds."""
+        """topics: of this battery. publish_interval: s to gather writes. monotonic: in seconds."""
         self.paths = path_table(config.cells)
         self.identity: dict[str, Value] = {"ident": config.ident, "name": config.name}
         self._ident = config.ident
@@ -83,11 +83,11 @@ class Battery:
         self._intake.on_batch(payload, topic, now)
 
     def on_oversize(self, path: str, topic: str, size: int, now: float) -> None:
-        """A message of so many bytes that it was not even kept."""
+        """A write by MQTT with a payload that was too large to keep. size: bytes."""
         self._intake.on_oversize(path, topic, size, now)
 
     def on_write(self, path: str, value: object, now: float) -> int:
-        """A write by D-Bus SetValue. Answers its return code: 0 taken, 1 read-only, 2 refused."""
+        """A write by D-Bus SetValue. Returns its code: 0 taken, 1 read-only, 2 refused."""
         return self._intake.on_write(path, value, now)
 
     def settle(self, now: float) -> None:
@@ -95,7 +95,7 @@ class Battery:
         self._publisher.settle(now)
 
     def catch_up(self, now: float) -> None:
-        """Publish at once what still waits, because somebody is about to read."""
+        """Publish at once what still waits, before the values are read."""
         self._publisher.catch_up(now)
 
     def on_tick(self, now: float) -> None:
@@ -107,14 +107,14 @@ class Battery:
         self._publisher.refresh(now)
 
     def tell_again(self) -> None:
-        """The broker has just come, or come back: publish state and settings again."""
+        """Publish state and settings again, although they have not changed."""
         self._status.again()
 
     def values(self) -> dict[str, Value]:
         """What stands on the bus now."""
         return dict(self._publisher.values)
 
-    # --- who takes what ------------------------------------------------------------------
+    # --- what handles each role ----------------------------------------------------------
 
     def _takers(self) -> Mapping[Role, Taker]:
         return {
@@ -139,7 +139,10 @@ class Battery:
         self._publisher.change_constant(path, value)
 
     def _forget(self, _path: str, what: Value, _now: float) -> None:
-        """A sensor that is gone for good, or was written by mistake. Raises Refused."""
+        """Forget a path or a group: its sensor is gone, or it was written by mistake.
+
+        Raises Refused.
+        """
         forgotten = self._control.pack.forget(str(what or ""))
         if not forgotten:
             raise Refused(f"nothing called {str(what or '')!r} was written: name a path or a group")
@@ -152,15 +155,15 @@ class Battery:
             self.set_name(name)
             self._store.save(NAME_KEY, name)
 
-    # --- what outlives a restart -----------------------------------------------------------
+    # --- what is kept over a restart -------------------------------------------------------
 
     @property
     def name(self) -> str:
-        """The user's name for it."""
+        """The user's name for the battery."""
         return self._name
 
     def set_name(self, name: str) -> None:
-        """The name as it was kept, or as it was changed in the settings."""
+        """Use this name: it was kept, or was changed in the settings service."""
         self._name = self.identity["name"] = name
         self._publisher.change_constant(_NAME_PATH, name)
 
@@ -174,7 +177,7 @@ class Battery:
             self._store.save(SETTINGS_KEY, self.settings_record())
 
     def load_settings(self, kept: str, *, newest: bool = False) -> None:
-        """Take over the settings that were kept. newest: nothing decided here is newer."""
+        """Take over the settings that were kept. newest: they replace all changes made before."""
         unusable = self._control.load_settings(kept, self._monotonic(), newest=newest)
         if unusable:
             words = "; ".join(unusable)
@@ -184,12 +187,12 @@ class Battery:
             self._store.save(SETTINGS_KEY, self.settings_record())
 
     def settings_record(self) -> str:
-        """What must be kept of the settings."""
+        """The settings that differ from the configuration, as one text."""
         return self._control.settings.record()
 
 
 def _constants(config: BatteryConfig) -> dict[str, Value]:
-    """What stands on the bus while no client writes it."""
+    """The values on the bus while no client writes to their paths."""
     return {
         _NAME_PATH: config.name,
         "/Battery/Request/Id": 1,

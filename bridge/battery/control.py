@@ -1,4 +1,4 @@
-"""What one battery decides: its pack, the clients' requests, and the settings in force."""
+"""Decides the limits of one battery: from its pack, the requests, and the settings in force."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from bridge.core.settings.live import LiveSettings
 log = logging.getLogger(__name__)
 
 INPUTS = inputs_of((*(p.inputs for p in PROTECTIONS), *(alarm.inputs for alarm in WATCHED)))
-"""Everything that is followed: what a protection or an alarm rests on."""
+"""All inputs in use: those that a protection or an alarm depends on."""
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """The battery at one moment: the pack, the decision, and what it leaves to the next one."""
+    """The battery at one moment: the pack, the decision, and the state for the next decision."""
 
     pack: PackView
     decision: Decision
@@ -41,7 +41,7 @@ class Assessment:
 class Control:
     """From measurements, requests and settings to a decision.
 
-    `assess` has no effect of its own; `commit` makes an assessment the battery's last one.
+    `assess` decides nothing for good; `commit` makes an assessment the battery's last one.
     started: monotonic s. today: the date, None where the machine does not know it.
     """
 
@@ -62,20 +62,20 @@ class Control:
         return self.settings.in_force
 
     def assess(self, now: float) -> Assessment:
-        """The decision that these measurements make now (monotonic s)."""
+        """The decision for the present measurements. now: monotonic s."""
         now = max(now, self._state.at)
         view = self.pack.look(now, self._today())
         decision, state = settle(view.answer, self.limiter, self.requests, self._state, now)
         return Assessment(view, decision, state)
 
     def commit(self, assessment: Assessment) -> None:
-        """What this assessment leaves to the next one holds from now on."""
+        """Make this assessment the last one: the next one starts from its state."""
         self.pack.keep(assessment.pack)
         self._state = assessment.state
         self.last = assessment
 
     def is_tighter(self, assessment: Assessment) -> bool:
-        """Whether a limit is lower than in the last assessment, or withdrawn, or back."""
+        """Whether a limit is lower than in the last assessment, or withdrawn, or given again."""
         if self.last is None:
             return True
         for new, old in zip(assessment.decision, self.last.decision, strict=True):
@@ -87,7 +87,7 @@ class Control:
         return False
 
     def request(self, limit: str, value: Value, now: float) -> None:
-        """What a client asks for one limit (CVL, CCL or DCL; V or A); None takes it back."""
+        """Take a client's request for one limit: CVL in V, CCL or DCL in A; None withdraws it."""
         before = self.requests[limit]
         request = Request(float(value), now) if isinstance(value, (int, float)) else None
         if before is not None and request is None:
@@ -95,7 +95,7 @@ class Control:
         self.requests = self.requests.with_(limit, request)
 
     def change_settings(self, writes: Mapping[str, object], now: float) -> list[str]:
-        """Change settings together. Answers what has changed, in words.
+        """Change settings together. Returns what has changed, in words.
 
         Raises RefusedSettings, and then nothing has changed.
         """
@@ -105,7 +105,7 @@ class Control:
         return news
 
     def load_settings(self, kept: str, now: float, *, newest: bool) -> list[str]:
-        """Take over settings that were kept. Answers what of them cannot be used, in words."""
+        """Take over settings that were kept. Returns those that cannot be used, in words."""
         unusable = self.settings.load(kept, newest=newest)
         self._apply(now)
         return unusable

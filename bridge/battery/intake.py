@@ -1,4 +1,4 @@
-"""What comes in: each write through payload, access and gate to whoever takes its kind."""
+"""Takes writes in: decodes the payload, checks the access, and calls the taker of the role."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from bridge.core.paths.table import Paths
 from bridge.core.settings.live import RefusedSettings
 
 TAKEN, READ_ONLY, REFUSED = 0, 1, 2
-"""SetValue's answers, as velib gives them."""
+"""SetValue's return codes, as in velib."""
 
-_SHOWN = 60  # bytes of a payload that could not be read
+_SHOWN = 60  # bytes that a refusal shows of a payload that could not be read
 
 Taker = Callable[[PathSpec, object, float], None]
-"""Takes a write that may come in: path, value and moment (monotonic s). Raises Refused."""
+"""Takes an allowed write: its path, value and time (monotonic s). Raises Refused."""
 
 
 class Intake:
-    """The way in of one battery.
+    """Takes in the writes to one battery.
 
-    takers: who takes a write of each role. take_settings: the settings that were written
-    together, by path; raises RefusedSettings.
+    takers: the taker of each role. take_settings: takes settings that were written together, by
+    path; raises RefusedSettings.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Intake:
         self._take_settings = take_settings
 
     def on_message(self, path: str, payload: bytes, topic: str, now: float) -> None:
-        """A write by MQTT to one path. An empty payload is nothing."""
+        """A write by MQTT to one path. An empty payload is ignored."""
         value: object = NOTHING
         try:
             value = decode_write(payload)
@@ -56,8 +56,7 @@ class Intake:
     def on_batch(self, payload: bytes, topic: str, now: float) -> None:
         """Many writes in one JSON object.
 
-        What is wrong in it is refused, the rest is taken; but its settings are taken or refused
-        together.
+        A wrong write is refused, the others are taken. Settings are taken or refused together.
         """
         try:
             writes = decode_batch(payload)
@@ -82,11 +81,11 @@ class Intake:
                 self._status.refusal(topic, path, settings[path], reason, now)
 
     def on_oversize(self, path: str, topic: str, size: int, now: float) -> None:
-        """A message of so many bytes that it was not even kept."""
+        """Refuse a message whose payload was too large to keep. size: bytes."""
         self._status.refusal(topic, path, None, f"{size} bytes are too much", now)
 
     def on_write(self, path: str, value: object, now: float) -> int:
-        """A write by D-Bus SetValue. Answers its return code: 0 taken, 1 read-only, 2 refused."""
+        """A write by D-Bus SetValue. Returns its code: 0 taken, 1 read-only, 2 refused."""
         spec = self._paths.get(path)
         if spec is None or not spec.writable:
             return READ_ONLY
@@ -105,7 +104,7 @@ class Intake:
             self._takers[spec.role](spec, value, now)
 
     def _checked(self, path: str, access: WriteAccess) -> PathSpec:
-        """Whether this path may be written, and by this way in. Raises Refused."""
+        """The path's declaration, if it may be written by this way in. Raises Refused."""
         spec = self._paths.get(path)
         if spec is None:
             raise Refused(NO_SUCH_PATH)
@@ -120,7 +119,7 @@ def _beginning(payload: bytes) -> str:
 
 
 def gated(take: Callable[[str, Value, float], None]) -> Taker:
-    """A taker of values that have passed the gate, by path."""
+    """A taker that first passes the value through the gate."""
 
     def take_gated(spec: PathSpec, raw: object, now: float) -> None:
         take(spec.path, spec.coerce(raw), now)

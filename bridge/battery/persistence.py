@@ -1,17 +1,17 @@
 """What one battery keeps over a restart: its name, its instance, and what clients have set.
 
 The settings service keeps it. The service may be absent, late, silent, or killed before it has
-written what it was sent: the battery runs all the same, and sends it again. Who decided last is
-right:
+written what it was sent: the battery runs all the same, and sends it again. The latest change
+wins:
 
-- What clients decide while the battery runs is newer than what the service has, until it has it.
+- A change by a client is newer than the service's value, until the service has stored the change.
 - A name or instance that was changed in the configuration is newer than what was kept. To see such
   a change, the configuration's own name and instance are kept too.
-- What somebody changes in the settings service while the battery runs is newest.
-- After a restart of the battery the service knows best; after a restart of the service the battery
-  does, because the service may have lost the last seconds.
+- A change in the settings service itself, while the battery runs, is newer than both.
+- After a restart of the battery, the service's values win. After a restart of the service, the
+  battery's values win, because the service may have lost the changes of the last seconds.
 
-It knows ports only. Times are monotonic seconds.
+This file knows ports only. Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class SettingsPersistence:
     ) -> None:
         """on_instance(number): called whenever the service says which instance is ours.
 
-        on_ready(): called once, when the service has answered or when it is known that it will
-        not: then the battery may enter the bus.
+        on_ready(): called once, when the service has answered or has failed: then the battery may
+        enter the bus.
         """
         self._service = service
         self._config = config
@@ -83,23 +83,23 @@ class SettingsPersistence:
         self._send()
 
     def on_tick(self, now: float) -> None:
-        """Once a second: send what has waited, ask a service again that did not answer."""
+        """Once a second: send what waits, and ask again if the service did not answer."""
         if now >= self._ask_again_at:
             self.open()
         self._send()
 
     def on_changed(self, key: str, value: str) -> None:
-        """Take a signal of the service: our own write, or somebody else's decision.
+        """Take a signal of the service: our own write, or a change by another client.
 
-        While we ask, it may also be a default that a service without memory falls back to; then
-        only the answer counts.
+        While a request to a service that lost its file is open, the signal may be only the
+        default; then only the answer counts.
         """
         is_news = self._values.get(key) != value
         self._values[key] = value
         if is_news and self._was_open and not self._is_asking:
             self._take_change(key, value)
 
-    # --- what the service says ---------------------------------------------------------------
+    # --- what the service answers ------------------------------------------------------------
 
     def _on_opened(self, values: dict[str, str]) -> None:
         self._values = values
@@ -116,7 +116,7 @@ class SettingsPersistence:
 
     def _on_failed(self, reason: str) -> None:
         if not self._is_open and not self._was_open:
-            log.warning("%s: the settings service %s yet", self._config.ident, reason)
+            log.warning("%s: the settings service %s", self._config.ident, reason)
         self._is_open = self._is_asking = False
         self._ask_again_at = self._monotonic() + RETRY
         self._be_ready()
@@ -133,7 +133,7 @@ class SettingsPersistence:
         self._battery.settle(self._monotonic())
 
     def _take_over(self) -> None:
-        """The first answer since our start: what was kept holds, unless something is newer."""
+        """Take over the first answer since our start, except where something is newer."""
         at_last_start = _identity(self._values.get(FILE_KEY, ""))
         if at_last_start.get("name", self._config.name) != self._config.name:
             self._keep_unless_newer(NAME_KEY, self._config.name)
@@ -148,13 +148,13 @@ class SettingsPersistence:
         self._battery.settle(self._monotonic())
 
     def _send_again(self) -> None:
-        """The service has come back, perhaps without what it was sent last."""
+        """Send what the service lacks: it has restarted, and may have lost the last writes."""
         self._keep_unless_newer(NAME_KEY, self._battery.name)
         self._keep_unless_newer(SETTINGS_KEY, self._battery.settings_record())
         self._keep_unless_newer(FILE_KEY, self._identity_in_file())
 
     def _keep_unless_newer(self, key: str, value: str) -> None:
-        """Have this kept, unless the service has it, or something newer is to be kept."""
+        """Send this value, unless the service has it already or a newer value waits."""
         if self._values.get(key) != value and not self._queue.is_pending(key):
             self._queue.put(key, value)
 
@@ -202,7 +202,7 @@ def instance_of(class_and_instance: str) -> int | None:
 
 
 def _identity(text: str) -> dict[str, object]:
-    """Name and instance of the configuration at the last start; empty where nobody knows."""
+    """Name and instance of the configuration at the last start; empty where unknown."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):

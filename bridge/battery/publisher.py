@@ -18,9 +18,9 @@ _BMS_CABLE = "/Alarms/BmsCable"
 
 
 class Publisher:
-    """Publishes one battery: a lone write and a tightening limit at once, a frame together.
+    """Publishes one battery: a lone write and a tightening limit at once, many writes together.
 
-    interval: s, for which the writes of a frame are gathered. constants: the values of the
+    interval: s, for which writes that follow are gathered. constants: the values of the
     configuration, which a write may replace; `change_constant` changes one.
     """
 
@@ -57,14 +57,14 @@ class Publisher:
         return self._values.values
 
     def change_constant(self, path: str, value: Value) -> None:
-        """Show another value where no measurement stands."""
+        """Show another value on a path that has no measurement."""
         self._constants[path] = value
         if self._control.pack.on_display.get(path) is None:
             self._written[path] = value
         self._has_writes = True
 
     def on_write(self, *, may_tighten: bool) -> None:
-        """Something was written. may_tighten: it is one of those that a limit rests on."""
+        """Note a write. may_tighten: a limit depends on it."""
         self._has_writes = True
         self._may_tighten = self._may_tighten or may_tighten
 
@@ -73,8 +73,8 @@ class Publisher:
     def settle(self, now: float) -> None:
         """After a burst of writes, publish what may not wait. now: monotonic s.
 
-        A lone write and a tightening limit go out at once, the rest is gathered for the rest of
-        the interval.
+        A lone write and a tightening limit go out at once; other writes wait for the end of the
+        interval.
         """
         if not self._has_writes:
             return
@@ -93,14 +93,14 @@ class Publisher:
             self._timer.call_in(self._interval - since, self._on_timer)
 
     def catch_up(self, now: float) -> None:
-        """Publish at once what is still being gathered, because somebody is about to read."""
+        """Publish at once what is still being gathered. now: monotonic s."""
         if self._has_writes:
             self._publish_writes(self._control.assess(now), now)
 
     def refresh(self, now: float) -> None:
-        """Decide, and publish what has changed.
+        """Decide, and publish what has changed. now: monotonic s.
 
-        A lone write right after it need not wait: only writes make writes wait.
+        This starts no interval: a lone write right after it is published at once.
         """
         self._publish(self._control.assess(now), now)
 
@@ -115,7 +115,7 @@ class Publisher:
     # --- what ----------------------------------------------------------------------------
 
     def _publish(self, assessment: Assessment, now: float) -> None:
-        """Make this decision the battery's, and known: at most one signal."""
+        """Commit this decision and publish what has changed, in at most one signal."""
         control, pack = self._control, assessment.pack
         freshness, decision = pack.freshness, assessment.decision
         self._status.transitions(control.last, assessment, now)
@@ -141,9 +141,9 @@ class Publisher:
         self._status.settings(settings, control.settings.tree)
 
     def _newly_written(self, now: float) -> dict[str, Value]:
-        """What is written otherwise than at the last time.
+        """The written values that have changed since the last call.
 
-        Where a measurement has gone, the constant of the configuration comes back.
+        Where a measurement has gone, the constant of the configuration is shown again.
         """
         written, self._written = self._written, {}
         for path, value in self._control.pack.displayed(now).items():

@@ -1,4 +1,4 @@
-"""What a battery tells people: its own topics, and its lines in the log. All of it is bounded."""
+"""Publishes a battery's own topics and writes its log lines, both at a limited rate."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class StatusPublisher:
         self._transitions_logged = Throttle(per_second=0.1, burst=20)
 
     def again(self) -> None:
-        """Publish state and settings at the next chance, although they have not changed.
+        """Publish state and settings at the next refresh, although they have not changed.
 
-        A broker that has just come, or come back, has neither.
+        A broker that we have just connected to may have neither.
         """
         self._state, self._state_at, self._settings = None, float("-inf"), None
 
     def state(self, content: Callable[[], dict[str, Any]], now: float) -> None:
-        """The state topic, when there is news and the last message is long enough ago."""
+        """Publish the state if it has changed and STATE_INTERVAL has passed. now: monotonic s."""
         if now - self._state_at < STATE_INTERVAL:
             return
         state = content()
@@ -55,17 +55,17 @@ class StatusPublisher:
             self._client.publish(self._topics.state, as_json(state), retain=True)
 
     def settings(self, values: Mapping[str, Value], tree: Callable[[], dict[str, Any]]) -> None:
-        """All settings, when one has changed: a batch that brings them back when it is sent."""
+        """Publish all settings if one has changed, as a batch that restores them when sent."""
         if values is not self._settings:
             self._settings = values
             self._client.publish(self._topics.settings, as_json(tree()), retain=True)
 
     def refusal(self, topic: str, path: str, value: object, reason: str, now: float) -> None:
-        """A write that was not taken, and why."""
-        told, logged = self._refusals.allows(now), self._refusals_logged.allows(now)
-        if reason == NO_SUCH_PATH and (told or logged):
-            reason += did_you_mean(path, self._paths)  # too dear for what nobody will read
-        if told:
+        """Publish and log a write that was not taken, and why. now: monotonic s."""
+        published, logged = self._refusals.allows(now), self._refusals_logged.allows(now)
+        if reason == NO_SUCH_PATH and (published or logged):
+            reason += did_you_mean(path, self._paths)  # slow, so only if it will be shown
+        if published:
             answer = {
                 "topic": sanitize_for_log(topic),
                 "path": sanitize_for_log(path),
@@ -80,13 +80,13 @@ class StatusPublisher:
             log.warning("%s: refused %s: %s%s", self._ident, where, reason, more)
 
     def settings_changed(self, news: Iterable[str], now: float) -> None:
-        """One line for each setting that has changed."""
+        """Log one line for each setting that has changed. now: monotonic s."""
         for line in news:
             if self._changes_logged.allows(now):
                 log.info("%s: %s", self._ident, line)
 
     def transitions(self, before: Assessment | None, after: Assessment, now: float) -> None:
-        """Log a stage that has changed, and each limit that another protection holds now.
+        """Log a stage that has changed, and each limit that is now held by another protection.
 
         now: monotonic s.
         """
@@ -109,7 +109,7 @@ class StatusPublisher:
 
 
 def _printable(value: object) -> object:
-    """A refused value as it can stand in JSON, and not at length."""
+    """A refused value that JSON can hold, shortened to 60 characters."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, float)) and abs(value) < 1e15:

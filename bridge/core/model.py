@@ -1,4 +1,4 @@
-"""The nouns that the rest of the core speaks in."""
+"""The basic types that the rest of the core uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Refused(Exception):
 
 
 class Group(str, enum.Enum):
-    """Measurements that live and die together, each with an age of its own."""
+    """The groups of measurements. Each group has its own age and freshness stage."""
 
     CELLS = "cells"
     DC = "dc"
@@ -38,7 +38,7 @@ class Stage(enum.IntEnum):
 
     @property
     def word(self) -> str:
-        """The stage as it is written everywhere outside: "fresh"."""
+        """The stage's name on D-Bus, in MQTT and in the log, such as "fresh"."""
         return _STAGE_WORDS[self]
 
 
@@ -46,7 +46,7 @@ _STAGE_WORDS = {stage: stage.name.lower() for stage in Stage}
 
 
 class Date(NamedTuple):
-    """What the calendar says: a year, and a month from 1 to 12."""
+    """The part of a calendar date that is used: a year, and a month from 1 to 12."""
 
     year: int
     month: int
@@ -54,7 +54,7 @@ class Date(NamedTuple):
 
 @dataclass(frozen=True)
 class Cap:
-    """One protection's answer: no more than `value` (V or A), and why."""
+    """The cap of one protection: no more than `value` (V or A), and why."""
 
     value: float
     reason: str
@@ -76,7 +76,7 @@ LIMIT_NAMES = (CVL, CCL, DCL)
 
 @dataclass(frozen=True)
 class Limits(Generic[T]):
-    """One thing for each of the three limits."""
+    """One value of some type for each of the three limits."""
 
     cvl: T
     ccl: T
@@ -90,11 +90,11 @@ class Limits(Generic[T]):
         return iter((self.cvl, self.ccl, self.dcl))
 
     def __getitem__(self, name: str) -> T:
-        """The one of this limit. Raises KeyError for any other name."""
+        """The value of this limit: CVL, CCL or DCL. Raises KeyError for any other name."""
         return dict(self.items())[name]
 
     def with_(self, name: str, value: T) -> Limits[T]:
-        """The same with another one for this limit."""
+        """A copy with another value for this limit."""
         return Limits(*(value if one == name else old for one, old in self.items()))
 
 
@@ -102,8 +102,8 @@ class Limits(Generic[T]):
 class Limit:
     """One published limit.
 
-    value: V or A; None when withdrawn. rule: the protection that holds it. reason: in words.
-    caps: every protection's, by name.
+    value: V or A; None when withdrawn. rule: name of the protection that holds the limit.
+    reason: in words. caps: the cap of every protection, by name.
     """
 
     value: float | None

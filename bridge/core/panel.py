@@ -1,4 +1,4 @@
-"""What is to be drawn, without a library that draws it."""
+"""The content of a picture, independent of the library that draws it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Foreign text: shown so that it cannot harm, and compared with the words that are known.
+"""Text from outside: made safe for the log, and compared with known words.
 
 (The standard library's difflib is not on every GX.)
 """
@@ -22,8 +22,8 @@ def distance(a: str, b: str) -> int:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """'; did you mean "…"?' when a known word is near, else ''. Case does not count.
 
-    Words come from anywhere and at any rate, so the full comparison, of which the work grows with
-    the square of the length, is left to those few that can still win.
+    Any client can send such words at any rate, and the work of `distance` grows with the square of
+    the length. So it is used only for the few known words that can still be the nearest.
     """
     word = word[:64].lower()
     best, steps = "", len(word) + 64
@@ -38,17 +38,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _near(word: str) -> int:
-    """How many letters of a word may be wrong. Ours: one, or each third of a long word."""
+    """How many letters of a known word may be wrong."""
     return max(1, len(word) // 3)
 
 
 def _least_distance(a: str, b: str) -> int:
-    """What the distance is at least: each letter that only one of them has must be edited."""
+    """A lower bound of the distance: each letter that only one word has must be edited."""
     in_a, in_b = set(a), set(b)
     return max(abs(len(a) - len(b)), len(in_a - in_b), len(in_b - in_a))
 
 
 def sanitize_for_log(text: str, most: int = 120) -> str:
-    """A foreign word for a log or a message: not at length, and on one line."""
+    """Text from outside for a log or a message: on one line, `most` characters at most."""
     shown = text if len(text) <= most else text[: most - 1] + "…"
     return shown if shown.isprintable() else ascii(shown)

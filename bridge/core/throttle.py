@@ -1,10 +1,10 @@
-"""How often something may be said."""
+"""Limits how often something is logged, published or sent."""
 
 from __future__ import annotations
 
 
 class Throttle:
-    """A bucket of tokens: `burst` at once, then `per_second` on average. Time is injected."""
+    """A token bucket: `burst` at once, then `per_second` on average. Time is injected."""
 
     def __init__(self, per_second: float, burst: int) -> None:
         self._per_second = per_second
@@ -14,7 +14,7 @@ class Throttle:
         self.withheld = 0
 
     def allows(self, now: float) -> bool:
-        """Take a token if there is one; else count what is withheld. now: monotonic s."""
+        """Take a token if there is one; else count one more as withheld. now: s."""
         if self._at is not None:
             self._tokens = min(
                 self._burst, self._tokens + max(0.0, now - self._at) * self._per_second

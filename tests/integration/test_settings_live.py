@@ -217,7 +217,7 @@ def test_kill_9_of_the_bridge_right_after_a_write_loses_nothing(bridge: BridgePr
 def test_a_service_that_comes_late_costs_no_start_and_no_decision(tmp_path: Path) -> None:
     with PocketGx(settings=False) as gx:
         bridge = BridgeProcess(gx, tmp_path, battery(instance=7))
-        bridge.says("the settings service is not there yet")
+        bridge.says("the settings service is not there")
         store = BusClient(gx, SETTINGS_SERVICE)
         with bridge.bus() as bus:
             assert bus["/DeviceInstance"] == 7

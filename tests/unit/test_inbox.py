@@ -77,7 +77,7 @@ def test_a_retained_write_is_ignored_and_named_once(
 ) -> None:
     bench.deliver((SOC, b"61"), (SOC, b"61"), retained=True)
     assert bench.soc is None
-    words = f"ignored the retained message on {SOC}: nobody knows how old it is"
+    words = f"ignored the retained message on {SOC}: its age is unknown"
     assert caplog.messages == [words]
 
 

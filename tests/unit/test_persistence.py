@@ -207,14 +207,14 @@ def test_an_identity_that_cannot_be_read_says_nothing_new(house: House, identity
 # --- a service that is absent, late, silent or erring -----------------------------------------
 
 
-@pytest.mark.parametrize("reason", [NOT_THERE, NO_REPLY, "answers nonsense"])
+@pytest.mark.parametrize("reason", [NOT_THERE, NO_REPLY, "sends an answer that cannot be read"])
 def test_without_an_answer_the_battery_is_ready_all_the_same(
     reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     house = House(fails=reason)
     house.open()
     assert (house.ready, house.instances) == (1, [])
-    assert caplog.messages == [f"test: the settings service {reason} yet"]
+    assert caplog.messages == [f"test: the settings service {reason}"]
 
 
 def test_a_silent_service_is_asked_again_after_a_while_and_logged_once(

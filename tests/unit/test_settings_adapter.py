@@ -43,7 +43,7 @@ def test_an_answer_is_understood() -> None:
 
 @pytest.mark.parametrize("answer", NONSENSE, ids=str)
 def test_nonsense_counts_as_no_answer(answer: tuple[object, ...]) -> None:
-    assert opened_and_failed(*answer) == ([], ["answers nonsense"])
+    assert opened_and_failed(*answer) == ([], ["sends an answer that cannot be read"])
 
 
 @pytest.mark.parametrize("answer", [(0,), (2,), (), ("text",), (0, 0)], ids=str)

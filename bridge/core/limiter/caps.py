@@ -1,8 +1,8 @@
-"""What the protections of one pack allow: their latches followed, their caps collected.
+"""What the protections of one pack allow: updates their latches and collects their caps.
 
 A cap depends on the protection's inputs, its latch, the settings, the stage and the date, and on
-nothing else. So while these are the same, the answer of the last decision still stands, and a
-write costs no more than the protections that rest on it.
+nothing else. So while these are the same, the cap of the last decision still holds, and a write
+costs only the protections that depend on it.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ NO_CAPS: Limits[Caps] = Limits({}, {}, {})
 
 @dataclass(frozen=True)
 class PackState:
-    """What one decision about a pack leaves to the next.
+    """What is kept of a pack from one decision to the next.
 
-    latches: the memory. situation, caps: of the last decision; with them it is cheaper, without
-    them it is the same.
+    latches: the states of its latches. situation, caps: of the last decision; they save work, and
+    never change the result.
     """
 
     latches: LatchState = field(default_factory=dict)
@@ -50,7 +50,7 @@ class PackState:
 class PackAnswer:
     """What one pack allows.
 
-    caps: of both what is measured and what is suspected. state: for the next answer.
+    caps: for what is measured and what is suspected, the smaller ones. state: for the next call.
     """
 
     caps: Limits[Caps]
@@ -90,7 +90,7 @@ def find_caps(
     now: float,
     date: Date | None,
 ) -> PackState:
-    """Follow the latches and collect the caps for these measurements. now: monotonic s."""
+    """Update the latches and collect the caps for these measurements. now: monotonic s."""
     last = before.situation
     built = build_situation(measurements, config, stage, now, date, before.latches, last)
     changed = _changed_inputs(built, last)
@@ -110,7 +110,7 @@ def find_caps(
 
 
 def least_caps(one: Limits[Caps], other: Limits[Caps]) -> Limits[Caps]:
-    """Of each protection's two caps the one that allows less."""
+    """The smaller of each protection's two caps."""
     least: list[Caps] = []
     for limit, a, b in zip(LIMIT_NAMES, one, other, strict=True):
         names = [p.name for p in _ALL[limit] if p.name in a or p.name in b]
@@ -124,9 +124,9 @@ def _less(one: Cap | None, other: Cap | None) -> Cap:
 
 
 def _changed_inputs(now: Situation, before: Situation | None) -> set[Input[Any]] | None:
-    """The inputs of which the reading or the silence is another one.
+    """The inputs whose reading or silence has changed.
 
-    None where something else has changed, so that everything must be looked at.
+    None if something else has changed, so that all caps must be computed again.
     """
     if (
         before is None
@@ -142,9 +142,9 @@ def _changed_inputs(now: Situation, before: Situation | None) -> set[Input[Any]]
 def _all_followed(
     situation: Situation, before: LatchState, changed: set[Input[Any]] | None
 ) -> LatchState:
-    """The latches now; the same object while none has moved.
+    """The latches now; the same object while none has changed.
 
-    A latch at rest stays there while its inputs are the same.
+    A latch at rest stays at rest while its inputs are the same, so it is skipped.
     """
     latches = before
     for protection, latch in _LATCHES:
@@ -171,7 +171,7 @@ def _collected(situation: Situation, protections: tuple[Protection, ...]) -> Cap
 def _renewed(
     limit: str, situation: Situation, before: Situation, caps: Caps, changed: set[Input[Any]]
 ) -> Caps:
-    """The caps of one limit, of which those that may have changed are found again.
+    """The caps of one limit; only those that may have changed are computed again.
 
     The same object while none has changed.
     """

@@ -1,4 +1,7 @@
-"""Curves: points of rising x, straight lines or steps between them, the ends held."""
+"""Curves: points with rising x, with straight lines or steps between them.
+
+Before the first point its value holds, after the last point the last one's.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ def share_at(situation: Situation, table: Table, x: float) -> float:
 def cap_over(
     situation: Situation, source: Input[float | None], table: Table, maximum: float, words: str
 ) -> Cap | None:
-    """Maximum (A) times the share at an input's number; words: the reason, with {} for it.
+    """The cap: maximum (A) times the share of the curve at the input's reading.
 
-    None without a curve, and where it allows everything.
+    words: the reason, with {} for the reading. None without a curve, and where the share is 1.
     """
     if not table:
         return None
@@ -34,9 +37,9 @@ def cap_over(
 def cap_of_silence(
     situation: Situation, table: Table, maximum: float, source: Input[object]
 ) -> Cap | None:
-    """For an input that was heard once and is silent: the smallest share of the curve, in A.
+    """The cap (A) for an input that was written once and is silent: the curve's smallest share.
 
-    None where it was never heard: what was never configured stays out.
+    None if the input was never written: then the battery has no such sensor.
     """
     if not situation.is_silent(source):
         return None
@@ -44,15 +47,15 @@ def cap_of_silence(
 
 
 def nothing_for_silence(source: Input[object]) -> Cap:
-    """0 A for want of an input that was there once."""
+    """A cap of 0 A, for an input that was written once and is silent."""
     return Cap(0.0, f"{source.name} went silent")
 
 
 def share(table: Table, x: float, steps: bool = False) -> float:
-    """The share at x, 0 to 1: straight lines between the points, the ends held.
+    """The share at x, 0 to 1: straight lines between the points; beyond the ends, the end's.
 
-    In steps, the safer (smaller) neighbour of the two points around x. The table must have been
-    checked: at least two points, x rising.
+    In steps, the smaller share of the two points around x, which is the safer one. The table must
+    have been checked: at least two points, x rising.
     """
     if x <= table[0][0]:
         return table[0][1]
@@ -65,14 +68,14 @@ def share(table: Table, x: float, steps: bool = False) -> float:
 
 
 def most_careful(table: Table) -> float:
-    """The smallest share of a curve, 0 to 1: what an unknown x gets."""
+    """The smallest share of a curve, 0 to 1, for an x that is unknown."""
     return min([y for _, y in table])
 
 
 def line(points: tuple[tuple[float, float], ...], x: float) -> float:
-    """Straight lines through points of rising x, the ends held.
+    """Straight lines through points of rising x; beyond the ends, the end's y.
 
-    Of points at one x the safer (smaller) y holds.
+    Of several points at one x the smallest y holds, which is the safest one.
     """
     below = [point for point in points if point[0] <= x]
     above = [point for point in points if point[0] >= x]

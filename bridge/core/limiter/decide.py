@@ -1,7 +1,7 @@
 """The decision: the smallest cap of all protections, loosened slowly, then requests and ceilings.
 
-`decide` is pure: equal arguments, equal answers. What it must remember comes in and goes out as a
-`LimiterState`.
+`decide` is pure: equal arguments give equal results. What must be kept from one decision to the
+next is passed in and returned as a `LimiterState`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bridge.core.model import (
 )
 
 Requests = Limits[Request | None]
-"""What clients ask for; None: nothing."""
+"""What clients ask for, by limit; None: no request."""
 
 NO_REQUESTS: Requests = Limits(None, None, None)
 
@@ -35,10 +35,10 @@ _AFTER_CCL = tuple(p for p in PROTECTIONS if p.after_ccl)
 
 @dataclass(frozen=True)
 class BatteryState:
-    """What one decision leaves to the next, apart from the packs.
+    """What is kept from one decision to the next, apart from the packs.
 
-    limits: each limit on its way up. latches: of the protections that look at CCL. at: when it was
-    made (monotonic s).
+    limits: how far each limit has recovered. latches: of the protections that need CCL. at: when
+    the decision was made (monotonic s).
     """
 
     limits: Limits[Recovering | None] = Limits(None, None, None)
@@ -78,8 +78,8 @@ def decide(
 ) -> Outcome:
     """The limits of a battery of one pack, for these measurements at this moment.
 
-    measurements: V, A, °C, percent, finite or None for unknown. now: monotonic seconds; a
-    clock that runs backwards stands still here. date: for the seasons; None: no season.
+    measurements: V, A, °C, percent, finite or None for unknown. now: monotonic seconds; a time
+    before the last decision counts as the time of that decision. date: for the seasons; None: none.
     suspected: what would be measured if the readings in doubt were right; they may only tighten.
     """
     now = max(now, state.battery.at)
@@ -108,7 +108,7 @@ def settle(
         answer.caps.ccl, before.limits.ccl, paces.ccl, now, may_loosen, is_blind
     )
     ccl = _bounded(held, answer.caps.ccl, requests.ccl, ceilings.ccl)
-    # While waiting, 0 A for want of data is no tightening that must be recovered from.
+    # The 0 A while waiting for the first data are no danger: CCL may rise from them at once.
     is_unheard = stage is Stage.WAITING and before.limits.ccl is None
     held, dcl_after = _recovered(
         answer.caps.dcl, before.limits.dcl, paces.dcl, now, may_loosen, is_blind
@@ -119,7 +119,7 @@ def settle(
     caps, latches = _after_ccl(answer.caps.cvl, before, situation, ccl.value)
     floor = settings.min_charge_voltage * config.cells
     if situation.measurements.silent:
-        may_loosen = False  # CVL rises only when everything that was ever heard is heard
+        may_loosen = False  # CVL rises only while no input is silent
     caps = _floored(caps, floor)
     held, cvl_after = _recovered(caps, before.limits.cvl, paces.cvl, now, may_loosen, is_blind)
     cvl = _bounded(held, caps, requests.cvl, ceilings.cvl, floor)
@@ -135,11 +135,10 @@ def settle(
 def without_request(
     state: BatteryState, config: LimiterConfig, limit: str, request: Request, now: float
 ) -> BatteryState:
-    """The state after a client has taken its request back.
+    """The state after a client has withdrawn its request.
 
-    What that held down rises as slowly as after any protection: a flow that sends a null because
-    it has no number lifts nothing at once.
-    limit: CVL, CCL or DCL. now: monotonic s.
+    The limit then rises as slowly as after a protection, because the null may be an error (a
+    Node-RED flow turns a NaN into a null). limit: CVL, CCL or DCL. now: monotonic s.
     """
     before = state.limits[limit]
     floor = config.limiter.min_charge_voltage * config.cells if limit == CVL else 0.0
@@ -167,7 +166,7 @@ def _charge_request(answer: PackAnswer) -> int | None:
 def _after_ccl(
     caps: Caps, before: BatteryState, situation: Situation, ccl: float
 ) -> tuple[Caps, LatchState]:
-    """The caps of CVL with those of the protections that look at CCL (A), and their latches."""
+    """The caps of CVL with those of the protections that need CCL (A), and their latches."""
     latches = before.latches
     for protection in _AFTER_CCL:
         latch = protection.latch
@@ -186,7 +185,7 @@ def _after_ccl(
 
 
 def _floored(caps: Caps, floor: float) -> Caps:
-    """A CVL of 0, or far below the battery, makes an inverter empty it: no cap goes below."""
+    """Raise caps to the floor (V): a CVL far below the battery's voltage would empty it."""
     if min([cap.value for cap in caps.values()]) >= floor:
         return caps
     return {
@@ -203,16 +202,16 @@ def _recovered(
     may_loosen: bool,
     is_blind: bool,
 ) -> tuple[_Held, Recovering]:
-    """The smallest cap, or the limit on its way back up to it. Of equal caps the first holds it.
+    """The smallest cap, or the limit while it still rises to that cap. Of equal caps the first.
 
-    may_loosen: the measurements are new and beyond doubt. is_blind: they are not even known, so
-    that nothing that happens now counts towards a recovery.
+    may_loosen: the measurements are fresh and beyond doubt. is_blind: they are not known at all, so
+    the hold before a rise starts only when they are known again.
     """
     rule, smallest = "", None
     for name, cap in caps.items():
         if smallest is None or cap.value < smallest.value:
             rule, smallest = name, cap
-    assert smallest is not None, "each limit has a protection that always has an opinion"
+    assert smallest is not None, "each limit has a protection that always gives a cap"
     target = max(0.0, smallest.value)
     if is_blind and before is not None:
         target = min(target, before.value)
@@ -232,7 +231,7 @@ def _recovered(
 def _bounded(
     held: _Held, caps: Caps, request: Request | None, ceiling: Cap, floor: float = 0.0
 ) -> Limit:
-    """Last of all: what a client asks for, then what only the file can change. All in V or A."""
+    """Apply the request, then the ceiling. All in V or A."""
     value, rule, reason = held
     caps = dict(caps)
     if request is not None:

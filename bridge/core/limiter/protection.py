@@ -1,7 +1,7 @@
-"""The shape of a protection: one object that says everything about itself.
+"""What a protection is: one object that declares its inputs, its cap, its latch and its sweeps.
 
-From its inputs follow their freshness, the plausibility of their readings, and that a write to
-one of their paths may tighten at once. From its sweeps follows `explain`.
+From its inputs follow freshness, plausibility, and which writes may tighten at once. From its
+sweeps follows what `explain` shows.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from bridge.core.settings.declarations import LimiterSettings
 
 S = TypeVar("S")
 
-Rule = Callable[[Situation], "Cap | None"]
-"""No more than this, and why; or None: no opinion."""
+CapFunction = Callable[[Situation], "Cap | None"]
+"""The cap in a situation; None where the protection does not limit."""
 
 
 @dataclass(frozen=True, eq=False)
 class Latch(Generic[S]):
     """What a protection remembers from one decision to the next.
 
-    It is set by a single look and ended only when everything that it rests on is known.
-    at_rest: its state while there is nothing to remember; in this state, equal measurements leave
-    it at rest however much time passes. follow: the state after a situation.
+    One decision can set a latch; it ends only when everything that it depends on is known.
+    at_rest: the state with nothing to remember; from this state, equal measurements never lead to
+    another one, however much time passes. follow(state, situation): the next state.
     """
 
     name: str
@@ -42,9 +42,9 @@ class Latch(Generic[S]):
 
 
 def followed(latch: Latch[Any], latches: LatchState, situation: Situation) -> LatchState:
-    """All latches after this one has followed a situation; the same object if it has not moved.
+    """All latches after this one was updated; the same object if its state has not changed.
 
-    A latch at rest is not among them.
+    A latch at rest is not in the mapping.
     """
     before = latch.of(latches)
     after = latch.follow(before, situation)
@@ -59,17 +59,17 @@ class Protection:
     """One protection of one limit.
 
     name: as it stands on D-Bus while it holds the limit. limit: CVL, CCL or DCL. what: in words,
-    for the documentation. inputs: everything measured that its cap or its latch rests on.
-    cap: its answer. sweeps: what `explain` shows of it. changes_with_time: its cap depends on the
-    time itself. after_ccl: it looks at CCL, so it comes after all others. is_on: whether these
-    settings use it at all.
+    for the documentation. inputs: all inputs that its cap or its latch depends on. cap: computes
+    its cap. sweeps: what `explain` shows of it. changes_with_time: its cap depends on the time
+    itself. after_ccl: it needs CCL, so it comes after all others. is_on: whether these settings
+    use it at all.
     """
 
     name: str
     limit: str
     what: str
     inputs: frozenset[Input[Any]]
-    cap: Rule
+    cap: CapFunction
     latch: Latch[Any] | None = None
     sweeps: tuple[Sweep, ...] = ()
     changes_with_time: bool = False

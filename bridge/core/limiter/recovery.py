@@ -1,8 +1,8 @@
 """Tighten in the same call, loosen slowly: hold, then rise.
 
-A limit that is allowed to rise first waits `hold` seconds, counted from the last moment at which
-it was not allowed to, so that an input that flutters around a threshold never lifts it. Then it
-rises at a constant rate. From zero it starts only when the rise is worth it.
+A limit whose caps allow more first waits `hold` seconds. The wait starts anew when its caps allow
+no more, so an input that moves around a threshold never raises the limit. Then the limit rises at
+a constant rate. From 0 it rises only if its caps allow at least `release`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Our choice: a thousandth of the millivolt in which cells are shown.
 
 @dataclass(frozen=True)
 class Pace:
-    """How one kind of limit recovers: hold in s, rise in units per s, release in units."""
+    """How one limit recovers: hold in s, rise in V or A per s, release in V or A."""
 
     hold: float
     rise: float
@@ -35,8 +35,8 @@ class Pace:
 class Recovering:
     """A limit on its way up.
 
-    value: V or A. rising_since: since when a rise has been allowed (None: not allowed). at: when
-    it was last looked at. Both in monotonic s.
+    value: V or A. rising_since: since when its caps have allowed more (None: they do not). at: when
+    the limit was last computed. Both in monotonic s.
     """
 
     value: float
@@ -47,7 +47,10 @@ class Recovering:
 def follow(
     before: Recovering | None, target: float, pace: Pace, now: float, may_loosen: bool
 ) -> Recovering:
-    """The limit now. Never above target; never above the value before unless recovered to it."""
+    """The limit now: never above target (V or A), and above the last value only by recovery.
+
+    now: monotonic s.
+    """
     if before is None:
         return Recovering(target, None, now)
     now = max(now, before.at)
@@ -64,7 +67,7 @@ def follow(
 
 
 def seconds_to(state: Recovering, target: float, pace: Pace) -> float:
-    """Seconds until the limit reaches its target, if that stays and loosening is allowed."""
+    """Seconds until the limit reaches target (V or A), if nothing changes and it may rise."""
     if state.value >= target:
         return 0.0
     waited = 0.0 if state.rising_since is None else state.at - state.rising_since

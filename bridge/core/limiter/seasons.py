@@ -1,4 +1,4 @@
-"""What the month decides."""
+"""Settings that depend on the month."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ EARLIEST = 2024
 def of_month(table: Table, date: Date | None) -> float | None:
     """The value of this month, in the table's unit.
 
-    It is that of the latest entry (month, value) up to this month; the last entry of a year holds
-    on into the next. None without entries, or without a believable date.
+    That is the value of the latest entry (month, value) up to this month; the last entry of a year
+    holds until the first one of the next. None without entries, or without a plausible date.
     """
     if not table or date is None or date.year < EARLIEST:
         return None

@@ -1,4 +1,4 @@
-"""What a protection may look at: the measurements, what follows from them, and the latches.
+"""What a protection may use: the measurements, what follows from them, and the latches.
 
 N cells in series, v their voltages, V the pack's. Currents in A, voltages in V.
 """
@@ -18,11 +18,11 @@ from bridge.core.settings.declarations import Ceiling, FailsafeSettings, Limiter
 R = TypeVar("R")
 
 LatchState = Mapping[str, Any]
-"""What one decision leaves to the next: the state of each latch that is not at rest, by name."""
+"""The state of each latch that is not at rest, by name; kept from one decision to the next."""
 
 TINY = 1e-6
-"""Volts. Sums and products of decimal fractions miss their threshold by less; a miss may tighten,
-never loosen."""
+"""Volts. Rounding errors are smaller. A value this close to a threshold counts as having reached
+it, so that a rounding error can tighten, but never loosen."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class LimiterConfig:
 
     @cached_property
     def ceiling_caps(self) -> Limits[Cap]:
-        """What no setting and no request lifts a limit past: V of the whole pack, and A."""
+        """The ceilings, which no setting and no request can exceed: V of the whole pack, and A."""
         words, ceiling = "the ceiling of the configuration", self.ceiling
         return Limits(
             Cap(ceiling.cell_voltage * self.cells, words),
@@ -58,13 +58,13 @@ class LimiterConfig:
 
 @dataclass(frozen=True)
 class Situation:
-    """All that a protection may look at.
+    """Everything that a protection may use.
 
     settings, cells: of the configuration, cells in series.
     highest, lowest: the extreme cells in V, None where nothing is known of them.
     voltage: the pack in V, written or made from the cells, None where neither is known.
-    now: monotonic s. For protections that come after CCL: ccl in A, cvl in V without them, and
-    since: when the decision before this one was made.
+    now: monotonic s. Only for protections with `after_ccl`: ccl in A; cvl in V, the smallest cap of
+    the others; since: when the last decision was made (monotonic s).
     """
 
     measurements: Measurements
@@ -93,7 +93,7 @@ class Situation:
         return reading
 
     def is_silent(self, source: Input[Any]) -> bool:
-        """Whether an input was heard once, and is silent now while the required ones speak."""
+        """Whether an input was written once and is stale now, while the required ones are not."""
         return source in self.measurements.silent
 
 
@@ -131,22 +131,22 @@ def build_situation(
 def extremes(cells: Cells, voltage: float | None, count: int) -> tuple[float | None, float | None]:
     """The highest and the lowest cell voltage known, in V.
 
-    Of the single cells and of both written extremes, as a client may have confused these.
-    Of a pack that is not wholly known the mean, V / N, counts too: no pack has a highest cell
-    below its mean. So a battery without any cell data is limited by its pack voltage alone.
+    Both written extremes count for both results, because a client may have swapped them. While not
+    all cells are known, the mean V / N counts too, because the highest cell is never below it. So
+    a battery without any cell data is limited by its pack voltage alone.
     """
-    told = [v for v in (*cells.voltages, cells.lowest, cells.highest) if v is not None]
+    known = [v for v in (*cells.voltages, cells.lowest, cells.highest) if v is not None]
     if voltage is not None and not cells.is_whole:
-        told.append(voltage / count)
-    return max(told, default=None), min(told, default=None)
+        known.append(voltage / count)
+    return max(known, default=None), min(known, default=None)
 
 
 def pack_voltage(
     cells: Cells, written: float | None, count: int, highest: float | None, lowest: float | None
 ) -> float | None:
-    """The written pack voltage in V; else the sum of the cells; else what the extremes allow.
+    """The written pack voltage in V; else the sum of the cells; else the least by the extremes.
 
-    That is at least: one cell at the highest voltage, all others at the lowest. None without any.
+    The least is one cell at the highest voltage and all others at the lowest. None without any.
     """
     if written is not None:
         return written
@@ -171,5 +171,5 @@ def name_of(cells: Cells, voltage: float) -> str:
 
 
 def reached(value: float, threshold: float) -> bool:
-    """Whether a value is at or above a threshold, both in V."""
+    """Whether a value is at or above a threshold, within TINY. Both in V."""
     return value >= threshold - TINY

@@ -1,4 +1,4 @@
-"""What `explain` shows: one thing that changes while the battery is well otherwise.
+"""What `explain` shows: one measurement varies while all others are normal.
 
 A protection names the sweeps that show what it does.
 """
@@ -36,12 +36,11 @@ Point = Callable[[Measurements, LimiterConfig, float], Moment]
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """One thing over its range.
+    """One measurement, or the time, over its range.
 
-    title, unit: of the axis; decimals: how finely it is shown. xs: the points. at: what is
-    measured there, made of the measurements of a battery that is well. is_shown: whether it says
-    something with this configuration. seconds_per_unit: above 0, x is a time, and each point
-    carries on from the one before.
+    title, unit: of the axis; decimals: of its numbers. xs: the points. at: the measurements at a
+    point, made from those of a normal battery. is_shown: whether the sweep makes sense with this
+    configuration. seconds_per_unit: above 0, x is a time, and each point continues the one before.
     """
 
     title: str
@@ -54,9 +53,9 @@ class Sweep:
 
 
 def well(unknown: Mapping[Input[Any], Any], config: LimiterConfig) -> Measurements:
-    """The measurements of a battery that is well: every cell at min_charge_voltage.
+    """The measurements of a normal battery: every cell at min_charge_voltage.
 
-    unknown: the readings while nothing is known.
+    unknown: the readings of all inputs before the first write.
     """
     volts = config.limiter.min_charge_voltage
     return _every_cell(Measurements(unknown), config, volts).measurements
@@ -78,7 +77,7 @@ def _one_cell(base: Measurements, _config: LimiterConfig, volts: float) -> Momen
 
 
 def _apart(base: Measurements, config: LimiterConfig, volts: float) -> Moment:
-    """Round a voltage at which no other protection has an opinion."""
+    """Around a voltage at which no other protection limits."""
     s = config.limiter
     quiet = round((s.min_charge_voltage + s.min_cell_voltage) / 2, 3)
     cells = Cells((quiet + volts, *[quiet] * (config.cells - 1)))
@@ -163,4 +162,4 @@ STANDARD_SWEEPS = (
     EVERY_CELL, ONE_CELL, BATTERY_TEMPERATURE, STATE_OF_CHARGE, MOSFET_TEMPERATURE, CELL_SPREAD,
     MONTH, PHASES,
 )  # fmt: skip
-"""In the order in which they are shown; those that a protection brings along follow."""
+"""In the order in which they are shown; further sweeps that protections name follow."""

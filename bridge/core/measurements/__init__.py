@@ -1,1 +1,1 @@
-"""What was measured, how old it is, and how far it is believed."""
+"""What was measured, how old it is, and whether it is plausible."""

@@ -1,4 +1,4 @@
-"""Which of the measurements stand on display: those that are not stale."""
+"""Which measurements are displayed on the bus: those that are not stale."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Display:
         self._look_at = math.inf
 
     def update(self, now: float, keep: tuple[Group, ...]) -> dict[str, Value]:
-        """Bring it up to date. Answers what has changed, None for what is gone.
+        """Bring `values` up to date. Returns the changes by path, None for a value that is gone.
 
         now: monotonic seconds. keep: the groups whose last value stays although it is stale.
         """
@@ -47,5 +47,5 @@ class Display:
         return changes
 
     def look_at_all(self) -> None:
-        """Times have changed: the next update looks at every value."""
+        """Make the next update look at every value, because the freshness times have changed."""
         self._look_at = -math.inf

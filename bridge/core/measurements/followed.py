@@ -1,4 +1,4 @@
-"""One input of one pack, followed through its writes: its reading, and the age of what it needs."""
+"""One input of one pack, kept up to date by writes: its reading, and the ages that it needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Our choice: far more than the rounding of a sum of times, far less than a tick.
 
 
 class FollowedInput:
-    """What is known of one input. A write costs no more than a look at the ages of its paths.
+    """What is known of one input.
 
     reading: made of the numbers that are known and not stale. needed: the paths whose ages make
     the age of the input; empty while nothing was ever written. by_source: these paths by the
@@ -49,10 +49,10 @@ class FollowedInput:
         self.look_at = -math.inf
 
     def rearrange(self, at: Mapping[str, float], sources: Mapping[str, Source]) -> None:
-        """Find anew what it needs.
+        """Find again which paths the input needs.
 
         To be called when a path has a value for the first time, or from another source, or was
-        forgotten. at, sources: of every path that was ever written.
+        forgotten. at (monotonic s), sources: of every path that was ever written.
         """
         self.needed = self._paths_needed(at)
         paths_of: dict[Source, list[str]] = {}
@@ -71,7 +71,7 @@ class FollowedInput:
             self.reading = reading
 
     def reconsider(self) -> None:
-        """Times have changed, or something was forgotten: the next `renew` looks at every path."""
+        """Make the next `renew` check every path: times have changed, or a path was forgotten."""
         self.look_at = self._stale_from = -math.inf
 
     def _drop_stale(
@@ -86,10 +86,10 @@ class FollowedInput:
         self._stale_from = min(ends, default=math.inf) - EARLY
 
     def _paths_needed(self, at: Mapping[str, float]) -> tuple[str, ...]:
-        """Every path that was ever written; where there are stand-ins, these or all own paths.
+        """Every path that was ever written; with stand-ins, these or all own paths.
 
-        All own paths once they were all written: so a dead cell is noticed although a client still
-        writes the extremes.
+        Once all own paths were written, they are needed: so a missing cell is noticed although a
+        client still writes the extremes.
         """
         written = tuple(path for path in self.paths if path in at)
         if not self.input.stand_ins or not written:

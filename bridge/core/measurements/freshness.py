@@ -6,7 +6,8 @@
     stale     older than `stale`, or grace is over: the failsafe limits
     lost      older than `lost`: `on_lost` decides
 
-The clock may stand still or jump: an age is never negative, and a jump forward only ages.
+The clock may stand still or jump: an age is never negative, and a jump forward only makes values
+older.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ class Freshness:
     """The stage of the battery and what led to it.
 
     ages: seconds per group that was ever written or is required; infinite where incomplete.
-    culprit: the group that makes the stage what it is, None while fresh.
+    culprit: the required group that determines the stage, None while fresh.
     next_stage, next_in: what silence leads to, and in how many seconds; None when nothing more.
-    silent: inputs of groups that are not required, seen once and silent now while the required
-    ones speak. When those are silent too it is one outage, and the failsafe's business.
+    silent: inputs of groups that are not required, written once and stale now. Empty while the
+    battery itself is aging, stale or lost: then everything is silent, and the failsafe applies.
     alarm: 0, 1 or 2 for /Alarms/BmsCable.
     """
 
@@ -83,7 +84,7 @@ class FreshnessWatch:
                 is_heard = is_heard or bool(followed.needed)
             for followed in inputs:
                 if not followed.needed and (is_heard or not is_required):
-                    continue  # what was never heard is missed only in a group that is required
+                    continue  # an input that was never written is missed only if required
                 worst = Stage.FRESH
                 for judged in self._judge(followed, is_required, settings, now):
                     stage, age, _ = judged
@@ -135,9 +136,9 @@ class FreshnessWatch:
     def _stage_of_incomplete(
         self, source: Input[Any], is_required: bool, settings: FreshnessSettings, now: float
     ) -> Stage:
-        """An input that was never whole: it may wait for `grace`, then it is as stale as any.
+        """The stage of an input that was never complete: waiting for `grace`, then stale or lost.
 
-        Inputs of required groups are awaited from the start, others from their first value.
+        The time counts from the start for required groups, for others from the first value.
         """
         since = self._started if is_required else self._first_seen.get(source, now)
         waited = max(0.0, now - since)
@@ -167,9 +168,9 @@ class FreshnessWatch:
         return Stage.AGING, max(0.0, min(left))
 
     def _follow_alarm(self, stage: Stage, settings: FreshnessSettings, now: float) -> int:
-        """Rises at once (stale has waited long enough), ends after `clear` seconds of data.
+        """The alarm's level: rises at once when stale, ends after `clear` seconds of data.
 
-        So each episode raises it once, however the input flaps.
+        So one outage raises one alarm, even when data comes and goes.
         """
         level = _ALARM_LEVELS.get(stage, 0)
         self._alarm = max(self._alarm, level)

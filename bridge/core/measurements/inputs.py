@@ -1,8 +1,7 @@
-"""What the protections and the alarms rest on: each input declared once.
+"""What the protections and the alarms depend on: each input declared once.
 
-From an input follow its freshness (it may fall silent by itself), the plausibility of its
-readings, and what of it the limiter is told. The table of inputs in use is made from the
-protections and alarms that name them.
+From an input's declaration follow its freshness, the plausibility of its readings, and what the
+limiter gets. The inputs in use are those that a protection or an alarm names.
 """
 
 from __future__ import annotations
@@ -23,10 +22,11 @@ Numbers = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Plausible:
-    """How fast a value really changes, and where its first reading is believed.
+    """How fast a value can change, and in which range its first reading is believed.
 
     step: the setting that says how far it may jump at once; rate: units per s beyond that.
-    of_pack: it is the sum over all cells, and so are its step, rate and range.
+    low, high: the range of a first reading. of_pack: the value is the sum over all cells, so step,
+    rate and range are multiplied by the number of cells.
     """
 
     step: str
@@ -41,10 +41,10 @@ class Input(Generic[R]):
     """One thing that can be measured, by one path or by several.
 
     name: in words, for reasons. paths: "{cell}" stands for the number of each cell. Of several
-    paths every one that was ever written counts: a second sensor that died is not made good by
-    the first. stand_ins: paths that together do as well while not all of `paths` are written.
+    paths, each one that was ever written must stay fresh: a working sensor does not replace one
+    that fails. stand_ins: paths that together replace `paths` until all of `paths` were written.
     read: the reading made of the known numbers, given the paths for each cell.
-    plausible: None where every value is believed. may_be_silent: its silence means nothing.
+    plausible: None where every value is believed. may_be_silent: its silence has no effect.
     """
 
     name: str
@@ -90,11 +90,10 @@ class Temperatures(NamedTuple):
 
 @dataclass(frozen=True)
 class Measurements:
-    """What the limiter is told. None is unknown, and None is never permission.
+    """What the limiter decides on. None is an unknown value, and never allows more.
 
-    readings: by input; an input without one is unknown. Nothing older than stale is in it.
-    silent: inputs that were seen once, went stale, and are not covered by the failsafe: a
-    protection that rests on one of them answers its most careful value.
+    readings: by input; values older than stale are unknown. silent: inputs that were written once
+    and are stale while the failsafe does not apply: a protection gives its smallest cap for them.
     doubt: which reading cannot be believed yet, in words; then nothing may loosen.
     """
 
@@ -103,7 +102,7 @@ class Measurements:
     doubt: str = ""
 
     def changed_since(self, before: Measurements) -> set[Input[Any]]:
-        """The inputs of which the reading or the silence is another one."""
+        """The inputs whose reading or silence has changed."""
         changed: set[Input[Any]] = set()
         earlier = before.readings
         if self.readings is not earlier:
@@ -149,7 +148,7 @@ class Flag(NamedTuple):
 
 
 def _blocking(flags: tuple[Flag, ...]) -> Callable[[Numbers, tuple[str, ...]], str]:
-    """What blocks, in words, "" for nothing: several flags are combined by "or", each named."""
+    """A reading in words: which flags block, "" for none. One flag is enough to block."""
 
     def read(numbers: Numbers, _paths: tuple[str, ...]) -> str:
         return ", ".join(

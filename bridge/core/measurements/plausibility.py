@@ -3,13 +3,13 @@
 A reading that is too far from the last one, for the time between them, is in doubt: it is not
 shown, does not make its group any fresher, and until it is settled nothing may loosen.
 
-    the next reading is near the last good one    it was a glitch, and forgotten
-    the next reading is near the one in doubt     it was real, and taken
-    no reading comes for `doubt` seconds          as far as it tightens, it counts
+    the next reading is near the last good one    it was a glitch, and is forgotten
+    the next reading is near the one in doubt     it was real, and is taken
+    neither comes for `doubt` seconds             it counts, but only where it tightens a limit
 
-So one glitch of a BMS that speaks every second neither loosens a limit nor stops an inverter, and
+So one glitch of a BMS that sends every second neither loosens a limit nor stops an inverter, and
 a real jump is never ignored for longer than `doubt`. A reading that the gate refused (a cell at
-12 V) has no value to count, but it leaves doubt about its path too.
+12 V) has no value that could count, but its path is in doubt too.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ class Plausibility:
         settings: PlausibilitySettings,
         now: float,
     ) -> None:
-        """Let a reading pass that can be believed. Raises Refused for one that cannot yet.
+        """Check whether a reading can be believed. Raises Refused if it cannot be believed yet.
 
         value: in the path's unit. last: the last reading that was taken, and when (monotonic s);
-        None if there was none.
+        None if there was none. now: monotonic s.
         """
         rule = self._rules.get(path)
         if rule is None or not isinstance(value, (int, float)):
@@ -83,15 +83,14 @@ class Plausibility:
         raise Refused(_why(value, last))
 
     def doubt(self, path: str, now: float) -> None:
-        """A reading of this path was refused at `now` (monotonic s): nobody knows what it is."""
+        """Note that the gate refused a reading of this path. now: monotonic s."""
         if path in self._rules:
             self._doubts.setdefault(path, Doubt(None, now))
 
     def words(self, now: float, forget: float) -> str:
         """What is in doubt, in words; "" for nothing. now: monotonic s.
 
-        Doubts older than `forget` s end by themselves: by then the reading that they are about is
-        stale.
+        Doubts older than `forget` s end by themselves: by then the last good reading is stale.
         """
         if not self._doubts:
             return ""
@@ -103,7 +102,10 @@ class Plausibility:
         return f"{first} is in doubt" + (f", and {others} more" if others else "")
 
     def counting(self, settings: PlausibilitySettings, now: float) -> Mapping[str, float]:
-        """The readings in doubt that nobody has contradicted for long enough to count."""
+        """The readings in doubt that count, because no other came for settings.doubt seconds.
+
+        now: monotonic s.
+        """
         return {
             path: doubt.value
             for path, doubt in self._doubts.items()

@@ -1,4 +1,4 @@
-"""Where values come from. A source has a liveness of its own, and its values carry its shelf life.
+"""Where values come from. Each source has its own liveness, and a shelf life for its values.
 
 What clients write (by MQTT or D-Bus) is the first source, and for now the only one.
 """
@@ -12,8 +12,8 @@ from typing import NamedTuple
 class ShelfLife(NamedTuple):
     """Ages in s, rising.
 
-    A value older than `aging` lets nothing loosen, older than `stale` it is not known any more,
-    older than `lost` on_lost decides.
+    When a value is older than `aging`, nothing may loosen. Older than `stale`, it counts as
+    unknown. Older than `lost`, the setting on_lost decides.
     """
 
     aging: float
@@ -22,7 +22,7 @@ class ShelfLife(NamedTuple):
 
 
 class Source:
-    """One origin of values. name: how people call it; shelf_life: of the values it brings."""
+    """One origin of values. name: for people; shelf_life: of its values."""
 
     def __init__(self, name: str, shelf_life: ShelfLife) -> None:
         self.name = name
@@ -30,7 +30,7 @@ class Source:
         self._heard_at = -math.inf
 
     def hear(self, now: float) -> None:
-        """A valid value has come from it. now: monotonic seconds."""
+        """Note that a valid value has come from this source. now: monotonic seconds."""
         self._heard_at = max(self._heard_at, now)
 
     def age(self, now: float) -> float:

@@ -1,8 +1,8 @@
 """The last valid value of every measurement: when it came, and which source brought it.
 
 Ages count from the last valid write, on the monotonic clock; a repeated equal value is a write.
-A null takes the value off the display but is otherwise silence said aloud: the age runs on from
-the last valid write, and nothing may loosen meanwhile.
+A null takes the value off the display. Apart from that it counts as silence: the age goes on from
+the last valid write, and nothing may loosen until a new value comes.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ LONG_AGO = -math.inf
 
 
 class MeasurementStore:
-    """Values in and values out. Every method takes the time; there is no clock here.
+    """Stores values with their times. Time is passed in; there is no clock here.
 
-    inputs: what is to be followed. at, sources: when each path was last written, and by whom.
-    withdrawn: the paths of which the last value was taken back by a null. touched: the paths whose
-    display may have changed since the display was last brought up to date.
+    inputs: the inputs in use. at, sources: when each path was last written (monotonic s), and by
+    which source. withdrawn: the paths whose last value was withdrawn by a null. touched: the paths
+    whose display may have changed since the display was last brought up to date.
     """
 
     def __init__(self, paths: Paths, inputs: tuple[Input[Any], ...], cells: int) -> None:
@@ -52,7 +52,7 @@ class MeasurementStore:
     def write(self, spec: PathSpec, value: Value, source: Source, now: float) -> None:
         """Store a value that has passed the gate. None withdraws it from the display.
 
-        now: monotonic seconds, here and below.
+        now: monotonic s.
         """
         path = spec.path
         if value is None:
@@ -75,19 +75,19 @@ class MeasurementStore:
                 followed.rearrange(self.at, self.sources)
 
     def expire(self, now: float) -> None:
-        """Let what is stale now never count again: only a new write makes it young."""
+        """Mark what is stale now (monotonic s), so that only a new write can make it fresh."""
         for path, at in self.at.items():
             if now - at > self.sources[path].shelf_life.stale:
                 self.at[path] = LONG_AGO
         self.look_at_all()
 
     def look_at_all(self) -> None:
-        """Times have changed: look anew at what is stale."""
+        """Check every value again for staleness, because the freshness times have changed."""
         for followed in self.followed.values():
             followed.reconsider()
 
     def forget(self, what: str) -> list[str]:
-        """As if it had never been written: one path, or all of a group. Answers which."""
+        """Forget one path or a group, as if never written. Returns the forgotten paths."""
         gone = [path for path in self.at if what in (path, path[1:], self._group_name(path))]
         for path in gone:
             for known in (self._values, self.shown, self.at, self.sources):
@@ -102,12 +102,12 @@ class MeasurementStore:
     # --- what is known ---------------------------------------------------------------------
 
     def last(self, path: str) -> tuple[Value, float] | None:
-        """The last valid value and when it came; None if there was none."""
+        """The last valid value and when it came (monotonic s); None if there was none."""
         at = self.at.get(path, LONG_AGO)
         return None if at == LONG_AGO else (self._values[path], at)
 
     def readings(self, now: float) -> Mapping[Input[Any], Any]:
-        """The reading of every input, of what is not stale. The same object while none changes."""
+        """The reading of every input, without stale values. The same object while none changes."""
         changed = {}
         for source, followed in self.followed.items():
             if now >= followed.look_at:

@@ -1,1 +1,1 @@
-"""What the battery tells: bus values, alarms, the state document."""
+"""What the battery publishes: bus values, alarms, the state document."""

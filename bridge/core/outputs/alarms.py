@@ -24,21 +24,19 @@ from bridge.core.measurements.inputs import (
 )
 from bridge.core.settings.declarations import AlarmSettings, Levels
 
-SENSOR_LEVELS: Levels = (1.0, 2.0)  # a silent sensor measures 1: a warning
-# How far a value must recede: V per cell, °C, %, A. Ours: more than a reading flutters, a few
-# millivolts or one degree, and no more than from a warning to its alarm in presets.py.
-CELL_V, DEGREES, PERCENT, AMPS = 0.02, 2.0, 2.0, 2.0
+SENSOR_LEVELS: Levels = (1.0, 2.0)  # a silent sensor counts as 1: a warning
+CELL_V, DEGREES, PERCENT, AMPS = 0.02, 2.0, 2.0, 2.0  # how far a value must recede
 
 Measure = Callable[[Measurements, int], "float | None"]
-"""What an alarm looks at, of the measurements of so many cells; None: unknown."""
+"""The value that an alarm watches, from the measurements and the number of cells; None: unknown."""
 
 
 @dataclass(frozen=True)
 class Watched:
     """One alarm.
 
-    path: where it stands. inputs, measure: what it looks at. hysteresis: how far the value must
-    recede, in its unit. setting: the name of its levels, or levels: fixed ones. falling: low
+    path: its D-Bus path. inputs, measure: the watched value. hysteresis: how far the value must
+    leave a level, in its unit. setting: the name of its levels, or levels: fixed ones. falling: low
     values are bad.
     """
 
@@ -53,7 +51,7 @@ class Watched:
 
 @dataclass
 class Following:
-    """An alarm's level, and since when the value wants another one (monotonic s)."""
+    """An alarm's level, and since when the value has been at another one (monotonic s)."""
 
     level: int = 0
     since: float | None = None
@@ -176,8 +174,8 @@ class Alarms:
     def follow(self, m: Measurements, settings: AlarmSettings, cells: int, now: float) -> None:
         """Look at the measurements as they are now (monotonic s).
 
-        A clock that runs back only delays. An alarm of which no input has changed, and that is not
-        about to change itself, is passed over.
+        A clock that runs backwards only delays a change. An alarm is skipped if no input of it has
+        changed and it is not waiting to change its level.
         """
         before, is_same = self._before, settings is self._settings
         changed = m.changed_since(before) if before is not None and is_same else None
@@ -202,7 +200,7 @@ class Alarms:
             sign = -1 if watched.falling else 1
             is_well = following.level == 0 and following.since is None
             if is_well and sign * value < sign * limits[0]:
-                self.levels[watched.path] = 0  # as nearly always
+                self.levels[watched.path] = 0  # the usual case, made short
                 return
             wanted = _wanted(value, limits, watched, following.level)
             _follow(following, wanted, settings, now)

@@ -1,8 +1,8 @@
 """What stands on the bus: measurements, what follows from them, the decision, the alarms.
 
 A value that was written comes before one that is derived. Levels of our own (alarms, the request
-to be charged) count together with what clients write: the worse one stands. Over these lie,
-always, the limits and how fresh the measurements are.
+to be charged) are combined with what clients write: the worse one is shown. The limits and the
+freshness always come from us.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ class BusValues:
         config: LimiterConfig,
         aging: float,
     ) -> dict[str, Value]:
-        """Take over what has changed. Answers the paths that have another value now.
+        """Take over what has changed. Returns the new values of the changed paths.
 
-        written: what is another one than before, None for what is gone. alarms: the levels of our
-        own ones by path. aging: the age in s until which it is shown as 0.
+        written: the written values that have changed, None for one that is gone. alarms: the levels
+        of our own alarms by path. aging: s; ages up to this are shown as 0.
         """
         touched = set(written)
         for path, value in written.items():
@@ -87,14 +87,14 @@ class BusValues:
         return self.put(news)
 
     def put(self, news: Mapping[str, Value]) -> dict[str, Value]:
-        """Values that lie over all others. Answers those that have changed."""
+        """Set these values. Returns those that have changed."""
         standing = self.values
         changes = {path: value for path, value in news.items() if value != standing.get(path)}
         standing.update(changes)
         return changes
 
     def _renewed(self, touched: set[str]) -> dict[str, Value]:
-        """What follows from these paths, rounded as it is shown; None for what no longer does."""
+        """The values derived from these paths, rounded as shown; None if no longer derived."""
         renewed: dict[str, Value] = {}
         seen: list[Derived] = []
         for path in touched:
@@ -124,15 +124,15 @@ class BusValues:
             if value is None:
                 value = self._derived.get(path)
             if path in self._own:
-                told = int(value) if isinstance(value, (int, float)) else 0
-                value = max(self._own[path], told)
+                written = int(value) if isinstance(value, (int, float)) else 0
+                value = max(self._own[path], written)
             values[path] = value
             if path in self._cell_page:
                 values[self._cell_page[path]] = value
         return values
 
     def _limits(self, decision: Decision, config: LimiterConfig) -> dict[str, Value]:
-        """What is decided, as far as it is not what was decided before."""
+        """The values of the decision; of the limits only those that have changed."""
         values: dict[str, Value] = {"/Info/ChargeMode": decision.charge_mode}
         before, self._decision = self._decision, decision
         for name, path, rule_path in _LIMIT_PATHS:
@@ -150,7 +150,7 @@ class BusValues:
 
 
 def _freshness_values(freshness: Freshness, aging: float) -> dict[str, Value]:
-    """The stage, ages (s) and what comes next; nothing next while fresh: each write moves it."""
+    """The stage, the ages (s) and the next stage; while fresh none, as each write would move it."""
     values: dict[str, Value] = {"/Freshness/Stage": freshness.stage.word, **_NO_NEXT_STAGE}
     if freshness.next_stage and freshness.next_in is not None and not freshness.may_loosen:
         values["/Freshness/NextStage"] = freshness.next_stage.word

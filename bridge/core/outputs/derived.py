@@ -1,6 +1,6 @@
-"""Values that follow from others, each published only while nobody writes it.
+"""Values that follow from others, each published only while no client writes it.
 
-Each says what it needs, so that a write renews what follows from it and nothing else.
+Each names the paths that it needs, so that a write renews only what depends on it.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _charge(known: Known) -> dict[str, Value]:
 
 
 def _time_to_go(known: Known) -> dict[str, Value]:
-    """Ah left over the discharge current, in s, to the minute so that it does not flicker."""
+    """Ah left divided by the discharge current, in s; whole minutes, so that it changes seldom."""
     soc, installed = _number(known, _SOC), _number(known, _INSTALLED)
     current = _number(known, CURRENT_PATH)
     if soc is None or installed is None or current is None or current >= -_IDLE:
@@ -140,6 +140,6 @@ def _cells(known: Known, paths: tuple[str, ...]) -> dict[str, Value]:
 
 
 def _balancing(known: Known, paths: tuple[str, ...]) -> dict[str, Value]:
-    """1 while any cell is balanced, once anybody tells."""
-    told = [value for value in map(known.get, paths) if value is not None]
-    return {"/Balancing": int(any(told))} if told else {}
+    """1 while any cell is balanced; no value until a client has written one."""
+    flags = [value for value in map(known.get, paths) if value is not None]
+    return {"/Balancing": int(any(flags))} if flags else {}

@@ -1,4 +1,4 @@
-"""The state topic: one JSON object that tells everything about one battery."""
+"""The state topic: one JSON object with everything about one battery."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.core.paths.gate import LIMIT_AMP, VOLT
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH
 from bridge.core.settings.setting_paths import CHANGED, SETTING_ROWS
 
-_TOLD_ELSEWHERE = {CVL_PATH, CCL_PATH, DCL_PATH, *(row.path for row in SETTING_ROWS)} - {CHANGED}
+_NOT_IN_VALUES = {CVL_PATH, CCL_PATH, DCL_PATH, *(row.path for row in SETTING_ROWS)} - {CHANGED}
 _LIMITS = (
     (CVL, CVL_PATH, VOLT.decimals),
     (CCL, CCL_PATH, LIMIT_AMP.decimals),
@@ -69,13 +69,13 @@ def state_document(
         "values": {
             path[1:]: value
             for path, value in values.items()
-            if value is not None and path not in _TOLD_ELSEWHERE
+            if value is not None and path not in _NOT_IN_VALUES
         },
     }
 
 
 def without_ages(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a state document of which a change is worth telling: not that time passes."""
+    """The state document without ages: passing time alone is no reason to publish it."""
     requests = {name: request["value"] for name, request in content["requests"].items()}
     kept = {key: part for key, part in content.items() if key not in ("next", "ages", "requests")}
     return {**kept, "requests": requests}

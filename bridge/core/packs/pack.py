@@ -43,10 +43,10 @@ class PackView:
 
 
 class Pack:
-    """The one place where a pack's values come in, and its limits come from.
+    """Takes in the values of one pack, and gives the caps of its protections.
 
-    `look` changes nothing that the next look rests on, so it may be asked what would be; `keep`
-    makes its latches those of the pack. started: monotonic s.
+    `look` does not change the latches, so it can be called without a decision; `keep` stores the
+    latches of a view as those of the pack. started: monotonic s.
     """
 
     def __init__(
@@ -68,7 +68,10 @@ class Pack:
     # --- what comes in -------------------------------------------------------------------
 
     def admit(self, spec: PathSpec, raw: object, source: Source, now: float) -> None:
-        """Store a value that passes the gate and can be believed. Raises Refused."""
+        """Store a value that passes the gate and can be believed. Raises Refused.
+
+        now: monotonic s.
+        """
         path = spec.path
         last = self._store.last(path)
         try:
@@ -81,11 +84,11 @@ class Pack:
         self._store.write(spec, value, source, now)
 
     def forget(self, what: str) -> list[str]:
-        """As if it had never been written: one path, or all of a group. Answers which."""
+        """Forget one path or a group, as if never written. Returns the forgotten paths."""
         return self._store.forget(what)
 
     def change_settings(self, settings: PackSettings, now: float) -> None:
-        """Other settings hold from now on. Longer times revive nothing that was stale already."""
+        """Use other settings from now on (monotonic s). What is stale already stays stale."""
         self._store.expire(now)
         self._settings = settings
         self.clients.shelf_life = shelf_life_of(settings.freshness)
@@ -116,7 +119,7 @@ class Pack:
         self._state = view.answer.state
 
     def displayed(self, now: float) -> dict[str, Value]:
-        """What has changed on display since this was last asked; None for what is gone."""
+        """The changes on display since the last call; None for a value that is gone."""
         return self._display.update(now, self._settings.freshness.keep)
 
     @property
@@ -125,7 +128,7 @@ class Pack:
         return self._display.values
 
     def _measured(self, silent: frozenset[Input[Any]], doubt: str, now: float) -> Measurements:
-        """The same object while nothing is measured otherwise."""
+        """The measurements now; the same object while nothing has changed."""
         readings, before = self._store.readings(now), self._measurements
         if readings is not before.readings or silent != before.silent or doubt != before.doubt:
             self._measurements = Measurements(readings, silent, doubt)
@@ -133,5 +136,5 @@ class Pack:
 
 
 def shelf_life_of(freshness: FreshnessSettings) -> ShelfLife:
-    """How long a value of a client is good, as the settings say."""
+    """The shelf life of the values that clients write."""
     return ShelfLife(freshness.aging, freshness.stale, freshness.lost)

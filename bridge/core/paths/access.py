@@ -33,14 +33,14 @@ _KIND_OF: Mapping[Role, Kind] = {
 
 @dataclass(frozen=True)
 class WriteAccess:
-    """A way in, the key of the configuration that closes it, and what may come by it."""
+    """One way in: its name, its key in the configuration, and the kinds of writes it accepts."""
 
     name: str
     key: str
     accept: tuple[Kind, ...] = EVERYTHING
 
     def check(self, role: Role) -> None:
-        """Raises Refused for what may not come by this door."""
+        """Raise Refused if this way in does not accept writes to paths of this role."""
         kind = _KIND_OF[role]
         if kind not in self.accept:
             raise Refused(f"{kind.value} are not taken over {self.name}, says {self.key}")
@@ -50,8 +50,8 @@ class WriteAccess:
 class Access:
     """Both ways in.
 
-    On a GX a write to a W/ topic comes by both, as its broker sets the value on D-Bus as well:
-    there, close both or none.
+    On a GX a write to a W/ topic comes by both, as its broker sets the value on D-Bus as well. So
+    restrict both there, or none.
     """
 
     mqtt: WriteAccess

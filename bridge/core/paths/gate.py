@@ -15,13 +15,13 @@ class Role(str, enum.Enum):
 
     IDENTITY = "identity"  # fixed at the start
     NAME = "name"  # the one identity that clients may write
-    MEASUREMENT = "measurement"  # written by clients, or derived while nobody writes it
-    ALARM = "alarm"  # likewise; the worst of what clients say and what we see ourselves
+    MEASUREMENT = "measurement"  # written by clients, or derived while no client writes it
+    ALARM = "alarm"  # the worse one of what clients write and of our own alarm
     REQUEST = "request"  # written by clients to tighten; shows the decision
     SETTING = "setting"  # written by clients, within the ceilings; first from the configuration
     CEILING = "ceiling"  # read-only: only the configuration sets it
-    DECISION = "decision"  # read-only: what was decided, and about the service itself
-    PAGE = "page"  # the GUI's choice of what it looks at
+    DECISION = "decision"  # read-only: what was decided, and the state of the service
+    PAGE = "page"  # which page of cells the GUI shows
     COMMAND = "command"  # writing it does something; it shows nothing
 
 
@@ -80,12 +80,11 @@ LONGEST_NAME = 32  # characters, as in the GUI's editor
 
 @dataclass(frozen=True)
 class PathSpec:
-    """One path: what it holds, who decides it, and who looks at it.
+    """One path: what it holds, who decides it, and who reads it.
 
-    consumers outside, one letter each: S systemcalc, G GUI, M Modbus TCP, P notifications, C
-    community tools. Numbers are finite and within low…high, both included; for text, high is the
-    longest length in characters. What a limit rests on is said by the protections' inputs, what
-    another value follows from by `outputs/derived.py`.
+    consumers: who reads it outside, one letter each: S systemcalc, G GUI, M Modbus TCP, P
+    notifications, C community tools. Numbers are finite and within low…high, both included; for
+    text, high is the longest length in characters.
     """
 
     path: str
@@ -124,7 +123,7 @@ class PathSpec:
         return value
 
     def show_limit(self, value: float) -> float:
-        """Likewise for a limit (V or A): rounded down, never up, so that it never permits more."""
+        """A limit as it goes to the bus: rounded down, so that it never permits more."""
         scale = 10.0**self.quantity.decimals
         return math.floor(value * scale + 1e-6) / scale
 
@@ -193,13 +192,13 @@ class PathSpec:
 
 
 _NUMERIC = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
-_LONGEST_NUMBER = 40  # characters; asked first, the pattern's work grows with their square
+_LONGEST_NUMBER = 40  # characters; the pattern's work grows with the square of their number
 _SWITCHES = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 _NO_VALUE = frozenset({"unknown", "unavailable", "none", "null", "nan", "undefined", ""})
 
 
 def _short(value: object) -> str:
-    """A value for a message: never more than a sanitize_for_log of it."""
+    """A value for a message, shortened to 40 characters."""
     try:
         text = value if isinstance(value, str) else repr(value)
     except (ValueError, RecursionError):  # an int of thousands of digits, a list of lists of …

@@ -1,7 +1,7 @@
 """From payload bytes to values: what clients really send, and a clear refusal of the rest.
 
-Nothing here knows a path's type: that is the gate's business (`PathSpec.coerce`). Sources of the
-odd shapes: Home Assistant renders templates to `True`, `unknown` and `{'value': 53.2}`, Node-RED
+The path's type is not checked here, but in the gate (`PathSpec.coerce`). Clients send unusual
+payloads: Home Assistant renders templates to `True`, `unknown` and `{'value': 53.2}`, Node-RED
 sends `NaN` and empty payloads, mosquitto_pub -s leaves a newline.
 """
 
@@ -23,14 +23,14 @@ def _refuse_constant(word: str) -> Any:
 
 _STRICT = json.JSONDecoder(parse_constant=_refuse_constant)
 _LENIENT = json.JSONDecoder(parse_constant=float)
-"""The two readers of JSON; to make one for each message costs more than to read it. They differ in
-NaN and Infinity: refused, or kept as numbers."""
+"""Two JSON decoders, made once: making one takes longer than decoding a message. The first refuses
+NaN and Infinity, the second keeps them as numbers."""
 
 _PYTHON_WORDS = {"True": True, "False": False}
 
 
 class Nothing:
-    """What an empty payload says."""
+    """The type of NOTHING, the value of an empty payload."""
 
 
 NOTHING = Nothing()
@@ -39,7 +39,7 @@ NOTHING = Nothing()
 def decode_write(payload: bytes) -> object:
     """The value of one write: `{"value": X}`, a bare JSON value, or plain words.
 
-    Answers NOTHING for an empty payload and None for an explicit null.
+    Returns NOTHING for an empty payload and None for an explicit null.
     Raises Refused for what cannot be understood.
     """
     text = _text(payload, MAX_WRITE)
@@ -62,9 +62,9 @@ def decode_batch(payload: bytes) -> object:
 
     The object may be flat (`{"Dc/0/Voltage": 53.1}`), nested (`{"Dc": {"0": {"Voltage": 53.1}}}`)
     or wrapped (`{"value": {…}}`, also with the object as text); `{"value": X}` stands for X at
-    every place. The NaN and Infinity of other languages' JSON are kept for the gate to refuse, so
-    that one broken sensor does not cost the others their say. Raises Refused when it is no JSON
-    object.
+    every place. The NaN and Infinity of other languages' JSON are kept here and refused by the
+    gate, so that one broken sensor does not make the whole batch invalid. Raises Refused when the
+    payload is no JSON object.
     """
     text = _text(payload, MAX_BATCH)
     if not text:
@@ -93,14 +93,14 @@ def _leaves(content: Mapping[str, Any], prefix: str, depth: int = 0) -> Iterator
         elif depth < 8:  # the deepest path has five parts
             yield from _leaves(value, path, depth + 1)
         else:
-            yield path, value  # too deep to be a path of ours: the gate will say so
+            yield path, value  # too deep for any path, so it will be refused
 
 
 def _in_python_dict(text: str) -> str | None:
     """What stands for X in `{'value': X}`; None where the text is no such thing.
 
-    Step by step and not by one pattern: a pattern that tries every way to share out blanks takes
-    hours for 4 kB of them, and nothing else in the process runs meanwhile.
+    Not by a regular expression: one that tries every way to split a row of blanks takes hours for
+    4 kB of them, and blocks the whole process.
     """
     if not (text.startswith("{") and text.endswith("}")):
         return None

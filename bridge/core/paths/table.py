@@ -89,7 +89,7 @@ def _alarm(name: str, doc: str, consumers: str = "GPM") -> PathSpec:
 
 
 def _history(name: str, quantity: Quantity, doc: str, low: float | None = None) -> PathSpec:
-    """A counter of the publisher's. Silence does not make the past wrong: it never goes stale."""
+    """A counter that a client keeps. It never goes stale: silence does not make the past wrong."""
     return _measured(None, f"/History/{name}", quantity, "GM", doc, low=low)
 
 
@@ -286,7 +286,7 @@ def path_table(cells: int) -> Paths:
 
 
 def _of_pack(row: PathSpec, cells: int) -> PathSpec:
-    """A pack's voltage is at most so many times a cell's."""
+    """Limit a pack voltage to the highest cell voltage times the number of cells."""
     of_pack = row.path in (VOLTAGE_PATH, CVL_PATH, "/Voltages/Sum")
     return replace(row, high=CELL_VOLT.high * cells) if of_pack else row
 

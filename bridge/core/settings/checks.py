@@ -1,6 +1,6 @@
 """Checks of single values from the configuration file, or from clients who change a setting.
 
-Each answers the value in its own type, or raises ValueError with the words.
+Each function returns the value in its own type, or raises ValueError with the reason.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def check_text(value: object, pattern: str, expected: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be text, not {kind_of(value)}; put it in quotes")
     if pattern and not re.fullmatch(pattern, value):
-        raise ValueError(f"{value!r} will not do: {expected}")
+        raise ValueError(f"{value!r} is not allowed: {expected}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""From the parsed configuration file to checked settings, or to all of its mistakes at once."""
+"""Checks the parsed configuration file, and reports all of its mistakes at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bridge.core.settings.relations import SECTIONS
 MAX_CELLS = 256
 """Ours: with 5 V each, the most of a cell's path, they stay below the 1500 V of the pack's."""
 PORTAL_ID = r"[^#+/\s]+"
-"""What may stand in a topic."""
+"""The pattern of a portal id: what may be one level of a topic."""
 
 
 class BadConfiguration(Exception):
@@ -170,13 +170,11 @@ def _batteries(file: SectionReader) -> list[BatteryConfig | None]:
     sections = [file.section_of(one, f"batteries[{i}]") for i, one in enumerate(raw)]
     batteries = [_battery(section) for section in sections]
     for name in ("ident", "instance"):
-        _complain_about_twins(name, list(zip(sections, batteries, strict=True)))
+        _check_unique(name, list(zip(sections, batteries, strict=True)))
     return batteries
 
 
-def _complain_about_twins(
-    name: str, pairs: list[tuple[SectionReader, BatteryConfig | None]]
-) -> None:
+def _check_unique(name: str, pairs: list[tuple[SectionReader, BatteryConfig | None]]) -> None:
     seen: dict[object, str] = {}
     for section, battery in pairs:
         if battery is None:
@@ -264,7 +262,7 @@ def _limiter(section: SectionReader, chemistry: str, capacity: float) -> Limiter
 
 
 def _ceiling(section: SectionReader, chemistry: str, limiter: LimiterSettings) -> Ceiling:
-    """Without a ceiling in the file, what the file itself sets is the ceiling."""
+    """Without ceilings in the file: its own maximum currents, and the chemistry's voltages."""
     defaults = {
         "charge_current": limiter.max_charge_current,
         "discharge_current": limiter.max_discharge_current,

@@ -83,14 +83,14 @@ def _table(unit: str, low: float, high: float, doc: str, default: Any = FROM_PRE
 
 
 def _months(unit: str, low: float, high: float, doc: str) -> Any:
-    """Points (month from 1 to 12, value in the unit, low to high), each good until the next one."""
+    """Points (month from 1 to 12, value); each value holds until the next point."""
     more = {"y_low": low, "y_high": high, "y_unit": unit}
     return _field(TABLE, doc, unit="month", low=1, high=12, default=(), **more)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LimiterSettings:
-    """The rules of the limiter. Voltages are per cell."""
+    """The settings of the limiter. Voltages are per cell."""
 
     charge_voltage: float = _cell("CVL per cell")
     min_charge_voltage: float = _cell("CVL never goes below this")
@@ -182,7 +182,7 @@ class LimiterSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FreshnessSettings:
-    """When silence counts. Seconds since the last valid write, on the monotonic clock."""
+    """When silence has effects. Seconds since the last valid write, on the monotonic clock."""
 
     required: tuple[Group, ...] = _field(
         GROUPS, "groups without which there is no permission", default=("cells", "dc")
@@ -218,7 +218,7 @@ class FailsafeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PlausibilitySettings:
-    """How far a reading may be from the last one and still be believed at once; 0 is any."""
+    """How far a reading may be from the last one to be believed at once; 0: any distance."""
 
     # ours: a load of 2 C moves a cell of 0.2 mOhm (Lishen) by 0.08 V; old and cold ones by more.
     cell_voltage_step: float = _number("V", 0, 5, "a cell's; the pack's is times cells", 0.5)
@@ -274,7 +274,7 @@ class AlarmSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Ceiling:
-    """What no write, setting or request can lift a limit past. Only the file sets it."""
+    """Ceilings: no write, setting or request lifts a limit above them. Only the file sets them."""
 
     charge_current: float = _amps("highest CCL ever")
     discharge_current: float = _amps("highest DCL ever")

@@ -1,13 +1,13 @@
 """The settings in force: the configuration's, with what clients have changed since.
 
 Writes that come together are checked together and taken or refused as a whole. What clients have
-decided outlives a restart as one JSON text, which holds only what differs from the configuration:
+changed is kept over a restart as one JSON text, with only what differs from the configuration:
 
     {"Limiter/Cv1":{"value":3.42,"file":3.4}}
 
 One text, so that the store never holds half of a change, and a change costs one write of flash.
-"file" is the value that was replaced: when the configuration has another one by now, somebody has
-decided after the client, and the client's value is forgotten.
+"file" is the value of the configuration that the client replaced. If the configuration has another
+value at the next start, that is newer than the client's, and the client's value is forgotten.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class LiveSettings:
         self._take(self._values)
 
     def change(self, writes: Mapping[str, object]) -> list[str]:
-        """Take all these writes, or none. Answers what has changed, in words for the log.
+        """Take all these writes, or none. Returns what has changed, in words for the log.
 
         writes: what clients wrote, by path; a restore comes before all others.
         Raises RefusedSettings.
@@ -68,7 +68,9 @@ class LiveSettings:
                 refusals.append((path, str(refusal)))
         refusals = refusals or self._set_refusals(values, writes)
         if refusals:
-            raise RefusedSettings([(path, self._told(path, why, writes)) for path, why in refusals])
+            raise RefusedSettings(
+                [(path, self._in_full(path, why, writes)) for path, why in refusals]
+            )
         news = [
             f"{setting.section}.{setting.spec.name} is {setting.words(values[path])}"
             f" (was {setting.words(self._values[path])})"
@@ -81,10 +83,10 @@ class LiveSettings:
         return news
 
     def load(self, text: str, *, newest: bool = False) -> list[str]:
-        """Take over what was kept. Answers what could not be taken over, in words for the log.
+        """Take over what was kept. Returns what could not be taken over, in words for the log.
 
-        What was decided since the start is newer than what was kept before it, unless `newest`
-        says that this text is the latest decision.
+        A setting that was changed since the start keeps its value, unless `newest`: then this text
+        replaces all changes.
         """
         if newest:
             self._decided.clear()
@@ -100,7 +102,7 @@ class LiveSettings:
         return warnings
 
     def record(self) -> str:
-        """What must be kept: what differs from the configuration."""
+        """The text to keep: the settings that differ from the configuration."""
         changes = {
             SETTINGS[path].key: {
                 "value": SETTINGS[path].plain(self._values[path]),
@@ -111,7 +113,7 @@ class LiveSettings:
         return json.dumps(changes, separators=(",", ":"), ensure_ascii=False)
 
     def tree(self) -> dict[str, Any]:
-        """All settings in force, nested as a batch is: sent back, it restores them."""
+        """All settings in force, nested as in a batch: sent as a batch, it restores them."""
         tree: dict[str, Any] = {}
         for path, setting in SETTINGS.items():
             section, name = setting.key.split("/")
@@ -135,7 +137,7 @@ class LiveSettings:
         return not any(True for _ in self._set_problems(values))
 
     def _set_problems(self, values: Values) -> Iterable[tuple[Setting, str]]:
-        """What is wrong with these values as a set: the setting to blame, and why."""
+        """What is wrong with these values as a set: the setting that is wrong, and why."""
         config = _with_values(self._config, values)
         blamed = {(setting.section, setting.spec.name): setting for setting in SETTINGS.values()}
         for section, declared in SECTIONS.items():
@@ -153,8 +155,8 @@ class LiveSettings:
                 refusals.append((at_fault, f"{setting.spec.name} {words}"))
         return refusals
 
-    def _told(self, path: str, why: str, writes: Mapping[str, object]) -> str:
-        """A refusal with what is in force, and what was refused along with it."""
+    def _in_full(self, path: str, why: str, writes: Mapping[str, object]) -> str:
+        """The reason, with the value that stays in force and what was refused together."""
         if path in SETTINGS:
             why += f"; {SETTINGS[path].words(self._values[path])} stays in force"
         return why + (f", none of these {len(writes)} settings is taken" if len(writes) > 1 else "")
@@ -180,7 +182,7 @@ class LiveSettings:
         return values, warnings
 
     def _entry(self, key: str, entry: object) -> tuple[str, Any]:
-        """One kept value by its path. A bare value without "file" was put there by hand."""
+        """One kept value by its path. A bare value without "file" was written by a person."""
         path = ROOT + key
         if path not in SETTINGS:
             raise Refused("is no setting of this version" + did_you_mean(path, SETTINGS))
@@ -230,8 +232,8 @@ def _named(raw: object) -> list[str]:
 def _fitting(base: Values, wanted: Values, is_sound: Any) -> Values:
     """The base with all of the wanted values, or else with as many as fit together.
 
-    Some fit only after others (cv1 and cv2 that both moved up), so it goes round until nothing
-    more fits.
+    Some fit only after others (cv1 and cv2 that both moved up), so this repeats until no further
+    value fits.
     """
     whole = {**base, **wanted}
     if is_sound(whole):

@@ -61,6 +61,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "charge_temperature": _LITHIUM_CHARGE,
         "discharge_temperature": _LITHIUM_DISCHARGE,
     },
+    # LTO: full at 2.5 V, not harmed by cold; the values that owners of LTO banks use.
     "lto": {
         # aggregate: CHARGE_VOLTAGE.
         "charge_voltage": 2.50,
@@ -105,10 +106,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "discharge_temperature": _LITHIUM_DISCHARGE,
     },
 }
-"""What each chemistry supplies where the configuration is silent.
-
-Voltages in V per cell, 1.0 to 4.5. Curves: points (°C, share of the maximum from 0 to 1).
-"""
+"""The defaults of the limiter by chemistry. Volts per cell."""
 
 ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "lfp": {
@@ -154,10 +152,7 @@ ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
         "low_temperature": (-10.0, -20.0),
     },
 }
-"""Where each chemistry warns and raises an alarm: outside of what the limiter lets happen.
-
-[warning, alarm]: V per cell, and °C.
-"""
+"""Warning and alarm levels by chemistry, outside the range to which the limiter limits."""
 
 CURRENT_ALARM = (1.1, 1.25)
 """Warning and alarm of the currents, as shares of their ceilings.
@@ -194,4 +189,4 @@ C_RATES: Mapping[str, tuple[float, float]] = {
     "lto": (1.0, 1.0),  # ours: far below Nichicon's 20, as cables and fuses are unknown
     "nmc": (0.3, 0.5),  # ours: below Samsung 50E's standard charge, 0.5, and its discharge, 1 to 2
 }
-"""Charge and discharge current per Ah of capacity (1/h) where the configuration is silent."""
+"""The default maximum charge and discharge current, per Ah of capacity (1/h)."""

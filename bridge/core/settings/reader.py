@@ -16,10 +16,10 @@ REQUIRED = object()
 
 
 class SectionReader:
-    """One mapping of the file: hands out checked values and notes what is wrong.
+    """One mapping of the file: returns checked values and notes what is wrong.
 
-    Every getter answers the default where the key is absent or wrong, so that checking goes on.
-    `done` notes the keys that nobody asked for.
+    Every getter returns the default where the key is absent or wrong, so that checking goes on.
+    `done` notes the keys that no getter has asked for.
     """
 
     def __init__(self, raw: object, place: str, problems: list[str]) -> None:
@@ -52,11 +52,11 @@ class SectionReader:
         return self.section_of(self.raw(key), f"{self.place}.{key}" if self.place else key)
 
     def section_of(self, raw: object, place: str) -> SectionReader:
-        """A mapping at a place of its own, as an item of a list."""
+        """A mapping at another place, such as an item of a list."""
         return SectionReader(raw, place, self._problems)
 
     def peek_number(self, key: str, default: float) -> float:
-        """A number that another default depends on; whether it is right is checked elsewhere."""
+        """A number that another default depends on; its own getter checks it."""
         value = self._raw.get(key)
         try:
             return checks.check_number(value, -math.inf, math.inf, "")
@@ -93,7 +93,7 @@ class SectionReader:
         return self._get(key, default, lambda value: checks.check_choice(value, choices))
 
     def kinds(self, key: str) -> tuple[Kind, ...]:
-        """Which kinds of writes; all of them where nothing is said."""
+        """Which kinds of writes; all kinds where the key is absent."""
         kinds = self._get(key, EVERYTHING, lambda value: checks.check_members(value, Kind))
         return tuple(kinds)
 
@@ -106,7 +106,7 @@ class SectionReader:
         return self._get(spec.name, default, lambda value: checks.check_setting(spec, value))
 
     def done(self) -> None:
-        """Note the keys that nobody asked for."""
+        """Note the keys that no getter has asked for: they are not known."""
         for key in self._raw:
             if key not in self._asked:
                 self.complain(key, "is not a known key" + did_you_mean(key, self._asked))

@@ -1,7 +1,7 @@
-"""What has still to be kept by the settings service: the latest of each key, not too often.
+"""The values that wait for the settings service: the latest of each key, at a limited rate.
 
-The service writes each change to flash. People change a setting now and then; a flow that has run
-wild does it every second, and must not wear out a GX: its values are kept once a minute.
+The service writes each change to flash. People change a setting now and then. A faulty flow may do
+it every second, and must not wear out the flash: its values are sent once a minute.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class SaveQueue:
         self._writes = Throttle(per_second=PER_SECOND, burst=BURST)
 
     def put(self, key: str, value: str) -> None:
-        """Have this kept; a value of this key that still waits is forgotten."""
+        """Queue this value; it replaces a value of the same key that still waits."""
         self._waiting[key] = value
 
     def is_pending(self, key: str) -> bool:
-        """Whether a value waits or is under way: what the service has is older than that."""
+        """Whether a value waits or was sent without an answer: the service's value is older."""
         return key in self._waiting or key in self._sent
 
     def due(self, now: float) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The settings on D-Bus: each one's path, made from its declaration, and its value both ways.
+"""The settings on D-Bus: their paths, made from the declarations, and the form of their values.
 
 `limiter.max_charge_current` of the configuration stands at /Settings/Limiter/MaxChargeCurrent.
 Numbers are numbers, choices are words, tables and lists are one JSON text. What may be switched
@@ -50,7 +50,7 @@ class Setting:
         return is_list or self.spec.default is None
 
     def of(self, config: BatteryConfig) -> Any:
-        """Its value in a configuration."""
+        """The setting's value in a configuration."""
         return getattr(getattr(config, self.section), self.spec.name)
 
     def read(self, raw: object) -> Any:
@@ -77,7 +77,7 @@ class Setting:
         return float(value) if self.spec.kind == settings.NUMBER else str(value)
 
     def plain(self, value: Any) -> Any:
-        """A value as JSON can hold it, such that `read` takes it back."""
+        """A value as JSON can hold it; `read` takes the same form."""
         if value is None or (value == () and self.may_be_off):
             return OFF
         return _plain(value)
@@ -91,7 +91,7 @@ class Setting:
         return text if len(text) <= 80 else text[:79] + "…"
 
     def _listed(self, raw: object) -> object:
-        """Lists come as lists, as JSON text, or as words with commas between."""
+        """A list from any form in which clients send it: a list, JSON text, words with commas."""
         if not isinstance(raw, str):
             return raw
         text = raw.strip()

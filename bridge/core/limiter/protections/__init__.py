@@ -1,7 +1,7 @@
 """The protections: one file for each, and the table of all.
 
-A protection whose input was heard once and went silent answers its most careful value; one whose
-input was never heard, or is covered by the failsafe, has no opinion.
+If an input was written once and is silent now, a protection gives its smallest cap. It gives no cap
+for an input that was never written, nor while the failsafe limits hold instead.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""No current while a BMS blocks it, or its permission went silent."""
+"""No current while a BMS blocks it, or while the BMS's permission is silent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.core.model import CCL, DCL, Cap
 
 @dataclass(frozen=True)
 class Block:
-    """A BMS that blocks, or did until a moment ago: its words, and until when (monotonic s)."""
+    """A BMS that blocks, or has just stopped: the reason, and when the block ends (monotonic s)."""
 
     words: str
     until: float
@@ -21,7 +21,7 @@ class Block:
 
 def _protection(limit: str, permission: Input[str], what: str) -> Protection:
     def follow(before: Block | None, situation: Situation) -> Block | None:
-        """Set at once when a BMS blocks, ended only after block_release s without it."""
+        """Set at once when a BMS blocks; ended only after block_release s without a block."""
         words, hold, now = situation.of(permission), situation.settings.block_release, situation.now
         if words:
             return Block(words, now + hold)

@@ -1,6 +1,6 @@
-"""No charge current from the first cell at cell_overvoltage: the last line of defence.
+"""No charge current from the first cell at cell_overvoltage on: the last protection of the cells.
 
-Also none when the cells, once known, are known no more.
+Also none when the cell voltages were written once and are silent now.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Phase:
 
 
 def _follow(before: Phase, situation: Situation) -> Phase:
-    """The phase now. An unknown or an uncertain SoC begins nothing."""
+    """The phase now. Absorption begins only with a certain SoC, and ends when it is unknown."""
     settings, soc, now = situation.settings, situation.of(SOC), situation.now
     if settings.absorption_voltage is None:
         return Phase()
@@ -56,8 +56,8 @@ LATCH = Latch("charge phase", Phase(), _follow)
 def _cap(situation: Situation) -> Cap:
     """V per cell times cells.
 
-    The way down from absorption to float is as slow as the way up: with feed-in, an inverter
-    would discharge the battery at full power to bring it down to a CVL that drops.
+    From absorption to float, CVL falls as slowly as it rises: with feed-in, an inverter would
+    discharge the battery at full power to follow a CVL that drops at once.
     """
     settings, cells, now = situation.settings, situation.cells, situation.now
     phase, absorption = LATCH.of(situation.latches), settings.absorption_voltage

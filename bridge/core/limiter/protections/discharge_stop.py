@@ -14,10 +14,10 @@ from bridge.core.model import DCL, Cap
 
 
 def _follow(was: bool, situation: Situation) -> bool:
-    """Set when V or the lowest cell is at its threshold.
+    """Set when V or the lowest cell is at or below its threshold.
 
-    Ended only when both are above it by the hysteresis, and certainly so: an unknown cell may be
-    the one that set it.
+    Ended only when both are above it by the hysteresis, beyond doubt and with all cells known: an
+    unknown cell may be the one that set the latch.
     """
     settings, cells = situation.settings, situation.cells
     lowest, voltage = situation.lowest, situation.voltage
@@ -58,7 +58,7 @@ def _cap(situation: Situation) -> Cap | None:
 
 
 def _why(situation: Situation) -> str:
-    """What holds the latch, and where it ends."""
+    """Why the latch is set, and at which voltage it ends."""
     settings, lowest, voltage = situation.settings, situation.lowest, situation.voltage
     margin = settings.discharge_hysteresis
     cell_end = settings.min_cell_voltage + margin

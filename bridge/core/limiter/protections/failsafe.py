@@ -28,7 +28,7 @@ def _cap(situation: Situation, current: float) -> Cap | None:
 
 
 WAITING = Protection("waiting", CCL, "0 A before the first measurements", frozenset(), _waiting)
-"""For CCL alone: a restart must not drop an off-grid inverter."""
+"""Only for CCL: a restart must not switch off an off-grid inverter."""
 
 CHARGE = Protection("failsafe", CCL, "failsafe.charge_current while stale", frozenset(), _charge)
 DISCHARGE = Protection(

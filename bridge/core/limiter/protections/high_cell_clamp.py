@@ -24,10 +24,10 @@ def _cap(situation: Situation) -> Cap | None:
 
 
 def excess(situation: Situation, limit: float) -> float:
-    """How far the cells are above the limit, all together, in V: sum of max(0, v - limit).
+    """How far all cells together are above the limit (V), in V: sum of max(0, v - limit).
 
-    With the extremes alone, the most that they allow: as many cells at the highest voltage as
-    the pack voltage has room for, the others at the lowest.
+    With only the extremes known, the largest possible sum: as many cells at the highest voltage as
+    the pack voltage allows, the others at the lowest.
     """
     voltages, count = situation.of(CELLS).voltages, situation.cells
     highest, lowest, voltage = situation.highest, situation.lowest, situation.voltage

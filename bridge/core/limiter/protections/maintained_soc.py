@@ -1,4 +1,4 @@
-"""No discharge below the SoC that the season wants maintained."""
+"""No discharge below the SoC that is maintained in this season."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def least_soc(situation: Situation) -> float | None:
 def _follow(was: bool, situation: Situation) -> bool:
     """Set below that SoC, ended maintain_soc_hysteresis above it.
 
-    An unknown SoC, or an uncertain one, ends nothing.
+    While the SoC is unknown or uncertain, a set latch stays set.
     """
     least, soc = least_soc(situation), situation.of(SOC)
     if not least:  # 0 % is nothing to maintain

@@ -1,6 +1,6 @@
-"""CVL slides down to the battery's own voltage while CCL is near 0 A and it is still charged.
+"""CVL falls slowly to the pack voltage while CCL is near 0 A and the battery is still charged.
 
-A solar charger that feeds in obeys CVL alone.
+A solar charger that feeds in to the grid obeys only CVL.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from bridge.core.model import CVL, Cap, Stage
 
 
 def _follow(before: float | None, situation: Situation) -> float | None:
-    """Where CVL has slid to, in V; None while it does not slide.
+    """How far CVL has fallen, in V; None while it does not slide.
 
-    Down to the battery's own voltage at the rate at which CVL otherwise rises, and only while the
-    battery is still being charged: a CVL that ran after the voltage of a battery under discharge
-    would pull it down to the floor.
+    CVL falls to the pack voltage, at the rate at which it otherwise rises, and only while the
+    battery is still charged. With a discharging battery, CVL and pack voltage would pull each
+    other down to the floor.
     """
     settings = situation.settings
     if situation.stage > Stage.AGING:

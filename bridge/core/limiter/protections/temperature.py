@@ -47,7 +47,7 @@ CHARGE = Protection(
 DISCHARGE = Protection(
     "temperature",
     DCL,
-    "max_discharge_current times discharge_temperature, likewise",
+    "max_discharge_current times discharge_temperature, at the coldest and at the hottest place",
     frozenset({TEMPERATURE}),
     _discharge,
     sweeps=(BATTERY_TEMPERATURE,),
