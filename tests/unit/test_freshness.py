@@ -407,6 +407,15 @@ def test_the_alarm_ends_after_a_minute_of_data_once() -> None:
     assert levels[50] == 2 and levels[70] == 0
 
 
+def test_with_clear_0_the_alarm_ends_with_the_first_fresh_look() -> None:
+    bench = Bench(freshness={"clear": 0})
+    bench.feed()
+    bench.pass_time(61)
+    assert bench[CABLE] == 1
+    bench.feed()
+    assert (stage(bench), bench[CABLE]) == ("fresh", 0)
+
+
 def test_the_alarm_of_a_client_is_combined_with_ours_by_the_worst() -> None:
     bench = fed()
     bench.mqtt(CABLE, "2")

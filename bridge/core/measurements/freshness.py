@@ -176,9 +176,10 @@ class FreshnessWatch:
         self._alarm = max(self._alarm, level)
         if level or stage is Stage.WAITING:
             self._fresh_since = None
-        elif self._fresh_since is None:
+            return self._alarm
+        if self._fresh_since is None:
             self._fresh_since = now
-        elif now - self._fresh_since >= settings.clear:
+        if now - self._fresh_since >= settings.clear:
             self._alarm = 0
         return self._alarm
 
