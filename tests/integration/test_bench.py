@@ -14,7 +14,8 @@ ROWS = (
     "idle, CPU", "idle, wake-ups per second", "flood, messages per second",
     "flood, D-Bus answer, median", "flood, D-Bus answer, p99", "flood, D-Bus answer, slowest",
     "flood, memory more than before", "lone write, 16 cells", "lone write, 256 cells",
-    "limiter alone, 16 cells", "limiter alone, 64 cells", "limiter alone, 256 cells", "limiter, cost per cell of 256 to 16",
+    "limiter alone, 16 cells", "limiter alone, 64 cells", "limiter alone, 256 cells",
+    "limiter, cost per cell of 256 to 16",
     "refresh after a frame of 64", "refresh with nothing new",
 )  # fmt: skip
 
