@@ -214,7 +214,7 @@ class BatteryHost:
 
     def publish_again(self) -> None:
         """Publish state and settings on MQTT although they have not changed."""
-        self.battery.tell_again()
+        self.battery.publish_again()
 
     def catch_up(self, now: float) -> None:
         """Publish at once what is still being gathered. now: monotonic seconds."""

@@ -103,7 +103,7 @@ class DiscoverySource(Protocol):
     def values(self) -> Mapping[str, Value]:
         """What stands on the bus now."""
 
-    def tell_again(self) -> None:
+    def publish_again(self) -> None:
         """Publish the state again although it has not changed."""
 
 

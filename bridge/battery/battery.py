@@ -106,7 +106,7 @@ class Battery:
         """Decide and publish now, before the battery enters the bus."""
         self._publisher.refresh(now)
 
-    def tell_again(self) -> None:
+    def publish_again(self) -> None:
         """Publish state and settings again, although they have not changed."""
         self._status.again()
 

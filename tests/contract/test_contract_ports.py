@@ -404,7 +404,7 @@ def test_home_assistant_sees_what_is_on_the_bus_and_can_have_it_published_again(
     assert source.values().get("/Dc/0/Voltage") is None
     assert set(source.values()) <= set(source.paths)
     assert sources.states() == 0
-    source.tell_again()
+    source.publish_again()
     assert sources.states() == 1
 
 

@@ -201,7 +201,7 @@ class FakeDiscoverySource:
     def values(self) -> dict[str, Value]:
         return dict(self.on_bus)
 
-    def tell_again(self) -> None:
+    def publish_again(self) -> None:
         self.told_again += 1
 
 

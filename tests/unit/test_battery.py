@@ -336,7 +336,7 @@ def test_a_broker_that_comes_back_is_told_again() -> None:
     bench.feed()
     bench.pass_time(3, bench.feed)
     told = len(bench.client.on("virtual-battery/test/state"))
-    bench.battery.tell_again()
+    bench.battery.publish_again()
     bench.pass_time(1, bench.feed)
     assert len(bench.client.on("virtual-battery/test/state")) == told + 1
 

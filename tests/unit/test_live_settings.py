@@ -346,7 +346,7 @@ def test_the_settings_topic_is_silent_while_nothing_changes() -> None:
     bench = fed()
     bench.pass_time(5, bench.feed)
     assert len(bench.client.on("virtual-battery/test/settings")) == 1
-    bench.battery.tell_again()
+    bench.battery.publish_again()
     bench.pass_time(2, bench.feed)
     assert len(bench.client.on("virtual-battery/test/settings")) == 2
 

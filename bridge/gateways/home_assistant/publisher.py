@@ -87,7 +87,7 @@ class Discovery:
         if topic == HOME_ASSISTANT_STATUS:
             if payload == b"online" and self._learning_since is None:
                 self._sent, self._sent_at = None, float("-inf")
-                self._source.tell_again()
+                self._source.publish_again()
         elif topic == self._device.config_topic:
             former = {} if self._mode == OFF else _keys_in(payload or b"")
             self._learn(topic, payload, former)
