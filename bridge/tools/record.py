@@ -16,7 +16,7 @@ from bridge.topics import ALL_WRITES, all_batches
 
 
 def main(config: Config, broker: Broker, file: str) -> int:
-    """Record into a file until a signal ends it. Answers the exit status. Raises OSError."""
+    """Record into a file until a signal ends it. Returns the exit status. Raises OSError."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
@@ -47,7 +47,7 @@ def _record(broker: Broker, topics: list[str], out: TextIO, stop: threading.Even
 
 
 def _drain(link: MqttLink, out: TextIO) -> int:
-    """Write down what has arrived, and answer how many messages that were.
+    """Write what has arrived to the file. Returns the number of messages written.
 
     Retained messages are left out: the service ignores them too.
     """

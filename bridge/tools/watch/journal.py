@@ -5,21 +5,21 @@ from __future__ import annotations
 from bridge.tools.watch.state import Limit, State
 from bridge.tools.watch.view import View
 
-QUIET_S = 10.0  # without any change, a line this often shows that the view is alive
+QUIET_S = 10.0  # without any change, a line this often shows that the view still runs
 
 
 class Journal:
-    """Says what is new since it was last asked. Every line starts with the seconds since then."""
+    """What is new since the last call, as lines. Each line starts with the seconds since the start."""
 
     def __init__(self, started: float) -> None:
         self._started = started
-        self._said_at = -QUIET_S
+        self._written_at = -QUIET_S
         self._connection = ""
         self._decision: object = None
         self._refused = 0
 
     def lines(self, view: View, now: float) -> list[str]:
-        """The lines to append now; mostly none."""
+        """The lines to append now; mostly none. now: monotonic seconds."""
         news = [*self._on_connection(view), *self._on_refusals(view), *self._on_state(view, now)]
         return [f"{now - self._started:9.1f} s  {line}" for line in news]
 
@@ -43,10 +43,10 @@ class Journal:
         if state is None:
             return []
         decision = (state.stage, state.alarms, [(li.value, li.reason) for li in state.limits])
-        if decision == self._decision and now - self._said_at < QUIET_S:
+        if decision == self._decision and now - self._written_at < QUIET_S:
             return []
         self._decision = decision
-        self._said_at = now
+        self._written_at = now
         return [_summary(state)]
 
 

@@ -1,4 +1,4 @@
-"""The bridge's state message, taken apart with care: anybody can publish on that topic."""
+"""Reads the bridge's state message; every part is checked, as any client can publish it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class State:
-    """What the bridge said last. Ages and times in seconds at the moment it was said."""
+    """The last state of the bridge. Ages and times in seconds, as of its publication."""
 
     stage: str
     next_stage: str
