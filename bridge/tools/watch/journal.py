@@ -9,7 +9,7 @@ QUIET_S = 10.0  # without any change, a line this often shows that the view stil
 
 
 class Journal:
-    """What is new since the last call, as lines. Each line starts with the seconds since the start."""
+    """The lines that are new since the last call. Each starts with the seconds since the start."""
 
     def __init__(self, started: float) -> None:
         self._started = started
