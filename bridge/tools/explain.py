@@ -1,7 +1,7 @@
 """What a configuration will do: the limits over cell voltage, temperature and SoC.
 
-Each sweep changes one measurement of an otherwise well battery, without a past: what the rules
-allow at once, before any recovery.
+Each sweep varies one measurement of an otherwise normal battery. Each point is decided without a
+past: it shows what the protections allow, before any recovery.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bridge.core.model import Decision, Limit, Stage
 from bridge.core.panel import Curve, Panel
 from bridge.core.settings.configuration import BatteryConfig
 
-_UNHELD = {"charge voltage", "maximum"}  # protections that hold while nothing limits
+_USUAL = {"charge voltage", "maximum"}  # protections that hold a limit while no other limits
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Swept:
 
 
 def sweeps(config: BatteryConfig) -> list[Swept]:
-    """All sweeps of the protections that say something about this configuration."""
+    """All sweeps of the protections that make sense with this configuration."""
     limiter = LimiterConfig(config.cells, config.limiter, config.failsafe, config.ceiling)
     known = dict.fromkeys((*STANDARD_SWEEPS, *(s for p in PROTECTIONS for s in p.sweeps)))
     return [Swept(sweep, _points(sweep, limiter)) for sweep in known if sweep.is_shown(limiter)]
 
 
 def _points(sweep: Sweep, config: LimiterConfig) -> tuple[tuple[float, Decision], ...]:
-    """Each point without a past, or carried on from the one before where x is a time."""
+    """Each point without a past; where x is a time, each point continues the one before."""
     inputs = inputs_of(p.inputs for p in PROTECTIONS)
     unknown = {source: source.read({}, source.paths_of(config.cells)) for source in inputs}
     base, points, before = well(unknown, config), [], LimiterState()
@@ -109,7 +109,7 @@ def _stretch(sweep: Sweep, start: float, end: float) -> str:
 
 def _shown(decision: Decision) -> str:
     held = [f"{name}: {limit.rule}" for name, limit in decision.items()
-            if limit.rule not in _UNHELD]  # fmt: skip
+            if limit.rule not in _USUAL]  # fmt: skip
     cvl, ccl, dcl = (limit.value or 0 for limit in decision)
     values = f"{cvl:9.2f} V{ccl:9.1f} A{dcl:9.1f} A"
     return f"{values}   {', '.join(held)}".rstrip()

@@ -18,7 +18,7 @@ from bridge.topics import ALL_WRITES, all_batches
 
 
 def main(config: Config, broker: Broker, file: str) -> int:
-    """Record into a file until a signal ends it. Answers the exit status. Raises OSError."""
+    """Record into a file until a signal ends it. Returns the exit status. Raises OSError."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())

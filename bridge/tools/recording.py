@@ -19,7 +19,7 @@ class Entry(NamedTuple):
 
 
 class BadRecording(Exception):
-    """A line that is no recorded message."""
+    """A line that is not a recorded message."""
 
 
 def written(entry: Entry) -> str:

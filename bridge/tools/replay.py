@@ -64,7 +64,7 @@ class Moment:
 
 
 class Replay:
-    """One battery that is fed from a recording; it is the battery's bus, client and timer.
+    """Feeds one battery from a recording, and is the battery's MQTT client and timer.
 
     refused: how many writes were refused, by path and reason. others: how many messages were for
     other batteries.
@@ -81,7 +81,7 @@ class Replay:
         self._config, self._whole = config, whole
 
     def run(self, lines: Iterable[str]) -> Iterator[Moment]:
-        """Answer every second of the recording, one by one. Raises BadRecording."""
+        """Yield one Moment for every second of the recording. Raises BadRecording."""
         battery: Battery | None = None
         for entry in (read(line) for line in lines if line.strip()):
             if battery is None:
@@ -95,7 +95,7 @@ class Replay:
                 battery.on_tick(self._now)
                 yield Moment(self._now, battery.values(), self._reasons)
                 tick += 1.0
-            self._pass_to(max(entry.time, self._now))  # a clock that was set back counts as still
+            self._pass_to(max(entry.time, self._now))  # if the clock was set back, no time passes
             tick = max(tick, self._now)
             self._hand_over(battery, entry)
         if battery is not None:
@@ -118,7 +118,7 @@ class Replay:
         )
 
     def _hand_over(self, battery: Battery, entry: Entry) -> None:
-        """Give the battery what is meant for it; the portal may be another one by now."""
+        """Give the battery a message for it. The portal id may differ from the recorded one."""
         write = WriteTopic.parse(entry.topic)
         if entry.topic == self._topics.set:
             battery.on_batch(entry.payload, entry.topic, self._now)
@@ -141,7 +141,7 @@ class Replay:
         date = time.localtime(self._now)
         return Date(date.tm_year, date.tm_mon)
 
-    # --- what the battery needs of its surroundings ------------------------------------------
+    # --- the ports of the battery ------------------------------------------------------------
 
     def call_in(self, seconds: float, callback: Callable[[], None]) -> None:
         """Call back once, after so many seconds of recorded time."""
@@ -158,7 +158,7 @@ class Replay:
 
 
 class _Discard:
-    """A bus that nobody reads, and a store that keeps nothing: `run` reads the battery itself."""
+    """A bus and a store that ignore everything: `run` reads the values from the battery."""
 
     def publish(self, changes: Mapping[str, Value]) -> None:
         pass

@@ -1,6 +1,6 @@
 #!/bin/sh
-# apt.sh PACKAGE…: fetches packages, as root, and leaves the services that some of them bring off:
-# the pocket GX starts a broker and a D-Bus of its own.
+# apt.sh PACKAGE…: installs packages, as root, without starting the services that some of them
+# contain: the pocket GX starts its own broker and its own D-Bus.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
@@ -12,8 +12,8 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
-# The answer "do not start" is given only while this process lives: should it be killed before it
-# can remove the file, the machine's other packages are not affected.
+# The policy says "do not start" only while this process runs: if it is killed before it can remove
+# the file, other packages of the machine are not affected.
 if [ ! -e "$policy" ]; then
     own_policy=$policy
     printf '#!/bin/sh\nkill -0 %s 2>/dev/null || exit 0\nexit 101\n' $$ >"$policy"
@@ -30,7 +30,7 @@ apt_get() {
 apt_get update || echo "apt-get update failed: trying with the lists that are there" >&2
 apt_get install --yes --no-install-recommends "$@"
 
-# Off at the next boot too: it would take port 1883.
+# Also at the next boot it must not start: it would take port 1883.
 case " $* " in
     *' mosquitto '*) update-rc.d mosquitto disable ;;
 esac

@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them."""
+"""Child processes that end when their parent ends."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ Process = subprocess.Popen[Any]
 
 
 def start(argv: Sequence[str], **popen_kwargs: Any) -> Process:
-    """Start a process that the kernel kills when this one dies, be it by kill -9.
+    """Start a process that the kernel kills when this one ends, even by kill -9.
 
     The kernel looks at the thread that started it, so call this on a thread that lives as long as
     the program.
@@ -24,7 +24,7 @@ def start(argv: Sequence[str], **popen_kwargs: Any) -> Process:
 
 
 def stop(process: Process) -> None:
-    """Ask a process to end, make it end after PATIENCE seconds, and collect its status."""
+    """Send SIGTERM to a process, after PATIENCE seconds SIGKILL, and collect its status."""
     process.terminate()
     try:
         process.wait(PATIENCE)
@@ -41,7 +41,7 @@ def kill(process: Process) -> None:
 def _tied_to(parent: int) -> Callable[[], None]:
     def in_the_child() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the line above
+        if os.getppid() != parent:  # the parent ended before the line above
             os._exit(1)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
 

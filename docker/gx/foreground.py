@@ -11,23 +11,23 @@ _FROM_THE_TERMINAL = 128  # si_code of a signal that the kernel itself sent
 
 
 def hold_signals() -> None:
-    """From now on signals wait to be fetched here, so that none falls between two steps."""
+    """Block these signals until they are waited for here, so that none is lost."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING | {signal.SIGCHLD})
 
 
 def wait_for(process: subprocess.Popen[Any]) -> int:
     """Wait until the command ends, or until it ignored SIGTERM or SIGHUP for PATIENCE seconds.
 
-    Answers what a shell would: its status, or 128 and the number of the signal that ended it.
+    Returns what a shell would: its status, or 128 plus the number of the signal that ended it.
     """
     give_up = None
     while process.poll() is None:
-        told = signal.sigtimedwait(_ENDING | {signal.SIGCHLD}, 1.0)
-        if told is not None and told.si_signo in _ENDING:
-            # A Ctrl-C reaches the whole foreground group, the command too; once is enough.
-            if told.si_code != _FROM_THE_TERMINAL:
-                process.send_signal(told.si_signo)
-            if told.si_signo != signal.SIGINT:
+        received = signal.sigtimedwait(_ENDING | {signal.SIGCHLD}, 1.0)
+        if received is not None and received.si_signo in _ENDING:
+            # A Ctrl-C reaches the whole foreground group, so the command has it already.
+            if received.si_code != _FROM_THE_TERMINAL:
+                process.send_signal(received.si_signo)
+            if received.si_signo != signal.SIGINT:
                 give_up = give_up or time.monotonic() + PATIENCE
         if give_up is not None and time.monotonic() > give_up:
             return 128 + signal.SIGTERM
@@ -35,6 +35,6 @@ def wait_for(process: subprocess.Popen[Any]) -> int:
 
 
 def wait_for_signal() -> int:
-    """Wait until somebody wants us to end."""
+    """Wait for SIGINT, SIGTERM or SIGHUP. Returns the exit status, 0."""
     signal.sigwait(_ENDING)
     return 0

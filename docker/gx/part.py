@@ -10,7 +10,7 @@ import children
 
 STARTS_WITHIN = 10.0  # seconds
 _ASK_EVERY = 0.01  # seconds
-# Where servers live; an ordinary user's PATH often lacks it.
+# Servers are installed here, and the PATH of an ordinary user often does not contain it.
 _SERVER_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -25,8 +25,8 @@ class PartFailedError(Exception):
 class Part:
     """A server process with its log.
 
-    It leads a session of its own, so that a Ctrl-C in the terminal does not end the bus and the
-    broker before those who still use them.
+    It runs in a session of its own, so that a Ctrl-C in the terminal does not end the bus and the
+    broker before the processes that still use them.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Part:
         answers: Callable[[], bool],
         env: Mapping[str, str] | None = None,
     ) -> None:
-        """`answers` asks the server itself; it is asked until it says True."""
+        """`answers` asks the server whether it is ready; it is called until it returns True."""
         self.name = name
         self._argv = argv
         self._log = log
@@ -46,7 +46,7 @@ class Part:
         self._process: children.Process | None = None
 
     def start(self) -> None:
-        """Start it and come back when it answers; nothing when it runs already.
+        """Start the server and return when it answers. No effect if it runs already.
 
         Raises PartFailedError with the end of its log.
         """
@@ -63,13 +63,13 @@ class Part:
             raise
 
     def stop(self) -> None:
-        """SIGTERM; nothing when it does not run."""
+        """Send SIGTERM. No effect if the server does not run."""
         process, self._process = self._process, None
         if process is not None:
             children.stop(process)
 
     def kill(self) -> None:
-        """SIGKILL; nothing when it does not run."""
+        """Send SIGKILL. No effect if the server does not run."""
         process, self._process = self._process, None
         if process is not None:
             children.kill(process)
@@ -78,12 +78,12 @@ class Part:
         end = time.monotonic() + STARTS_WITHIN
         while not self._answers():
             if self._process.poll() is not None:
-                raise PartFailedError(f"{self.name} ended at once. {self._last_words()}")
+                raise PartFailedError(f"{self.name} ended at once. {self._end_of_log()}")
             if time.monotonic() > end:
-                raise PartFailedError(f"{self.name} does not answer. {self._last_words()}")
+                raise PartFailedError(f"{self.name} does not answer. {self._end_of_log()}")
             time.sleep(_ASK_EVERY)
 
-    def _last_words(self) -> str:
+    def _end_of_log(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()
         return "\n".join([f"{self._log} ends:", *lines[-10:]])
 

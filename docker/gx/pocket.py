@@ -1,12 +1,12 @@
-"""The pocket GX: what a battery service needs of a GX device, on any Linux machine.
+"""The pocket GX: the parts of a GX that a battery service needs, on any Linux machine.
 
 A private D-Bus daemon, a settings service, a system service with a portal id, and an MQTT broker.
 A development tool: nothing of it runs on a GX.
 
     python3 docker/gx/pocket.py -- COMMAND…
 
-starts all of them, runs COMMAND in their middle, and ends them when it ends. {port}, {portal} and
-{bus} in COMMAND stand for the broker's port, the portal id and the D-Bus address.
+starts all of them, then COMMAND, and ends them when COMMAND ends. {port}, {portal} and {bus} in
+COMMAND stand for the broker's port, the portal id and the D-Bus address.
 """
 
 import argparse
@@ -32,7 +32,7 @@ STAND_IN_VELIB = HERE / "velib"
 REPOSITORY = HERE.parent.parent
 PORTAL_ID = "c0ffee000001"
 
-_ATTEMPTS = 5  # to get a free port before somebody else does
+_ATTEMPTS = 5  # to start the broker on a free port; another program may take the port first
 _LONGEST_SOCKET_PATH = 107  # bytes, says the kernel
 _PLAIN = re.compile(r"[-A-Za-z0-9_/.]+")
 
@@ -96,7 +96,7 @@ class PocketGx:
         self.close()
 
     def start_broker(self) -> None:
-        """Start the broker, on the same port as before; nothing when it runs."""
+        """Start the broker, on the same port as before. No effect if it runs."""
         if "broker" not in self._parts:
             self._parts["broker"] = self._broker_on(self.port)
         self._parts["broker"].start()
@@ -108,7 +108,7 @@ class PocketGx:
         self._parts["broker"].kill()
 
     def start_settings(self) -> None:
-        """Start the settings service, with the settings it kept; nothing when it runs."""
+        """Start the settings service, with the settings that it kept. No effect if it runs."""
         if "settings" not in self._parts:
             self._parts["settings"] = self._service("settings", _settings_command(self.directory))
         self._parts["settings"].start()
@@ -165,15 +165,15 @@ class PocketGx:
             self.port = private_broker.free_port(self._bind)
 
     def _broker_on(self, port: int) -> Part:
-        door = self._sockets / "broker"
+        own_socket = self._sockets / "broker"
         argv = private_broker.command(
-            self.directory / "broker.conf", door, self._bind, port, self._access
+            self.directory / "broker.conf", own_socket, self._bind, port, self._access
         )
         return Part(
             f"the broker on port {port}",
             argv,
             self.directory / "broker.log",
-            lambda: private_broker.answers(door, self._access),
+            lambda: private_broker.answers(own_socket, self._access),
         )
 
     def _start_system(self) -> None:
@@ -208,7 +208,7 @@ class PocketGx:
 
 
 def _locked(directory: Path) -> IO[bytes]:
-    """Hold the directory: two settings services on one file would undo each other's writes."""
+    """Lock the directory: two settings services would overwrite each other's file."""
     lock = (directory / "lock").open("wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -240,7 +240,7 @@ def _settings_command(directory: Path) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; answers the exit status."""
+    """The command line; returns the exit status."""
     arguments = _arguments(argv)
     foreground.hold_signals()
     try:
@@ -265,13 +265,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--directory", help="where settings and logs are kept")
-    parser.add_argument("--port", type=int, help="of the broker; else a free one")
-    parser.add_argument("--bind", default="127.0.0.1", help="the address of the broker")
+    parser.add_argument("--port", type=int, help="of the broker; default: a free one")
+    parser.add_argument("--bind", default="127.0.0.1", help="the broker's address")
     parser.add_argument("--no-broker", action="store_true")
     parser.add_argument(
-        "--print-env", action="store_true", help="print what another terminal needs to take part"
+        "--print-env", action="store_true", help="print the environment for other terminals"
     )
-    parser.add_argument("command", nargs="*", metavar="-- COMMAND", help="none: until Ctrl-C")
+    parser.add_argument(
+        "command", nargs="*", metavar="-- COMMAND", help="without one: run until Ctrl-C"
+    )
     return parser.parse_args(argv)
 
 

@@ -1,4 +1,4 @@
-"""A mosquitto of one's own: its configuration, and a question to it."""
+"""A private mosquitto: its configuration, and a check that it runs."""
 
 import random
 import socket
@@ -10,8 +10,8 @@ from part import program
 
 PORT_TAKEN = "Address already in use"
 
-# Below the range from which the kernel takes ports for outgoing connections: while the broker is
-# stopped, nobody gets its port by chance, and no client connects to itself.
+# Below the range from which the kernel takes ports for outgoing connections: so no connection gets
+# the broker's port by chance while the broker is stopped, and no client connects to itself.
 _PORTS = range(20000, 30000)
 
 
@@ -24,7 +24,7 @@ class Access:
 
 
 def free_port(address: str) -> int:
-    """A TCP port that nobody listens on, a moment ago."""
+    """A TCP port that was free a moment ago."""
     while True:
         port = random.choice(_PORTS)
         with socket.socket() as probe:
@@ -36,32 +36,32 @@ def free_port(address: str) -> int:
 
 
 def command(
-    configuration: Path, door: Path, address: str, port: int, access: Access
+    configuration: Path, own_socket: Path, address: str, port: int, access: Access
 ) -> list[str]:
-    """Write the configuration; answers the command line of the broker.
+    """Write the configuration; returns the command line of the broker.
 
-    `door` becomes a unix socket beside the TCP port. It opens after the port, and nobody else has
-    it: who answers there is our broker, with its port, and not another one that had the port first.
+    The broker listens on the Unix socket `own_socket` too, after it has opened the TCP port. So an
+    answer there comes from our broker, and not from another one that took the port first.
     """
     lines = [
         f"listener {port} {address}",
-        f"listener 0 {door}",
+        f"listener 0 {own_socket}",
         "persistence false",
         "log_dest stderr",
         "set_tcp_nodelay true",
-        "user root",  # stay who we are, and be able to read our own files
+        "user root",  # else mosquitto drops root, and cannot read our files
         *_access_lines(configuration.with_suffix(".passwords"), access),
     ]
     configuration.write_text("\n".join(lines) + "\n")
     return [program("mosquitto", "mosquitto"), "-c", str(configuration)]
 
 
-def answers(door: Path, access: Access) -> bool:
-    """Whether an MQTT client gets in."""
+def answers(own_socket: Path, access: Access) -> bool:
+    """Whether the broker accepts an MQTT client."""
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(1.0)
-            client.connect(str(door))
+            client.connect(str(own_socket))
             client.sendall(_connect_packet(access))
             return client.recv(4) == b"\x20\x02\x00\x00"  # CONNACK, accepted
     except OSError:

@@ -1,4 +1,4 @@
-"""A D-Bus daemon of one's own: its configuration, and questions to it."""
+"""A private D-Bus daemon: its configuration, and checks that it runs."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import dbus.bus
 import dbus.mainloop
 from part import program
 
-# As open as the bus of a GX, and with its bound on what one client may listen for.
+# As open as the bus of a GX, and with its limit of match rules per client.
 _CONFIGURATION = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -29,7 +29,7 @@ _CONFIGURATION = """\
 
 
 def command(configuration: Path, socket: Path) -> list[str]:
-    """Write the configuration; answers the command line of the daemon."""
+    """Write the configuration; returns the command line of the daemon."""
     configuration.write_text(_CONFIGURATION.format(socket=escape(str(socket))))
     daemon = program("dbus-daemon", "dbus")
     return [daemon, f"--config-file={configuration}", "--nofork", "--nopidfile", "--nosyslog"]
@@ -51,7 +51,7 @@ def has_name(address: str, name: str) -> bool:
 @contextlib.contextmanager
 def _connection(address: str) -> Iterator[dbus.bus.BusConnection]:
     bus = dbus.bus.BusConnection(address, mainloop=dbus.mainloop.NULL_MAIN_LOOP)
-    # Else libdbus ends this process when the daemon goes.
+    # Else libdbus ends this process when the daemon ends.
     bus.set_exit_on_disconnect(False)
     try:
         yield bus

@@ -1,4 +1,4 @@
-"""What ./run and ./run demo start: the pocket GX, the bridge on it, and something to look at."""
+"""What ./run and ./run demo start: the pocket GX, the bridge, and in the demo pack and view."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from bridge.adapters.config import load
 from bridge.core.settings.configuration import BadConfiguration, BatteryConfig, Config
 
 USUAL_PORT = 1883
-STATE = REPOSITORY / ".pocket"  # what outlives a session: settings, and the logs of the last one
+STATE = REPOSITORY / ".pocket"  # what stays after a session: settings, and its logs
 APPEARS_WITHIN = 15.0  # seconds
 ASK_EVERY = 0.05  # seconds
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; answers the exit status."""
+    """The command line; returns the exit status."""
     arguments = _arguments(argv)
     foreground.hold_signals()
     try:
@@ -37,14 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             options = ["--config", arguments.config, "--broker", f"127.0.0.1:{gx.port}"]
             return (_demo if arguments.demo else _live)(gx, config, options)
     except BadConfiguration:
-        return subprocess.call(_python("bridge", "check", arguments.config))  # it names them all
+        return subprocess.call(_python("bridge", "check", arguments.config))  # prints all mistakes
     except (PartMissingError, PartFailedError, OSError) as failure:
         print(f"run: {failure}", file=sys.stderr)
         return 1
 
 
 def _pocket(arguments: argparse.Namespace) -> PocketGx:
-    """The pocket GX with its broker on the port asked for; else the usual one, else a free one."""
+    """The pocket GX, its broker on the port asked for; else on the usual one, else a free one."""
     directory = arguments.directory or STATE / ("demo" if arguments.demo else "run")
     if arguments.port is not None:
         return PocketGx(directory, port=arguments.port)
@@ -68,8 +68,8 @@ def _live(gx: PocketGx, config: Config, options: Sequence[str]) -> int:
 
 
 def _demo(gx: PocketGx, config: Config, options: Sequence[str]) -> int:
-    """The view has the terminal. The others lead sessions of their own: a Ctrl-C ends the view,
-    and its end theirs, in order."""
+    """Only the view uses the terminal. The others run in sessions of their own, so that a Ctrl-C
+    ends the view first, and then the others in order."""
     battery = config.batteries[0]
     bridge = _in_the_background(gx, "bridge", *options)
     if _instance(gx, battery, bridge) is None:
@@ -131,7 +131,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run", description=__doc__)
     parser.add_argument("--demo", action="store_true", help="with a simulated pack and a live view")
     parser.add_argument("--config", default="config.yaml", help="default: config.yaml")
-    parser.add_argument("--port", type=int, help=f"of the broker; else {USUAL_PORT}, or a free one")
+    parser.add_argument(
+        "--port", type=int, help=f"of the broker; default: {USUAL_PORT}, or a free one"
+    )
     parser.add_argument("--directory", help="for settings and logs; default: a place in .pocket/")
     return parser.parse_args(argv)
 

@@ -2,8 +2,8 @@
 
     python3 settings_service.py --file settings.json
 
-Changes are gathered for two seconds and written together, as on a GX; what is still waiting then
-is written at SIGTERM.
+Changes are gathered for two seconds and written together, as on a GX; changes that still wait are
+written at SIGTERM.
 """
 
 import argparse
@@ -37,7 +37,7 @@ log = logging.getLogger("settings")
 
 
 class SettingsService(dbus.service.FallbackObject):
-    """Every path of the service in one object: it is a setting, or a group of settings."""
+    """All paths of the service in one object; each is a setting, or a group of settings."""
 
     def __init__(
         self, bus: dbus.connection.Connection, store: Store, changed: Callable[[], None]
@@ -81,7 +81,7 @@ class SettingsService(dbus.service.FallbackObject):
         self._setting(path)
         error, changed = self._store.set(path, value)
         if changed:
-            self._tell(path, self._value_of(path))
+            self._send_change(path, self._value_of(path))
         return error
 
     @dbus.service.method(BUS_ITEM, out_signature="v", path_keyword="path")
@@ -152,27 +152,27 @@ class SettingsService(dbus.service.FallbackObject):
     def _add(self, at: str, default: Any, kind: str, low: Any, high: Any, silent: bool) -> int:
         error, changed = self._store.add(at, default, kind, low, high, silent)
         if changed:
-            self._tell(at, _properties(self._store.settings[at]))
+            self._send_change(at, _properties(self._store.settings[at]))
         return error
 
     def _remove(self, at: str) -> int:
         if self._store.settings.pop(at, None) is None:
             return FAILED
-        self._tell(at, {"Value": _INVALID, "Text": ""})
+        self._send_change(at, {"Value": _INVALID, "Text": ""})
         return OK
 
     def _set_default(self, at: str) -> int:
         error, changed = self._store.set_default(at)
         if changed:
-            self._tell(at, self._value_of(at))
+            self._send_change(at, self._value_of(at))
         return error
 
     def _value_of(self, at: str) -> dict[str, Any]:
         value = self._store.settings[at].value
         return {"Value": _on_the_bus(value), "Text": str(value)}
 
-    def _tell(self, at: str, changes: dict[str, Any]) -> None:
-        """Signal PropertiesChanged, and have it kept.
+    def _send_change(self, at: str, changes: dict[str, Any]) -> None:
+        """Send PropertiesChanged, and have the change saved.
 
         dbus-python's own signals cannot name a path below a fallback object at the root.
         """
@@ -188,7 +188,7 @@ class SettingsService(dbus.service.FallbackObject):
         return self._store.settings[path]
 
     def _group(self, path: str) -> str:
-        """The path itself, where it is one of a group."""
+        """The path itself, if it is the path of a group; else raises."""
         if path in self._store.settings:
             raise _error("UnknownMethod", f"{path} is a setting, and no group")
         if not self._store.is_group(path):
@@ -197,7 +197,7 @@ class SettingsService(dbus.service.FallbackObject):
 
 
 class Saver:
-    """Writes the store once, SAVE_DELAY seconds after the first of some changes."""
+    """Writes the store SAVE_DELAY seconds after the first change, with all changes since."""
 
     def __init__(self, store: Store, file: Path) -> None:
         self._store = store
@@ -215,7 +215,7 @@ class Saver:
             self._try_to_save()
 
     def _try_to_save(self) -> bool:
-        """Answers whether to try again after another delay, as GLib wants it."""
+        """Save. Returns, for GLib, whether to try again after another delay."""
         try:
             settings_store.save(self._store, self._file)
         except OSError as error:
@@ -238,12 +238,12 @@ def main() -> None:
     SettingsService(bus, store, saver.changed)
     if bus.request_name(NAME, dbus.bus.NAME_FLAG_DO_NOT_QUEUE) != _OWNER:
         sys.exit(f"{NAME} is on this bus already")
-    _run_until_told()
+    _run_until_signal()
     saver.finish()
 
 
 def _loaded(file: Path) -> Store:
-    """The kept settings; a file that cannot be read is put aside, as nobody is there to ask."""
+    """The kept settings. A file that cannot be read is renamed, and the settings start empty."""
     try:
         return settings_store.load(file)
     except ValueError as error:
@@ -253,7 +253,7 @@ def _loaded(file: Path) -> Store:
         return Store()
 
 
-def _run_until_told() -> None:
+def _run_until_signal() -> None:
     loop = GLib.MainLoop()
     for number in (signal.SIGINT, signal.SIGTERM):
         GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, number, loop.quit)

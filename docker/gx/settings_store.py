@@ -1,6 +1,6 @@
 """The settings behind com.victronenergy.settings: rules and file, without D-Bus.
 
-It answers what the platform's own settings service answers. Paths are absolute here
+Results and error codes are those of the platform's own settings service. Paths are absolute here
 ("/Settings/Devices/virtual/CustomName").
 """
 
@@ -58,7 +58,7 @@ class Store:
     ) -> tuple[int, bool]:
         """Add a setting, or give an existing one new limits; its value stays.
 
-        Answers an error code (0 for none) and whether anything changed.
+        Returns an error code (0 for none) and whether anything changed.
         """
         if "/_" in path:
             return UNDERSCORE, False
@@ -77,7 +77,7 @@ class Store:
         return self._create(path, setting)
 
     def set(self, path: str, value: Any) -> tuple[int, bool]:
-        """Give a setting a new value; answers 0 or -1, and whether anything changed."""
+        """Give a setting a new value. Returns 0 or -1, and whether anything changed."""
         setting = self.settings[path]
         new = _converted(setting.type, value)
         if new is None or not setting.allows(new):
@@ -92,7 +92,7 @@ class Store:
         return OK, True
 
     def set_default(self, path: str) -> tuple[int, bool]:
-        """Give a setting its default value; answers as set() does. An instance has none."""
+        """Give a setting its default value. Returns the same as set(). An instance has none."""
         if _is_instance(path):
             return FAILED, False
         return self.set(path, self.settings[path].default)
@@ -146,7 +146,7 @@ class Store:
 def load(file: Path) -> Store:
     """Read the settings. No file means no settings.
 
-    Raises ValueError for a file that holds anything else than settings.
+    Raises ValueError for a file that holds anything other than settings.
     """
     if not file.exists():
         return Store()
@@ -158,7 +158,7 @@ def load(file: Path) -> Store:
 
 
 def save(store: Store, file: Path) -> None:
-    """Write the settings, so that a power cut leaves either the old or the new file, whole."""
+    """Write the settings, so that a power cut leaves the complete old or the complete new file."""
     content = {path: asdict(setting) for path, setting in sorted(store.settings.items())}
     new = file.with_name(file.name + ".new")
     with new.open("w", encoding="utf-8") as stream:
@@ -185,7 +185,7 @@ def _converted(kind: str, value: Any) -> Value | None:
 
 
 def _limits(kind: str, minimum: Any, maximum: Any) -> tuple[Value | None, Value | None]:
-    """Texts have no limits, and 0 with 0 says that there are none."""
+    """Texts have no limits; a minimum and a maximum of 0 mean that there are none."""
     limits = _converted(kind, minimum), _converted(kind, maximum)
     return (None, None) if kind == "s" or limits == (0, 0) else limits
 

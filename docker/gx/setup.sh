@@ -1,11 +1,11 @@
-# Sourced by ./run: fetches what this machine lacks, and says nothing when it lacks nothing.
+# Sourced by ./run: installs what is missing on this machine, and prints nothing if all is there.
 #
-# The distribution gives the programs and the two Python modules that need its libraries (dbus, gi);
-# .venv/ holds the rest, in the exact versions of requirements.txt and requirements-dev.txt.
+# The programs and two Python modules (dbus, gi) come from the distribution, whose libraries they
+# need. .venv/ holds the rest, in the exact versions of requirements.txt and requirements-dev.txt.
 
 python=.venv/bin/python
-unset PYTHONHOME PYTHONPATH   # whatever a shell exports was meant for another Python
-PYTHONNOUSERSITE=1            # and ~/.local may change behind our back
+unset PYTHONHOME PYTHONPATH   # they were set for another Python
+PYTHONNOUSERSITE=1            # packages in ~/.local may change at any time
 PATH=$PATH:/usr/sbin:/sbin    # where Debian keeps mosquitto
 export PYTHONNOUSERSITE PATH
 
@@ -13,7 +13,7 @@ export PYTHONNOUSERSITE PATH
 set_up() {
     kind=${1:-}
     is_set_up || {
-        # The lock: a second terminal waits for the first one's set-up instead of spoiling it.
+        # The lock: a second terminal waits until the set-up of the first one is complete.
         # shellcheck disable=SC2094
         (
             ! command -v flock >/dev/null || flock 9
@@ -27,9 +27,9 @@ is_set_up() {
     [ -z "$kind" ] || venv_has requirements-dev.txt
 }
 
-# --- what the distribution gives ----------------------------------------------------------------
+# --- what comes from the distribution -----------------------------------------------------------
 
-# Debian package | how to see that it is there | its name elsewhere
+# Debian package | a command that succeeds if it is there | its name on other systems
 programs() {
     cat <<'END'
 dbus|command -v dbus-daemon && command -v dbus-send|dbus-daemon and dbus-send
@@ -55,7 +55,7 @@ python_runs() {
     /usr/bin/python3 -c "$1"
 }
 
-# missing TABLE [package | plain]: the parts of a table that are not there, one a line.
+# missing TABLE [package | plain]: the parts of a table that are missing, one per line.
 missing() {
     "$1" | while IFS='|' read -r package test plain; do
         eval "$test" >/dev/null 2>&1 || case ${2:-package} in
@@ -82,7 +82,7 @@ fetch_parts() {
     elif sudo -n true 2>/dev/null; then
         as_root='sudo -n'
     else
-        echo "Some packages are missing, and fetching them takes root rights."
+        echo "Some packages are missing, and installing them needs root rights."
         if command -v sudo >/dev/null; then
             sudo='sudo '
             echo "Paste this line, then start again:"
@@ -102,8 +102,8 @@ fetch_parts() {
 
 # --- what .venv/ holds --------------------------------------------------------------------------
 
-# The interpreter for .venv/: new enough, and able to see the distribution's modules. That is mostly
-# /usr/bin/python3, and mostly not the python3 of a version manager that comes first on PATH.
+# The interpreter for .venv/: new enough, and able to import the distribution's modules. Usually that
+# is /usr/bin/python3, and not the python3 of a version manager that may come first on PATH.
 find_python() {
     for candidate in /usr/bin/python3 python3; do
         "$candidate" -c '
@@ -114,13 +114,13 @@ sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo "$candidate" && return
     return 1
 }
 
-# A list counts as installed when its checksum was written down, which is the last step of
-# installing it: an interrupted .venv/ has none, one for an older list has another.
+# A list counts as installed if .venv/ holds its checksum, which is written as the last step of the
+# installation: after an interruption there is none, after a change of the list it differs.
 venv_has() {
     [ "$(cat ".venv/$1.sum" 2>/dev/null)" = "$(cksum <"$1")" ]
 }
 
-# An upgraded distribution can leave .venv/ with an interpreter of another version, or with none.
+# After an upgrade of the distribution, .venv/ may have an interpreter of another version, or none.
 venv_works() {
     "$python" -c 'import dbus, gi, paho.mqtt, yaml' 2>/dev/null
 }
@@ -138,8 +138,8 @@ make_venv() {
     [ -z "$kind" ] || venv_has requirements-dev.txt || install_list requirements-dev.txt
 }
 
-# --ignore-installed: a library that the distribution has too would otherwise stay outside .venv/,
-# and change or vanish with the distribution's next upgrade.
+# --ignore-installed: otherwise pip would use a library of the distribution, which the next upgrade
+# may change or remove.
 install_list() {
     echo "Installing $1 (pip)" >&2
     "$python" -m pip install --quiet --disable-pip-version-check --no-input \

@@ -1,4 +1,4 @@
-"""Stand-in for com.victronenergy.system: it knows the portal id, and nothing else."""
+"""Stand-in for com.victronenergy.system: it has the portal id, and nothing else."""
 
 import argparse
 import signal

@@ -12,7 +12,7 @@ from bridge.topics import BatteryTopics, WriteTopic
 
 @dataclass(frozen=True)
 class Place:
-    """Where a battery is to be found."""
+    """Where to find a battery."""
 
     port: int  # of the broker on 127.0.0.1
     bus_address: str
@@ -22,7 +22,7 @@ class Place:
 
 
 def welcome(battery: BatteryConfig, place: Place) -> str:
-    """The text: how to watch the battery, feed it, raise a cell, and read what became of it.
+    """The text: how to watch the battery, feed it, raise a cell, and read the result.
 
     The cells are fed at rest, below `cv1`; the raised one lands just above `cv2`.
     """
@@ -63,7 +63,7 @@ def welcome(battery: BatteryConfig, place: Place) -> str:
 Watch what is decided, and why.
   {_shell("mosquitto_sub", *_broker(place.port), "-v", "-t", f"{topics.stem}/#")}
 
-Feed the battery. Do it again within {battery.freshness.aging:g} s: old news is no permission.
+Feed the battery. Repeat it within {battery.freshness.aging:g} s, or no limit may rise any more.
   {publish(topics.set, frame)}
 
 Feed one value.

@@ -18,7 +18,7 @@ def slug(name: str) -> str:
 class Device:
     """One battery as Home Assistant sees it.
 
-    ident: the battery's. name: what the user calls it. version: this program's.
+    ident: of the battery. name: given by the user. base: the base topic. version: of this program.
     ceilings: the highest limits that the configuration allows; CVL in V, CCL and DCL in A.
     """
 

@@ -64,7 +64,7 @@ def measured(paths: Paths) -> frozenset[str]:
 
 
 def entities(paths: Paths, device: Device, used: Iterable[str]) -> Entities:
-    """Everything to show and to set: what is measured only as far as its key is in use."""
+    """All entities; of the measurements only those whose key is in `used`."""
     used = set(used)
     found: Entities = {}
     for path, row in paths.items():
@@ -88,9 +88,9 @@ def key_of(path: str) -> str:
 
 
 def as_device(device: Device, found: Entities, gone: Mapping[str, str]) -> str:
-    """One message for all (Home Assistant 2024.11 and newer).
+    """One message for all entities (Home Assistant 2024.11 and newer).
 
-    gone: key and platform of entities of former times, named so that they are removed.
+    gone: key and platform of entities of earlier runs, listed so that Home Assistant removes them.
     """
     common = _state_topics(device)
     components = {
@@ -115,7 +115,7 @@ def as_entities(device: Device, found: Entities) -> dict[str, str]:
 
 
 def keys_in(payload: bytes) -> dict[str, str]:
-    """Keys and platforms of the entities in a device's message of former times."""
+    """Keys and platforms of the entities in a device's message of an earlier run."""
     try:
         components = json.loads(payload)["cmps"]
         return {
@@ -138,7 +138,7 @@ def _measurement(row: PathSpec) -> Entity:
     value = f"value_json['values'].get('{row.path[1:]}')"
     entity: Entity = {"name": name_of(row.path)}
     if row.role is Role.ALARM:
-        return entity | _alarm(value) | {"avty": _AT_ALL}
+        return entity | _alarm(value) | {"avty": _WHILE_RUNNING}
     if row.quantity is FLAG:
         entity |= {"p": "binary_sensor", "val_tpl": _on_off(f"{value} == 1", value)}
     else:
@@ -150,11 +150,11 @@ def _measurement(row: PathSpec) -> Entity:
     if row.path.startswith(_DIAGNOSTIC) and row.path not in _PLAIN:
         entity["ent_cat"] = "diagnostic"
     if row.group is None:
-        entity["avty"] = _AT_ALL
+        entity["avty"] = _WHILE_RUNNING
     return entity
 
 
-_AT_ALL = "while the bridge runs"  # stands for an availability; others also need fresh values
+_WHILE_RUNNING = "while the bridge runs"  # stands for an availability; others need fresh values too
 
 
 def _sensor(quantity: Quantity) -> Entity:
@@ -172,7 +172,7 @@ def _sensor(quantity: Quantity) -> Entity:
 
 
 def _alarm(value: str) -> Entity:
-    """A problem from warning (1) on; which of the two is an attribute."""
+    """A problem from level 1 (warning) on; the level is an attribute."""
     level = f"{{'level': {{0: 'ok', 1: 'warning', 2: 'alarm'}}.get({value})}}"
     return {
         "p": "binary_sensor",
@@ -198,14 +198,14 @@ def _of_limits(device: Device) -> Entities:
             "name": name,
             "val_tpl": f"{{{{ value_json.limits.{limit} }}}}",
             "json_attr_tpl": f"{{{{ {about} | tojson }}}}",
-            "avty": _AT_ALL,
+            "avty": _WHILE_RUNNING,
         }
         found[f"reason_{limit.lower()}"] = {
             "p": "sensor",
             "name": f"{name} reason",
             "val_tpl": f"{{{{ value_json.reasons.{limit}[:255] }}}}",
             "ent_cat": "diagnostic",
-            "avty": _AT_ALL,
+            "avty": _WHILE_RUNNING,
         }
         found[f"request_{limit.lower()}"] = {
             "p": "number",
@@ -218,7 +218,7 @@ def _of_limits(device: Device) -> Entities:
             "mode": "box",
             "val_tpl": f"{{{{ value_json.requests.get('{limit}', {{}}).get('value') }}}}",
             "cmd_tpl": f'{{"{path[1:]}": {{{{ value }}}}}}',
-            "avty": _AT_ALL,
+            "avty": _WHILE_RUNNING,
         }
     for name, limit, path in _STOPS:
         requested = f"value_json.requests.get('{limit}', {{}}).get('value')"
@@ -230,7 +230,7 @@ def _of_limits(device: Device) -> Entities:
             "stat_off": "OFF",
             "pl_on": _json({path[1:]: 0}),
             "pl_off": _json({path[1:]: None}),
-            "avty": _AT_ALL,
+            "avty": _WHILE_RUNNING,
         }
     return found
 
@@ -246,7 +246,7 @@ def _of_state() -> Entities:
             "val_tpl": "{{ value_json.stage }}",
             "json_attr_tpl": "{{ {'ages': value_json.ages, 'next': value_json.next} | tojson }}",
             "ent_cat": "diagnostic",
-            "avty": _AT_ALL,
+            "avty": _WHILE_RUNNING,
         },
         "age": {
             "p": "sensor",
@@ -256,7 +256,7 @@ def _of_state() -> Entities:
             "val_tpl": f"{{{{ {oldest} }}}}",
             "ent_cat": "diagnostic",
             "en": False,
-            "avty": _AT_ALL,
+            "avty": _WHILE_RUNNING,
         },
     }
 
@@ -267,7 +267,7 @@ def _buttons() -> Entities:
             "p": "button",
             "name": "Withdraw all requests",
             "pl_prs": _json({path[1:]: None for _, path, _, _ in _LIMITS}),
-            "avty": _AT_ALL,
+            "avty": _WHILE_RUNNING,
         },
         "restore_settings": {
             "p": "button",
@@ -275,13 +275,13 @@ def _buttons() -> Entities:
             "pl_prs": _json({RESTORE[1:]: "all"}),
             "ent_cat": "config",
             "en": False,
-            "avty": _AT_ALL,
+            "avty": _WHILE_RUNNING,
         },
     }
 
 
 def _setting(row: PathSpec, device: Device) -> Entity | None:
-    """Numbers and choices. Tables are for those who write JSON, by the battery's set topic."""
+    """A number or a choice. Tables have no entity: they are written as JSON to the set topic."""
     setting = SETTINGS.get(row.path)
     if setting is None:
         return None
@@ -290,10 +290,10 @@ def _setting(row: PathSpec, device: Device) -> Entity | None:
         "stat_t": device.topics.settings,
         "val_tpl": f"{{{{ value_json{_steps(row.path)} }}}}",
         "ent_cat": "config",
-        "avty": _AT_ALL,
+        "avty": _WHILE_RUNNING,
     }
     if setting.section != "limiter":
-        entity["en"] = False  # a dozen times that are set once, if ever
+        entity["en"] = False  # seldom changed, so disabled at first
     if setting.spec.choices:
         command = f'{{"{row.path[1:]}": {{{{ value | tojson }}}}}}'
         return entity | {"p": "select", "ops": list(setting.spec.choices), "cmd_tpl": command}
@@ -312,7 +312,7 @@ def _setting(row: PathSpec, device: Device) -> Entity | None:
 
 
 def _steps(path: str) -> str:
-    """/Settings/Limiter/Cv1 → ['Settings']['Limiter']['Cv1'], the way into the settings topic."""
+    """/Settings/Limiter/Cv1 → ['Settings']['Limiter']['Cv1'], its place in the settings topic."""
     return "".join(f"['{part}']" for part in path[1:].split("/"))
 
 
@@ -321,7 +321,7 @@ _COMMANDS = ("number", "switch", "select", "button")
 
 
 def _complete(key: str, entity: Entity, device: Device) -> None:
-    """What every entity needs: ids old and new, topics, availability."""
+    """Add what every entity needs: ids (old and new form), topics, availability."""
     platform = entity["p"]
     entity_id = f"{device.ident.lower()}_{slug(entity['name'])}"
     entity["uniq_id"] = f"{device.node}_{key}"
@@ -334,13 +334,13 @@ def _complete(key: str, entity: Entity, device: Device) -> None:
     if "json_attr_tpl" in entity:
         entity["json_attr_t"] = device.topics.state
     common = _state_topics(device)
-    while_running = entity.get("avty") == _AT_ALL
+    while_running = entity.get("avty") == _WHILE_RUNNING
     entity["avty"] = common["avty"][:1] if while_running else common["avty"]
     entity["avty_mode"] = common["avty_mode"]
 
 
 def _state_topics(device: Device) -> Entity:
-    """What most entities have in common: they count while the bridge runs and gets fresh values."""
+    """What most entities share: they are available while the bridge runs and gets values."""
     stage = f"{{{{ 'offline' if value_json.stage in {_SILENT} else 'online' }}}}"
     return {
         "stat_t": device.topics.state,

@@ -1,4 +1,4 @@
-"""What a path is called where people read it."""
+"""The names of paths, for people."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ def _words(camel: str) -> str:
 
 
 def _lower(words: str) -> str:
-    """Without its capital, unless it is an abbreviation."""
+    """With a small first letter, unless the words begin with an abbreviation."""
     return words if words[1:2].isupper() else words[:1].lower() + words[1:]

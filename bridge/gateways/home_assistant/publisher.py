@@ -1,7 +1,8 @@
-"""Home Assistant's discovery on the broker: sent, renewed, and taken back.
+"""Publishes, renews and removes the discovery messages for Home Assistant.
 
-What was sent in former times is still there, retained. So after each connection it is read first:
-what is wanted again is kept, the rest is removed. Switched off, everything is removed.
+The messages of earlier runs are still retained on the broker. So they are read after each
+connection: those that are still wanted stay, the others are removed. With discovery switched off,
+all of them are removed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from bridge.topics import HOME_ASSISTANT_STATUS, EntityTopic, all_entities
 
 log = logging.getLogger(__name__)
 
-LEARN = 2.0  # s for the retained messages of former times to arrive
+LEARN = 2.0  # s for the retained messages of earlier runs to arrive
 RENEW = 5.0  # s between two renewals while new measurements come into use
 
 OFF, ON, ENTITIES = "off", "on", "entities"
@@ -46,14 +47,14 @@ def discovery_of(
 class Discovery:
     """The discovery of one battery. mode: off, on (one message), entities (one for each).
 
-    `on_message` takes what arrives on `topics`. Call `on_tick` once a second; it answers whether
+    `on_message` takes what arrives on `topics`. Call `on_tick` once a second; it returns whether
     `topics` has changed.
     """
 
     def __init__(
         self, mode: str, client: Client, source: DiscoverySource, device: Device
     ) -> None:
-        """Announce nothing yet: that begins with `on_connected`."""
+        """Make a discovery that publishes nothing until `on_connected`."""
         self._mode = mode
         self._client = client
         self._source = source
@@ -67,23 +68,23 @@ class Discovery:
         self._sent_at = float("-inf")
 
     def topics(self) -> list[str]:
-        """What to subscribe to: Home Assistant's start, and at first what we once announced."""
+        """What to subscribe to: Home Assistant's status, and at first messages of earlier runs."""
         topics = [] if self._mode == OFF else [HOME_ASSISTANT_STATUS]
         if self._learning_since is not None:
             topics += [self._device.config_topic, all_entities(self._device.node)]
         return topics
 
     def on_connected(self, now: float) -> None:
-        """Read what the broker has retained of ours. now: monotonic seconds.
+        """Read our messages that the broker has retained. now: monotonic seconds.
 
-        It may have lost all of it, or keep entities that no longer exist.
+        The broker may have lost all of them, or may keep entities that no longer exist.
         """
         self._learning_since = now
         self._there = set()
         self._sent = None
 
     def on_message(self, topic: str, payload: bytes | None) -> None:
-        """A message that may be for us or for another battery."""
+        """Take a message for this battery; ignore one for another battery."""
         if topic == HOME_ASSISTANT_STATUS:
             if payload == b"online" and self._learning_since is None:
                 self._sent, self._sent_at = None, float("-inf")
@@ -102,7 +103,7 @@ class Discovery:
             self._former.update(keys)
 
     def on_tick(self, now: float) -> bool:
-        """Announce when it is time. Answers whether `topics` has changed.
+        """Publish the discovery when it is due. Returns whether `topics` has changed.
 
         now: monotonic seconds.
         """
@@ -122,7 +123,7 @@ class Discovery:
         return self._sent != (self._used, self._name())
 
     def _look(self) -> None:
-        """Which measurements have come into use by now."""
+        """Note which measurements have come into use."""
         values = self._source.values()
         used = {path for path in self._unused if values.get(path) is not None}
         self._used |= used
@@ -132,7 +133,7 @@ class Discovery:
         return str(self._source.values().get("/CustomName") or "") or self._device.name
 
     def _renew(self, now: float) -> None:
-        """Send what is wanted, remove what is there besides."""
+        """Publish the wanted messages, and remove our others."""
         messages = {} if self._mode == OFF else self._messages()
         for topic in self._there - set(messages):
             self._client.publish(topic, "", retain=True)
@@ -144,7 +145,7 @@ class Discovery:
         self._sent_at = now
 
     def _messages(self) -> dict[str, str]:
-        from bridge.gateways.home_assistant import entities  # memory, for those who use it
+        from bridge.gateways.home_assistant import entities  # here, to save memory when off
 
         self._look()
         self._sent = (set(self._used), self._name())

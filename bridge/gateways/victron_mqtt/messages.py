@@ -34,7 +34,7 @@ class Keepalive:
 
 
 def parse_keepalive(payload: bytes) -> Keepalive:
-    """The options of a keepalive. What cannot be read is a plain one, as on a GX."""
+    """The options of a keepalive. As on a GX, a payload that cannot be read means no options."""
     if not payload or len(payload) > MAX_KEEPALIVE:
         return Keepalive()
     try:
@@ -67,14 +67,14 @@ def completed(epoch: int, echo: str | None) -> str:
 def our_serial(portal: str) -> str:
     """The payload by which clients find the portal id.
 
-    It is retained, so it may still be there when we come back, or when a GX has come instead: the
-    mark in it shows that it is ours.
+    It is retained, so it may still be there after our restart, or when a GX uses the broker
+    instead: the mark in it shows that it is ours.
     """
     return _json({"value": portal, "by": MARK})
 
 
 def is_our_serial(payload: bytes) -> bool:
-    """Whether such a payload is ours (or that of another bridge like this)."""
+    """Whether such a payload is ours, or that of another virtual-battery bridge."""
     try:
         content = json.loads(payload)
     except (ValueError, RecursionError):
@@ -83,7 +83,7 @@ def is_our_serial(payload: bytes) -> bool:
 
 
 def below(path: str, paths: Iterable[str]) -> list[str]:
-    """What a read asks for: the path itself, or everything below it; "" or "/" is everything."""
+    """The paths that a read asks for: the path itself, or all below it; "" or "/" means all."""
     stem = path.rstrip("/")
     return [one for one in paths if one == stem or one.startswith(stem + "/")]
 

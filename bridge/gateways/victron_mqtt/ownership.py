@@ -1,9 +1,9 @@
 """Who publishes the N/ topics of a portal on this broker: a GX, or we.
 
-Two publishers on the same topics would contradict each other. So we listen first whether a GX is
-there: its retained Serial, or its answer to a read. Then we claim: we publish a Serial of our own,
-with a mark, and wait until the broker sends it back to us. A GX's broker never does, because it
-lets nobody else publish there. Whenever a GX's Serial arrives later, we stop publishing.
+Two publishers on the same topics would contradict each other. So we first wait for signs of a GX:
+its retained Serial, or its answer to a read. If there are none, we claim the topics: we publish our
+own Serial, with a mark, and wait until the broker sends it back to us. The broker of a GX never
+does, because it lets no client publish there. If a GX's Serial arrives later, we stop publishing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CLAIM = 10.0  # s until the log says that the broker does not send our claim bac
 
 
 class Owner(enum.Enum):
-    """How far it is settled who publishes."""
+    """Who publishes, as far as it is known."""
 
     NOBODY = "nobody"  # not connected yet, or switched off
     LISTENING = "listening"
@@ -36,13 +36,13 @@ class Ownership:
         self.owner = Owner.NOBODY
 
     def start(self, now: float) -> None:
-        """Begin anew: at each connection, and when the portal becomes known."""
+        """Begin anew: at each connection, and when the portal id becomes known."""
         if self._mode == "off":
             return
         self._become(Owner.WE if self._mode == "on" else Owner.LISTENING, now)
 
     def on_serial(self, payload: bytes, retained: bool) -> None:
-        """Take a Serial of our portal, ours or a GX's. A retained one is never our own claim."""
+        """Take a Serial of our portal, ours or a GX's. A retained one confirms no claim."""
         if self._mode != "auto" or not payload:
             return
         if not is_our_serial(payload):
@@ -51,12 +51,12 @@ class Ownership:
             self.owner = Owner.WE
 
     def on_answer(self) -> None:
-        """Somebody else has answered a read of our battery: a GX."""
+        """A read of our battery was answered, and not by us: so there is a GX."""
         if self._mode == "auto" and self.owner is Owner.LISTENING:
             self.owner = Owner.A_GX
 
     def tick(self, now: float) -> None:
-        """Take the next step when its time has come. A clock that jumps back begins it anew."""
+        """Take the next step when it is due. If the clock jumps back, the wait starts anew."""
         waited = now - self._since
         if waited < 0:
             self._since = now

@@ -80,7 +80,7 @@ class Notifications:
         """Publish for one more battery."""
         self._sources.append(source)
 
-    # --- where we are --------------------------------------------------------------------
+    # --- portal and connection -----------------------------------------------------------
 
     def set_portal(self, portal: str, now: float) -> None:
         """The portal id, as soon as it is known; "" before."""
@@ -88,12 +88,12 @@ class Notifications:
         self._start(now)
 
     def on_connected(self, now: float) -> None:
-        """Begin anew: it may be another broker, with a GX behind it or without."""
+        """Find the owner again: it may be another broker, with a GX or without."""
         self._connected = True
         self._start(now)
 
     def topics(self) -> list[str]:
-        """What to subscribe to. Where a GX publishes, only its serial: it could go away."""
+        """What to subscribe to. Where a GX publishes, only its Serial."""
         owner = self._ownership.owner
         if owner is Owner.NOBODY:
             return []
@@ -113,7 +113,7 @@ class Notifications:
     # --- what comes in -------------------------------------------------------------------
 
     def on_message(self, topic: str, payload: bytes | None, retained: bool, now: float) -> bool:
-        """Take a message that may be for us. Answers whether it was."""
+        """Take a message on an N/ or R/ topic of ours. Returns whether it was one."""
         if not self._portal.portal or not (is_notification(topic) or is_read(topic)):
             return False
         before = self._ownership.owner
@@ -124,7 +124,7 @@ class Notifications:
         elif is_notification(topic):
             if not retained and payload:
                 self._ownership.on_answer()
-        elif not retained:  # a keepalive of last year keeps nothing alive
+        elif not retained:  # a retained keepalive may be very old
             self._on_read(topic, payload or b"", now)
         self._on_owner_changed(before, now)
         return True
@@ -146,7 +146,7 @@ class Notifications:
                 self._echoes.append(keepalive.echo)
 
     def _answer(self, topic: str, now: float) -> None:
-        """Publish what was asked for. A client that wrote before must see what it has written."""
+        """Publish what was asked for, with all writes before it: a client may read back its own."""
         asked = ReadTopic.parse(topic)
         for source in self._sources:
             if asked and asked.instance == source.instance:
@@ -162,7 +162,7 @@ class Notifications:
             self._publish(source, changes)
 
     def on_entered(self, source: NotificationSource) -> None:
-        """A battery has come to the bus, or has come back with another instance."""
+        """A battery has entered the bus, perhaps again with another instance."""
         self.on_changes(source, source.all_values())
 
     def on_left(self, source: NotificationSource) -> None:
@@ -217,7 +217,7 @@ class Notifications:
     # --- who publishes -------------------------------------------------------------------
 
     def _on_owner_changed(self, before: Owner, now: float) -> None:
-        """Do what a change of the owner asks for; nothing where there was none."""
+        """Do what a change of the owner requires."""
         owner = self._ownership.owner
         if owner is before:
             return

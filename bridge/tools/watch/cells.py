@@ -1,4 +1,4 @@
-"""The cells: the lowest, the highest, and how all of them stand between the two."""
+"""The cells: the lowest, the highest, and each cell between the two."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from bridge.tools.watch.state import State
 from bridge.tools.watch.text import Line, Look, Span, left, per_row, printable
 
-LEAST_SPREAD = 0.010  # V; a level pack shows level bars, not its noise
+LEAST_SPREAD = 0.010  # V; the bars cover at least this, or they would only show noise
 CELL_WIDTH = 20  # columns that a cell with a bar needs
 
 
@@ -23,7 +23,7 @@ def _strip_width(width: int) -> int:
 
 
 def cells(state: State, rows: int, width: int, look: Look) -> list[Line]:
-    """The extremes, and below them what the rows have room for."""
+    """The extremes, and below them the cells, as far as the rows allow."""
     volts = [v for _, v in state.cells]
     low = min(volts, default=state.number("System/MinCellVoltage"))
     high = max(volts, default=state.number("System/MaxCellVoltage"))
@@ -82,7 +82,7 @@ def _cell_bars(
 
 
 def _fill(share: float, width: int, fills: str) -> str:
-    """A bar of up to `width` columns in the finest steps there are, never quite empty."""
+    """A bar of up to `width` columns in the finest steps that the glyphs allow, never empty."""
     steps = max(round(share * width * len(fills)), 1)
     whole, part = divmod(steps, len(fills))
     return fills[-1] * whole + (fills[part - 1] if part else "")

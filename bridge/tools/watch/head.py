@@ -1,4 +1,4 @@
-"""The head of the live view: whose battery, how much, and how far it can be trusted."""
+"""The head of the live view: the battery's name, its readings, and how fresh they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STAGE_STYLES = {
     "lost": "bad",
 }
 SHORT = {"temperature": "temp"}  # all five groups fit on a line of 80, the next stage included
-SOON_S = 10.0  # a next stage that is further away is not worth a moving number
+SOON_S = 10.0  # while fresh, a next stage that is further away is not shown
 
 
 def head(view: View, width: int, now: float) -> list[Line]:
@@ -82,7 +82,7 @@ def _alarms(state: State) -> Line:
 
 
 def nothing_yet(view: View) -> list[Line]:
-    """What is shown instead of all the rest before the bridge has published anything."""
+    """What is shown until the first state message of the bridge arrives."""
     if not view.connected:
         return [[], [Span(" Waiting for the broker.")]]
     nothing = f" Nothing has come on {view.topics.state} yet. Is it running, with this name?"

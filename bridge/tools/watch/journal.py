@@ -13,13 +13,13 @@ class Journal:
 
     def __init__(self, started: float) -> None:
         self._started = started
-        self._said_at = -QUIET_S
+        self._written_at = -QUIET_S
         self._connection = ""
         self._decision: object = None
         self._refused = 0
 
     def lines(self, view: View, now: float) -> list[str]:
-        """The lines to append now; mostly none."""
+        """The lines to append now; mostly none. now: monotonic seconds."""
         news = [*self._on_connection(view), *self._on_refusals(view), *self._on_state(view, now)]
         return [f"{now - self._started:9.1f} s  {line}" for line in news]
 
@@ -43,10 +43,10 @@ class Journal:
         if state is None:
             return []
         decision = (state.stage, state.alarms, [(li.value, li.reason) for li in state.limits])
-        if decision == self._decision and now - self._said_at < QUIET_S:
+        if decision == self._decision and now - self._written_at < QUIET_S:
             return []
         self._decision = decision
-        self._said_at = now
+        self._written_at = now
         return [_summary(state)]
 
 

@@ -1,4 +1,4 @@
-"""The limits: what is allowed, what of it is used, and why it is no more."""
+"""The limits: how much is allowed, how much of it is used, and why it is not more."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from bridge.tools.watch.state import Limit, State
 from bridge.tools.watch.text import Line, Look, Span, age
 
 DECIMALS = {"V": 2, "A": 1}
-CVL_FROM = 0.8  # the bar of a voltage starts at this share of its ceiling, or it is always full
+CVL_FROM = 0.8  # the bar of CVL starts at this share of its ceiling, or it would always be full
 
 
 def limits(state: State, rows: int, width: int, since: float, look: Look) -> list[Line]:
-    """Each limit with its reason: on a line of its own if there is room, for it can be long."""
+    """Each limit with its reason, on a separate line if there is room, because it can be long."""
     bar_width = max(min(width // 4, 40), 4)
     lines = []
     for limit in state.limits:
@@ -46,10 +46,10 @@ def _reason(limit: Limit, since: float) -> Line:
 
 
 def _caps(limit: Limit, look: Look) -> Line:
-    """Each rule's cap, the tightest first; those that hold the limit stand out."""
+    """Each protection's cap, the smallest first; those that hold the limit are highlighted."""
     line: Line = []
     for rule, cap in sorted(limit.caps, key=lambda pair: pair[1]):
-        if rule == "ceiling":  # it stands beside the bar already
+        if rule == "ceiling":  # shown beside the bar already
             continue
         holds = limit.value is not None and cap <= limit.value + 0.005
         text = f"{rule.replace('_', ' ')} {cap:.{DECIMALS[limit.unit]}f}"

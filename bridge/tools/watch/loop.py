@@ -24,7 +24,7 @@ REDRAW_S = 0.25
 def main(config: Config, broker: Broker, ident: str | None = None) -> int:
     """Watch one battery of a configuration, the first by default, until a signal ends it.
 
-    Answers the exit status. Raises BadConfiguration for an ident that is not in the configuration.
+    Returns the exit status. Raises BadConfiguration for an ident that is not in the configuration.
     """
     idents = [battery.ident for battery in config.batteries]
     if ident is not None and ident not in idents:
@@ -45,10 +45,10 @@ def watch(
     out: TextIO = sys.stdout,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Show the battery `ident` until `stop` is set or nobody reads any more.
+    """Show the battery `ident` until `stop` is set or the output is closed.
 
-    `base` is the bridge's base topic. Answers the exit status, 0. On the way out the terminal
-    gets back what it showed before.
+    `base` is the bridge's base topic. `clock` returns monotonic seconds. Returns the exit status,
+    0. At the end the terminal shows again what it showed before.
     """
     view = View(base, ident)
     try:
@@ -61,7 +61,7 @@ def watch(
                     drawn = clock()
                     screen.show(view, drawn)
     except BrokenPipeError:
-        # The reader left. Python would complain once more when it flushes at exit.
+        # The reader has ended. Python would report the same error again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
     return 0
 
@@ -92,12 +92,15 @@ class _Feed:
         self._link.stop()
 
     def wait(self, seconds: float) -> None:
-        """Wait until something has arrived, so many seconds at most."""
+        """Wait until something has arrived, at most this many seconds."""
         self._news.wait(seconds)
         self._news.clear()
 
     def deliver(self, now: float) -> None:
-        """Give the view what has arrived, and subscribe to the writes to the battery."""
+        """Give the view what has arrived, and subscribe to the writes to the battery.
+
+        now: monotonic seconds.
+        """
         while not self._transitions.empty():
             self._view.on_connection(*self._transitions.get())
         for message in self._link.drain():

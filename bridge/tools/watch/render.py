@@ -21,10 +21,10 @@ Block = Callable[[int], list[Line]]
 
 
 def render(view: View, width: int, height: int, now: float, look: Look | None = None) -> list[str]:
-    """At most `height` lines of at most `width` columns.
+    """At most `height` lines of at most `width` columns. now: monotonic seconds.
 
-    Every part gets its least first, in order of importance, then what it would like; what is
-    then left over separates the parts.
+    First every part gets its fewest rows, in order of importance, then more rows if there are any.
+    Rows that are left over become blank lines between the parts.
     """
     look = look or Look()
     state = view.state

@@ -36,10 +36,7 @@ class Terminal:
             self._write(LEAVE)
 
     def show(self, view: View, now: float) -> None:
-        """Draw, if there is anything new. A new size of the terminal counts from here on.
-
-        now: monotonic seconds.
-        """
+        """Draw, if anything is new, in the present size of the terminal. now: monotonic seconds."""
         size = _size_of(self._out)
         lines = render(view, size.columns, size.lines, now, self.look)
         if size == self._size and lines == self._lines:

@@ -1,4 +1,4 @@
-"""Reads the bridge's state message with care: anybody can publish on that topic."""
+"""Reads the bridge's state message; every part is checked, as any client can publish it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class State:
-    """What the bridge published last. Ages and times in seconds, as of that moment."""
+    """The last state of the bridge. Ages and times in seconds, as of its publication."""
 
     stage: str
     next_stage: str

@@ -1,4 +1,4 @@
-"""Styled text of a fixed width, for any terminal."""
+"""Styled text of a fixed width, for terminals with or without colours and Unicode."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ Line = list[Span]
 
 
 def printable(text: str) -> str:
-    """The text without anything that could steer a terminal: foreign input stays on its line."""
+    """The text with "?" for control characters, which could control the terminal."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def columns(text: str) -> int:
-    """How many columns a terminal needs for it."""
+    """How many columns a terminal needs for a text."""
     return sum(_columns_of(character) for character in text)
 
 
@@ -81,7 +81,7 @@ def clipped(text: str, width: int, glyphs: Glyphs) -> str:
 
 
 def clipped_left(text: str, width: int, glyphs: Glyphs) -> str:
-    """Like `clipped`, but the beginning gives way: of a path, the end says more."""
+    """Like `clipped`, but cut at the beginning: the end of a path says more."""
     return clipped(text[::-1], width, glyphs)[::-1]
 
 
@@ -108,12 +108,12 @@ def both_ends(start: Line, end: Line, width: int) -> Line:
 
 
 def per_row(width: int, needed: int) -> int:
-    """How many things that need so many columns stand side by side, at least one."""
+    """How many items of `needed` columns fit side by side, at least one."""
     return max(width // needed, 1)
 
 
 def age(seconds: float) -> str:
-    """An age in whole units, so that it changes no more often than it must."""
+    """An age in whole seconds, minutes or hours, so that the text changes seldom."""
     seconds = max(seconds, 0.0)
     for unit, length in (("h", 3600), ("min", 60)):
         if seconds >= 2 * length:

@@ -63,7 +63,7 @@ def refused(view: View, rows: int, width: int, now: float, look: Look) -> list[L
 
 
 def _refusal(refusal: Refusal, width: int, now: float, look: Look) -> Line:
-    """The reason is what helps, so the value gives way to it."""
+    """One refusal. If there is too little room, the value is cut, and not the reason."""
     where = f"{refusal.where} = "
     room = width - AGE_WIDTH - 4 - columns(where) - columns(refusal.reason)
     value = clipped(refusal.value, max(room, 8), look.glyphs)

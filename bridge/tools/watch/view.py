@@ -12,7 +12,7 @@ from bridge.tools.watch.text import printable
 from bridge.topics import BatteryTopics, WriteTopic, bridge_status, is_level, path_below
 
 RATE_S = 5  # seconds that a rate is averaged over
-MAX_SOURCES = 200  # rows of arrivals kept; somebody may write to endless paths
+MAX_SOURCES = 200  # rows of arrivals kept; a client may write to any number of paths
 MAX_REFUSALS = 50
 MAX_TEXT = 200  # characters kept of a payload
 
@@ -95,17 +95,17 @@ class View:
 
     @property
     def write_root(self) -> str | None:
-        """What the topics of writes to this battery have in common; None until it is known."""
+        """The beginning that the topics of writes to this battery share; None until known."""
         if self.state is None or self.state.instance is None:
             return None
-        # A portal id with wildcards in it would listen to every battery of the broker.
+        # A portal id with wildcards would subscribe to every battery of the broker.
         if not is_level(self.state.portal):
             return None
         return WriteTopic.root(self.state.portal, self.state.instance)
 
     @property
     def is_in_contact(self) -> bool:
-        """Whether we would see it if the bridge published a change."""
+        """Whether we would receive a change that the bridge publishes."""
         return self.connected and self.service != "offline"
 
     def seconds_to_add(self, now: float) -> float:
@@ -125,7 +125,7 @@ class View:
             self.service = ""
 
     def on_message(self, topic: str, payload: bytes | None, retained: bool, now: float) -> None:
-        """Take one message; whatever is in it, nothing is raised.
+        """Take one message. Raises nothing, whatever the message holds.
 
         payload: None where it was too large to keep. now: monotonic seconds.
         """
@@ -190,7 +190,7 @@ def _family(path: str) -> tuple[str, int | None]:
 
 
 def _value(payload: bytes) -> str:
-    """What was written, as it was typed, without the wrapping that nearly all clients use."""
+    """The payload as text, without the {"value": …} around it."""
     text = _text(payload)
     wrapped = re.fullmatch(r'\{"value": ?(.+)\}', text)
     return wrapped[1] if wrapped else text

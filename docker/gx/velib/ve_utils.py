@@ -1,6 +1,6 @@
 """Stand-in for velib_python's ve_utils: Python values to D-Bus values and back.
 
-A development tool: on a GX device the real module takes this one's place.
+A development tool: on a GX device the real module is used instead.
 """
 
 import os
@@ -20,7 +20,7 @@ _INT32 = range(-(2**31), 2**31)
 
 
 def wrap_dbus_value(value: Any) -> Any:
-    """The D-Bus variant for a Python value. What already is a D-Bus value comes back as it is."""
+    """The D-Bus variant for a Python value. A D-Bus value is returned as it is."""
     if value is None:
         return VEDBUS_INVALID
     if isinstance(value, bool):  # before int: a bool is an int
@@ -67,16 +67,16 @@ def unwrap_dbus_value(value: Any) -> Any:
 def exit_on_error(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call a function; on any exception print it and end the process with status 1.
 
-    GLib goes on after an exception in one of its callbacks, and a service that is half dead is
-    worse than one that is restarted.
+    GLib goes on after an exception in one of its callbacks, and a service of which a part has
+    failed is worse than one that is restarted.
     """
     try:
         return function(*args, **kwargs)
     except BaseException:
-        _die()
+        _end_process()
 
 
-def _die() -> NoReturn:
+def _end_process() -> NoReturn:
     traceback.print_exc()
-    # Not sys.exit: that is an exception again, and dbus-python swallows it.
+    # Not sys.exit: that raises an exception, which dbus-python catches.
     os._exit(1)

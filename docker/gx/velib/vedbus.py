@@ -1,7 +1,7 @@
 """Stand-in for velib_python's vedbus: a service that offers values on D-Bus.
 
 Same interface and the same behaviour on the wire as velib_python of 2024-09 and newer, for what a
-battery service uses of it. A development tool: on a GX device the real module takes its place.
+battery service uses of it. A development tool: on a GX device the real module is used instead.
 """
 
 import logging
@@ -67,10 +67,10 @@ class VeDbusItemExport(dbus.service.Object):
             self.PropertiesChanged(change)
 
     def _local_set_value(self, newvalue: Any) -> Change | None:
-        """Store the value and answer what a signal has to say, None where nothing changed.
+        """Store the value. Returns the content of the signal, None if nothing changed.
 
         As in velib_python the value is stored before it is formatted: a value that the text
-        callback cannot digest stays, and spoils GetItems for the whole service.
+        callback cannot format stays, and makes GetItems fail for the whole service.
         """
         if newvalue == self._value:
             return None
@@ -95,7 +95,7 @@ class VeDbusItemExport(dbus.service.Object):
         except (TypeError, ValueError):
             return READ_ONLY
         if value == self._value:
-            return TAKEN  # and the callback never hears of it
+            return TAKEN  # without a call of the callback
         if self._onchangecallback is not None and not self._onchangecallback(self._at, value):
             return REFUSED
         self.local_set_value(value)
@@ -163,8 +163,8 @@ class _Root(_Node):
 class VeDbusService:
     """A named service with its values.
 
-    Add all paths first and call register() last: the platform scans a service in the moment its
-    name appears.
+    Add all paths first and call register() last: the platform reads a service as soon as its name
+    appears.
     """
 
     def __init__(
@@ -213,10 +213,10 @@ class VeDbusService:
         valuetype: Callable[[Any], Any] | None = None,
         itemtype: type[VeDbusItemExport] | None = None,
     ) -> VeDbusItemExport:
-        """Offer a value. No signal: who registers last needs none, who adds later uses `with`.
+        """Offer a value. No signal is sent: before register() none is needed, later use `with`.
 
-        onchangecallback(path, value) answers whether a write from outside is taken.
-        gettextcallback(path, value) answers the text of a value that is not None.
+        onchangecallback(path, value) returns whether a write from outside is taken.
+        gettextcallback(path, value) returns the text of a value that is not None.
         valuetype converts what is written from outside; its ValueError or TypeError refuses.
         """
         if onchangecallback is not None:
@@ -280,7 +280,7 @@ class VeDbusService:
         return context
 
     def __exit__(self, *_exception: object) -> None:
-        # Also after an exception: what was set is set, and has to be told.
+        # Also after an exception: values that were set before it must be signalled.
         self._contexts.pop().flush()
 
     def _items_changed(self, changes: dict[str, Change]) -> None:
@@ -303,7 +303,7 @@ class VeDbusService:
 
 
 class ServiceContext:
-    """What `with service as s:` gives: sets values at once, tells them together at the end."""
+    """What `with service as s:` gives: sets values at once, signals them together at the end."""
 
     def __init__(self, service: VeDbusService) -> None:
         self._service = service
@@ -325,7 +325,7 @@ class ServiceContext:
         del self._service[path]
 
     def add_path(self, path: str, value: Any, *args: Any, **kwargs: Any) -> None:
-        """Offer a value and tell it, for paths that come after register()."""
+        """Offer a value and signal it, for paths that come after register()."""
         self._changes[path] = self._service.add_path(path, value, *args, **kwargs)._as_change()
 
     def flush(self) -> None:
