@@ -68,7 +68,11 @@ class Pack:
     # --- what comes in -------------------------------------------------------------------
 
     def admit(self, spec: PathSpec, raw: object, source: Source, now: float) -> None:
-        """Store a value that passes the gate and can be believed. Raises Refused."""
+        """Store a value that passes the gate and can be believed. Raises Refused.
+
+        now: monotonic s; a clock that runs backwards stands still here, as in `look`.
+        """
+        now = max(now, self._state.at)
         path = spec.path
         last = self._store.last(path)
         try:
