@@ -528,5 +528,14 @@ def test_a_clock_that_jumps_about_permits_nothing_more(jumps: list[float]) -> No
         assert (bench.dcl or 0) <= 150.0
 
 
+def test_a_clock_that_runs_back_makes_no_battery_stale_that_is_fed() -> None:
+    bench = fed()
+    bench.pass_time(200, bench.feed)
+    bench.clock.now -= 100
+    for _ in range(90):
+        bench.pass_time(1, bench.feed)
+        assert (stage(bench), bench.ccl, bench.dcl) == ("fresh", 100.0, 150.0)
+
+
 def test_stages_are_ordered_from_best_to_worst() -> None:
     assert sorted(Stage) == [Stage.FRESH, Stage.AGING, Stage.WAITING, Stage.STALE, Stage.LOST]

@@ -45,6 +45,11 @@ class PackState:
     situation: Situation | None = None
     caps: Limits[Caps] = NO_CAPS
 
+    @property
+    def at(self) -> float:
+        """When that decision was made (monotonic s)."""
+        return float("-inf") if self.situation is None else self.situation.now
+
 
 @dataclass(frozen=True)
 class PackAnswer:

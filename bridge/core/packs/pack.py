@@ -70,8 +70,9 @@ class Pack:
     def admit(self, spec: PathSpec, raw: object, source: Source, now: float) -> None:
         """Store a value that passes the gate and can be believed. Raises Refused.
 
-        now: monotonic s.
+        now: monotonic s; a clock that runs backwards stands still here, as in `look`.
         """
+        now = max(now, self._state.at)
         path = spec.path
         last = self._store.last(path)
         try:
