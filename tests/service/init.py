@@ -2,7 +2,8 @@
 
     unshare --mount --pid --net --fork python3 init.py SCRATCH [--parts …] [--svscan …]
 
-It says "started" on its standard output when it is. It sees the programs and libraries of this
+It says "started" on its standard output when it is, and ends when its standard input does, so that
+nothing is left of a test run that was killed. It sees the programs and libraries of this
 machine, read-only, and as its own what a GX has: /data, which is SCRATCH/data; /opt/victronenergy,
 which is SCRATCH/opt; /service, /run and /tmp on RAM disks; busybox as its shell and its commands;
 D-Bus's system bus, and a broker on port 1883.
@@ -14,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -24,6 +26,8 @@ NOT_BUSYBOX = {"svc", "svok", "busybox", "sync"}
 
 def main() -> None:
     arguments = _arguments()
+    threading.Thread(target=end_with, args=(os.dup(sys.stdin.fileno()),), daemon=True).start()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     told = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     build_root(Path(arguments.scratch))
@@ -39,6 +43,13 @@ def main() -> None:
             os.wait()
         except ChildProcessError:
             signal.pause()
+
+
+def end_with(pipe: int) -> None:
+    """The first process takes all others of its namespace along."""
+    while os.read(pipe, 1):
+        pass
+    os._exit(0)
 
 
 def build_root(scratch: Path) -> None:

@@ -70,7 +70,7 @@ class Machine:
         with (self.directory / "console").open("ab") as console:
             self._process = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # it ends when this is closed, by us or by our death
                 stdout=subprocess.PIPE,
                 stderr=console,
                 env=_environment(),
@@ -84,6 +84,7 @@ class Machine:
         if process is not None:
             _kill(_child_of(process))
             process.wait()
+            process.stdin.close()
 
     def run(self, command: str, **environment: str) -> Result:
         """Run a shell command on the GX, as somebody who is logged in."""
