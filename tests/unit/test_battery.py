@@ -303,6 +303,17 @@ def test_the_name_is_kept_and_may_be_empty() -> None:
     assert bench.store.saved == [("CustomName", "Cellar"), ("CustomName", "")]
 
 
+def test_a_name_that_is_written_again_is_a_write_like_any_other() -> None:
+    """What time has changed goes out with it, and it is not kept a second time."""
+    bench = Bench()
+    bench.feed()
+    bench.dbus("/CustomName", "shed")
+    bench.clock.now += 20
+    bench.dbus("/CustomName", "shed")
+    assert bench["/Freshness/Stage"] == "aging"
+    assert bench.store.saved == [("CustomName", "shed")]
+
+
 def test_the_state_topic_tells_at_most_once_a_second_and_only_news() -> None:
     bench = Bench()
     bench.feed()
