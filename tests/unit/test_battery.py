@@ -308,6 +308,7 @@ def test_a_name_that_is_written_again_is_a_write_like_any_other() -> None:
     bench = Bench()
     bench.feed()
     bench.dbus("/CustomName", "shed")
+    bench.settle()
     bench.clock.now += 20
     bench.dbus("/CustomName", "shed")
     assert bench["/Freshness/Stage"] == "aging"
