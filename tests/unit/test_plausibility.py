@@ -67,6 +67,30 @@ class TestOneGlitch:
         assert (bench.ccl, bench.dcl) == (0.0, 0.0)
 
 
+class TestAReadingThatTheGateRefuses:
+    """Nobody knows what it was, so nothing may loosen."""
+
+    def rising(self) -> Bench:
+        bench = fed(freshness={"aging": 300, "stale": 300})  # silence shall not hold the limit
+        bench.dbus("/Info/MaxChargeCurrent", 40)
+        bench.dbus("/Info/MaxChargeCurrent", None)
+        bench.settle()
+        assert bench.ccl == 40.0
+        return bench
+
+    def test_lets_nothing_rise(self) -> None:
+        bench = self.rising()
+        bench.dbus("/Voltages/Cell7", 12.0)
+        bench.pass_time(100, lambda: feed_without_cell_7(bench))
+        assert bench.ccl == 40.0
+
+    def test_means_nothing_where_nothing_was_ever_read(self) -> None:
+        bench = self.rising()
+        bench.dbus("/System/MOSTemperature", 500)
+        bench.pass_time(100, bench.feed)
+        assert bench.ccl == 100.0
+
+
 class TestARealJump:
     def test_is_taken_when_the_next_reading_agrees(self) -> None:
         bench = fed()
