@@ -154,6 +154,7 @@ class Battery:
         if name != self._name:
             self.set_name(name)
             self._store.save(NAME_KEY, name)
+        self._publisher.on_write(may_tighten=False)
 
     # --- what is kept over a restart -------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from doubles import Bench, battery_config
@@ -89,9 +91,7 @@ def test_a_short_peak_is_no_alarm_and_a_short_dip_ends_none() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_around_a_level_makes_at_most_one_change(seed: int) -> None:
     watch, noise = Watch(), random.Random(seed)
-    levels = [
-        watch(measured(3.60 + noise.gauss(0, 0.01)))["HighCellVoltage"] for _ in range(3600)
-    ]
+    levels = [watch(measured(3.60 + noise.gauss(0, 0.01)))["HighCellVoltage"] for _ in range(3600)]
     assert sum(a != b for a, b in zip(levels[1:], levels, strict=False)) <= 1
 
 
@@ -108,6 +108,57 @@ def test_a_clock_that_stands_or_jumps_back_raises_nothing() -> None:
         watch.now = now
         assert watch(measured(3.7))["HighCellVoltage"] == 0
     assert watch(measured(3.7), 6)["HighCellVoltage"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "levels", "at"),
+    [
+        ("HighCellVoltage", {"high_cell_voltage": [3.6, 3.65]}, lambda v: measured(v)),
+        ("LowCellVoltage", {"low_cell_voltage": [2.8, 2.7]}, lambda v: measured(v)),
+        ("LowSoc", {"low_soc": [10, 5]}, lambda v: measured(soc=v)),
+        ("HighChargeCurrent", {"high_charge_current": [100, 120]}, lambda v: measured(current=v)),
+    ],
+)
+def test_a_value_at_its_level_counts(name: str, levels: Any, at: Any) -> None:
+    (warning, alarm), *_ = levels.values()
+    assert Watch(**levels)(at(warning), 6)[name] == 1
+    assert Watch(**levels)(at(alarm), 6)[name] == 2
+
+
+def test_a_value_that_turns_round_waits_anew() -> None:
+    """Almost up to the alarm, then almost down to nothing: the warning stands."""
+    watch = Watch()
+    watch(measured(3.61), 10)
+    watch(measured(3.7), 4)
+    assert watch(measured(3.3), 60)["HighCellVoltage"] == 1
+    assert watch(measured(3.7), 5)["HighCellVoltage"] == 1
+    assert watch(measured(3.7), 1)["HighCellVoltage"] == 2
+
+
+def test_the_unknown_ends_the_waiting_for_an_alarm() -> None:
+    watch = Watch()
+    watch(measured(soc=3.0), 4)
+    watch(measured(), 1)
+    assert watch(measured(soc=3.0), 5)["LowSoc"] == 0
+    assert watch(measured(soc=3.0), 1)["LowSoc"] == 2
+
+
+def test_an_alarm_follows_its_levels_while_the_value_stands() -> None:
+    watch = Watch()
+    assert watch(measured(soc=30.0), 10)["LowSoc"] == 0
+    watch.settings = replace(watch.settings, low_soc=(40.0, 35.0))
+    assert watch(measured(soc=30.0), 6)["LowSoc"] == 2
+    watch.settings = replace(watch.settings, low_soc=())
+    assert "LowSoc" not in watch(measured(soc=30.0))
+    watch.settings = replace(watch.settings, low_soc=(40.0, 35.0))
+    assert watch(measured(soc=30.0))["LowSoc"] == 0, "what was switched off begins anew"
+
+
+def test_the_written_extremes_count_besides_the_cells() -> None:
+    known = Cells((3.3,) * 16, lowest=2.9, highest=3.62)
+    levels = Watch(low_cell_voltage=[2.9, 2.8])(measured(cells=known), 6)
+    assert (levels["HighCellVoltage"], levels["LowCellVoltage"]) == (1, 1)
+    assert levels["CellImbalance"] == 2
 
 
 def test_an_alarm_can_be_switched_off() -> None:

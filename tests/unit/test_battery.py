@@ -206,6 +206,30 @@ def test_what_follows_from_the_measurements_is_derived() -> None:
     assert bench["/Battery/1/Cell/9/Voltage"] == 3.35
 
 
+@pytest.mark.parametrize("cell", [1, 9, 16])
+def test_one_cell_that_is_balanced_is_enough(cell: int) -> None:
+    bench = Bench()
+    assert bench["/Balancing"] is None
+    bench.batch({f"Balances/Cell{n}": 0 for n in range(1, 17)})
+    bench.settle()
+    assert bench["/Balancing"] == 0
+    bench.mqtt(f"/Balances/Cell{cell}", "1")
+    bench.settle()
+    assert bench["/Balancing"] == 1
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "apart"), [(3.2, 3.4, 0.2), (3.31, 3.32, 0.01), (3.4, 3.2, 0.0)]
+)
+def test_written_extremes_tell_how_far_the_cells_are_apart(
+    lowest: float, highest: float, apart: float
+) -> None:
+    bench = Bench()
+    bench.batch({"System/MinCellVoltage": lowest, "System/MaxCellVoltage": highest})
+    bench.settle()
+    assert bench["/Voltages/Diff"] == apart
+
+
 def test_a_written_value_wins_over_a_derived_one_until_it_is_taken_back() -> None:
     bench = Bench()
     bench.feed()
@@ -303,6 +327,18 @@ def test_the_name_is_kept_and_may_be_empty() -> None:
     assert bench.store.saved == [("CustomName", "Cellar"), ("CustomName", "")]
 
 
+def test_a_name_that_is_written_again_is_a_write_like_any_other() -> None:
+    """What time has changed goes out with it, and it is not kept a second time."""
+    bench = Bench()
+    bench.feed()
+    bench.dbus("/CustomName", "shed")
+    bench.settle()
+    bench.clock.now += 20
+    bench.dbus("/CustomName", "shed")
+    assert bench["/Freshness/Stage"] == "aging"
+    assert bench.store.saved == [("CustomName", "shed")]
+
+
 def test_the_state_topic_tells_at_most_once_a_second_and_only_news() -> None:
     bench = Bench()
     bench.feed()
@@ -326,7 +362,7 @@ def test_the_state_topic_is_retained_and_explains() -> None:
     state = bench.state
     assert state["limits"]["CCL"] == 10.0
     assert state["reasons"]["CCL"] == "cell 7 at 3.460 V, cv2 is 3.45 V"
-    assert state["caps"]["CCL"]["cell voltage"] == 10.0
+    assert state["caps"]["CCL"] == {"maximum": 100.0, "cell voltage": 10.0, "ceiling": 200.0}
     assert state["ceilings"] == {"CVL": 58.4, "CCL": 200.0, "DCL": 250.0}
     assert state["values"]["Voltages/Cell7"] == 3.46
 

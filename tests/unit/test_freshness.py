@@ -146,10 +146,21 @@ def test_lost_withdraws_all_three_limits_together_if_told_so() -> None:
     assert (stage(bench), bench.ccl, bench.dcl, bench.cvl) == ("lost", None, None, None)
     limits = {"/Info/MaxChargeVoltage", "/Info/MaxChargeCurrent", "/Info/MaxDischargeCurrent"}
     assert any(limits <= set(signal) for signal in bench.bus.signals), "in one signal"
+    assert set(bench.state["reasons"].values()) == {"withdrawn: nothing was heard for too long"}
+    assert bench.state["caps"]["CCL"] == {"maximum": 100.0, "failsafe": 0.0, "ceiling": 200.0}
     assert bench["/Info/BatteryLowVoltage"] == 46.4
     bench.pass_time(5, bench.feed)
     assert (bench.ccl, bench.dcl) == (0.0, 0.0)
     assert bench.cvl == 55.2
+
+
+def test_limits_that_come_back_do_not_wait_for_the_interval() -> None:
+    bench = fed(freshness={"on_lost": "withdraw"})
+    bench.pass_time(602)
+    bench.batch({f"Voltages/Cell{n}": 3.3 for n in range(1, 17)})
+    assert bench.ccl is None, "half of what is required"
+    bench.mqtt("/Dc/0/Voltage", "52.8")
+    assert (bench.ccl, bench.dcl) == (0.0, 0.0)
 
 
 # --- what counts as life ----------------------------------------------------------------------
@@ -273,6 +284,32 @@ def test_a_group_that_is_required_and_never_heard_ends_the_waiting_in_the_failsa
     bench = Bench()
     bench.pass_time(62, lambda: bench.mqtt("/Dc/0/Voltage", "52.8"))
     assert (stage(bench), bench.ccl, bench.dcl) == ("stale", 0.0, 0.0)
+
+
+def test_what_was_never_heard_of_a_required_group_is_not_missed() -> None:
+    """A battery that tells its temperature, but has no transistors to tell of."""
+    bench = Bench(freshness={"required": ["temperature"]})
+    bench.pass_time(62, lambda: bench.mqtt("/Dc/0/Temperature", "20"))
+    assert stage(bench) == "fresh"
+
+
+def test_half_a_group_that_is_not_required_is_silent_a_grace_after_its_first_value() -> None:
+    bench = Bench(freshness={"required": ["dc"], "grace": 10})
+    bench.pass_time(100, lambda: bench.mqtt("/Dc/0/Voltage", "52.8"))
+    half = {"Voltages/Cell1": 3.3, "Dc/0/Voltage": 52.8}
+    bench.pass_time(10, lambda: bench.batch(half))
+    assert bench.ccl == 100.0, "it may still become whole"
+    bench.pass_time(2, lambda: bench.batch(half))
+    assert (bench.ccl, bench.dcl) == (0.0, 0.0)
+    assert bench.state["reasons"]["CCL"] == "the cell voltages went silent"
+
+
+def test_the_oldest_of_several_required_groups_says_what_comes_next() -> None:
+    bench = fed()
+    for _ in range(4):
+        bench.pass_time(5, lambda: bench.mqtt("/Dc/0/Voltage", "52.8"))
+    assert (stage(bench), bench.state["next"]) == ("aging", {"stage": "stale", "in": 40.0})
+    assert (bench.state["ages"]["cells"], bench.state["ages"]["dc"]) == (20.0, 0.0)
 
 
 def test_a_battery_without_cell_data_is_limited_by_its_voltage_alone() -> None:

@@ -15,9 +15,11 @@ from doubles import Bench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.core.limiter.caps import PackState
 from bridge.core.model import Date, Value
 from bridge.core.outputs.alarms import Alarms
 from bridge.core.outputs.bus_values import BusValues
+from bridge.core.packs.pack import PackView
 
 VOLTS = [3.3, 3.25, 3.39, 3.4, 3.45, 3.46, 3.5, 3.51, 3.55, 3.7, 3.1, 3.0, 2.9, 2.8, 2.5, 0.0, 9.0]
 DEGREES = [20, 9.9, 5, 2, 0, -5, -20, 41, 50, 55, 85, None]
@@ -89,6 +91,21 @@ class Twin:
             follow(*arguments)
 
         publisher._alarms.follow = follow_both
+        self.pack = self.bench.battery._control.pack
+        self.look = self.pack.look
+        self.pack.look = self.look_anew
+
+    def look_anew(self, now: float, date: Date | None) -> PackView:
+        """The same look with every cap found again must answer the same caps, in the same order."""
+        kept, before = self.look(now, date), self.pack._state
+        self.pack._state = PackState(before.latches)
+        anew = self.look(now, date)
+        self.pack._state = before
+        for limit, caps in kept.answer.caps.items():
+            assert list(caps.items()) == list(anew.answer.caps[limit].items())
+        assert kept.answer.latches == anew.answer.latches
+        assert kept.freshness == anew.freshness
+        return kept
 
     def check(self) -> None:
         """Compare what stands with what follows from all that was written."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from doubles import Bench
+from doubles import Bench, battery_config
+
+from bridge.battery.control import INPUTS
+from bridge.core.measurements.plausibility import COPY, Plausibility
+from bridge.core.model import Refused
 
 
 def fed(**changes: object) -> Bench:
@@ -61,6 +65,30 @@ class TestOneGlitch:
             bench.pass_time(1, lambda: feed_without_cell_7(bench))
         assert bench["/Freshness/Stage"] == "stale"
         assert (bench.ccl, bench.dcl) == (0.0, 0.0)
+
+
+class TestAReadingThatTheGateRefuses:
+    """Nobody knows what it was, so nothing may loosen."""
+
+    def rising(self) -> Bench:
+        bench = fed(freshness={"aging": 300, "stale": 300})  # silence shall not hold the limit
+        bench.dbus("/Info/MaxChargeCurrent", 40)
+        bench.dbus("/Info/MaxChargeCurrent", None)
+        bench.settle()
+        assert bench.ccl == 40.0
+        return bench
+
+    def test_lets_nothing_rise(self) -> None:
+        bench = self.rising()
+        bench.dbus("/Voltages/Cell7", 12.0)
+        bench.pass_time(100, lambda: feed_without_cell_7(bench))
+        assert bench.ccl == 40.0
+
+    def test_means_nothing_where_nothing_was_ever_read(self) -> None:
+        bench = self.rising()
+        bench.dbus("/System/MOSTemperature", 500)
+        bench.pass_time(100, bench.feed)
+        assert bench.ccl == 100.0
 
 
 class TestARealJump:
@@ -152,3 +180,116 @@ def test_a_sensor_that_flaps_swings_no_limit() -> None:
         bench.pass_time(1, lambda: feed_without_cell_7(bench))
     limits = [signal for signal in bench.bus.signals[2:] if "/Info/MaxDischargeCurrent" in signal]
     assert limits == []
+
+
+# --- how far is too far, for each kind of reading -----------------------------------------------
+
+CELLS = 4
+SETTINGS = battery_config().plausibility
+
+
+def believes(path: str, value: float, last: tuple[float, float] | None, now: float) -> bool:
+    try:
+        Plausibility(INPUTS, CELLS).check(path, value, last, SETTINGS, now)
+    except Refused:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("path", "step", "rate"),
+    [
+        ("/Voltages/Cell4", 0.5, 0.01),
+        ("/System/MinCellVoltage", 0.5, 0.01),
+        ("/Dc/0/Voltage", 0.5 * CELLS, 0.01 * CELLS),
+        ("/Soc", 30.0, 0.1),
+        ("/Dc/0/Temperature", 30.0, 0.1),
+        ("/System/MOSTemperature", 30.0, 1.0),
+    ],
+)
+def test_a_reading_may_jump_by_its_step_and_drift_by_its_rate(
+    path: str, step: float, rate: float
+) -> None:
+    for seconds in (0.0, 10.0):
+        allowed = step + rate * seconds
+        for jump in (allowed, -allowed):
+            last, now = (50.0, 100.0), 100.0 + seconds
+            assert believes(path, 50.0 + jump * 0.999, last, now)
+            assert not believes(path, 50.0 + jump * 1.001, last, now)
+    assert not believes(path, 50.0 + step * 1.001, (50.0, 100.0), 0.0), "the clock ran back"
+    assert believes(path, 50.0 + step * 0.999, (50.0, 100.0), 0.0), "the clock ran back"
+
+
+@pytest.mark.parametrize(
+    ("path", "low", "high"),
+    [
+        ("/Voltages/Cell1", 1.0, 4.5),
+        ("/System/MaxCellVoltage", 1.0, 4.5),
+        ("/Dc/0/Voltage", 1.0 * CELLS, 4.5 * CELLS),
+        ("/Soc", 0.0, 100.0),
+        ("/System/MinCellTemperature", -40.0, 80.0),
+        ("/System/MOSTemperature", -40.0, 120.0),
+    ],
+)
+def test_a_first_reading_is_believed_where_a_battery_can_be(
+    path: str, low: float, high: float
+) -> None:
+    assert believes(path, low, None, 0.0) and believes(path, high, None, 0.0)
+    assert not believes(path, low - 0.01, None, 0.0)
+    assert not believes(path, high + 0.01, None, 0.0)
+
+
+class TestWhatIsInDoubt:
+    """Without a battery around it. At 0 s a cell at 3.3 V was told to be at 2.0 V."""
+
+    def setup_method(self) -> None:
+        self.watch = Plausibility(INPUTS, CELLS)
+        self.tell("/Voltages/Cell1", 2.0, 0.0)
+
+    def tell(self, path: str, value: float, now: float) -> bool:
+        """Whether it was believed."""
+        try:
+            self.watch.check(path, value, (3.3, 0.0), SETTINGS, now)
+        except Refused:
+            return False
+        return True
+
+    def test_it_is_named_with_how_many_more_until_it_ends_by_itself(self) -> None:
+        self.tell("/Voltages/Cell2", 2.0, 1.0)
+        self.watch.doubt("/Dc/0/Voltage", 2.0)
+        assert self.watch.words(2.0, 60.0) == "Voltages/Cell1 is in doubt, and 2 more"
+        assert self.watch.words(60.0, 60.0) == "Voltages/Cell1 is in doubt, and 2 more"
+        assert self.watch.words(61.0, 60.0) == "Voltages/Cell2 is in doubt, and 1 more"
+        assert self.watch.words(62.0, 60.0) == "Dc/0/Voltage is in doubt"
+        assert self.watch.words(62.5, 60.0) == ""
+
+    def test_it_counts_when_nobody_has_contradicted_it_for_long_enough(self) -> None:
+        self.watch.doubt("/Dc/0/Voltage", 0.0)  # refused by the gate: no value that could count
+        assert self.watch.counting(SETTINGS, SETTINGS.doubt - 0.01) == {}
+        assert self.watch.counting(SETTINGS, SETTINGS.doubt) == {"/Voltages/Cell1": 2.0}
+
+    def test_a_reading_that_the_gate_refuses_leaves_the_value_in_doubt(self) -> None:
+        self.watch.doubt("/Voltages/Cell1", 2.0)
+        assert self.watch.counting(SETTINGS, 3.0) == {"/Voltages/Cell1": 2.0}
+
+    def test_it_is_settled_by_a_near_one_that_is_no_copy(self) -> None:
+        assert not self.tell("/Voltages/Cell1", 2.1, COPY - 0.01)
+        assert self.tell("/Voltages/Cell1", 2.1, COPY)
+        assert self.watch.words(COPY, 60.0) == ""
+
+    def test_a_copy_does_not_start_the_waiting_anew(self) -> None:
+        self.tell("/Voltages/Cell1", 2.0, COPY - 0.01)
+        assert self.watch.counting(SETTINGS, SETTINGS.doubt) == {"/Voltages/Cell1": 2.0}
+
+    def test_one_that_agrees_with_neither_takes_its_place(self) -> None:
+        assert not self.tell("/Voltages/Cell1", 0.5, 1.0)
+        assert self.watch.counting(SETTINGS, SETTINGS.doubt) == {}
+        assert self.watch.counting(SETTINGS, 1.0 + SETTINGS.doubt) == {"/Voltages/Cell1": 0.5}
+
+    def test_one_near_the_last_good_one_ends_it(self) -> None:
+        assert self.tell("/Voltages/Cell1", 3.2, 1.0)
+        assert self.watch.words(1.0, 60.0) == ""
+
+    def test_what_nobody_looks_at_is_never_in_doubt(self) -> None:
+        self.watch.doubt("/Soh", 0.0)
+        assert self.watch.words(0.0, 60.0) == "Voltages/Cell1 is in doubt"

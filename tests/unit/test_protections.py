@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from limiter_machine import Machine, run
 
 from bridge.battery.control import INPUTS
-from bridge.core.limiter.caps import PackState, find_caps
+from bridge.core.limiter.caps import PackState, find_caps, least_caps
 from bridge.core.limiter.decide import LimiterState
 from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import Situation
 from bridge.core.limiter.sweeps import STANDARD_SWEEPS
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE, Input
-from bridge.core.model import CCL, CVL, DCL, LIMIT_NAMES, Group
+from bridge.core.model import CCL, CVL, DCL, LIMIT_NAMES, Cap, Group, Limits
 from bridge.core.paths.gate import Role
 from bridge.core.paths.table import path_table
 
@@ -168,3 +168,12 @@ def test_every_protection_of_measurements_shows_itself_in_explain() -> None:
     without = {p for p in PROTECTIONS if p.inputs and not p.sweeps}
     assert {p.name for p in without} == {"blocked", "slide"}
     assert {sweep for p in PROTECTIONS for sweep in p.sweeps} == set(STANDARD_SWEEPS)
+
+
+def test_of_two_equal_caps_the_measured_one_gives_the_reason() -> None:
+    """What is only suspected may tighten; where it does not, it is not what holds a limit."""
+    measured = Limits({}, {"SoC": Cap(20.0, "measured"), "maximum": Cap(50.0, "measured")}, {})
+    suspected = Limits({}, {"SoC": Cap(20.0, "doubtful"), "maximum": Cap(40.0, "doubtful")}, {})
+    caps = least_caps(measured, suspected).ccl
+    assert caps == {"maximum": Cap(40.0, "doubtful"), "SoC": Cap(20.0, "measured")}
+    assert list(caps) == ["maximum", "SoC"], "in the order of the table"

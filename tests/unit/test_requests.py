@@ -33,9 +33,7 @@ def test_of_several_writers_the_latest_counts_whichever_way_it_came() -> None:
 @pytest.mark.parametrize(
     ("path", "wish", "before"), [(CVL, 54.0, 55.2), (CCL, 12.5, 100.0), (DCL, 0.0, 150.0)]
 )
-def test_each_limit_can_be_asked_for_and_given_back(
-    path: str, wish: float, before: float
-) -> None:
+def test_each_limit_can_be_asked_for_and_given_back(path: str, wish: float, before: float) -> None:
     bench = fed()
     bench.mqtt(path, f'{{"value": {wish}}}')
     assert bench[path] == wish
@@ -60,6 +58,25 @@ def test_a_null_lifts_nothing_at_once_and_a_new_wish_holds_again(path: str, wish
         bench.mqtt(path, str(wish))
         bench.pass_time(1, bench.feed)
         assert bench[path] == held
+
+
+def test_taking_back_a_wish_lifts_nothing_that_a_protection_holds_lower() -> None:
+    bench = fed()
+    bench.mqtt(CCL, "40")
+    bench.feed(cell=3.46)  # past cv2: 10 A
+    bench.feed(cell=3.3)
+    assert bench.ccl == 10.0
+    bench.mqtt(CCL, '{"value": null}')
+    bench.settle()
+    assert bench.ccl == 10.0
+
+
+def test_a_wish_that_holds_nothing_down_leaves_no_trace_when_it_is_taken_back() -> None:
+    bench = fed()
+    bench.mqtt(CCL, "120")
+    bench.mqtt(CCL, '{"value": null}')
+    bench.settle()
+    assert (bench.ccl, bench["/Info/ChargeLimitation"]) == (100.0, "maximum")
 
 
 def test_a_request_is_not_kept_and_no_setting() -> None:
