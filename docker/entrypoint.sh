@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a container runs, and what runs without one just as well:
+# What a container runs; it runs without a container too:
 #
 #   docker/entrypoint.sh broker   mosquitto with $MOSQUITTO_CONFIG
 #   docker/entrypoint.sh bridge   D-Bus, settings (kept in $DATA) and the bridge, against $BROKER

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Called by /data/rc.local: the service's folder was on a RAM disk, so it is made at each start.
+# Called by /data/rc.local: the service's folder is on a RAM disk, so it is made at each start.
 set -eu
 script=$(readlink -f "$0")
 release=${script%/service/boot.sh}

@@ -1,9 +1,9 @@
-# Sourced by the scripts beside it: where things are on a GX, and what more than one of them does.
-# They set `release`, the folder of the version that they work on.
+# Sourced by the scripts in this folder: where things are on a GX, and the functions that several
+# scripts use. Each script sets `release`, the folder of the version that it works on.
 # shellcheck shell=sh disable=SC2034,SC2154
 
 name=virtual-battery
-home=/data/$name             # all that is ours: /data outlives a firmware update
+home=/data/$name             # all our files: /data stays when the firmware is updated
 releases=$home/releases      # each installed version in a folder of its own
 current=$home/current        # a link to the version that starts with the GX
 config=$home/config.yaml
@@ -17,21 +17,21 @@ fail() {
     exit 1
 }
 
-# version_of DIR: the version of the program that lies there.
+# version_of DIR: the version of the program in DIR.
 version_of() {
     sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$1/bridge/__init__.py"
 }
 
-# use_release DIR: from here on, python3 -m bridge is the one that lies there.
+# use_release DIR: from here on, python3 -m bridge runs the program in DIR.
 use_release() {
     velib=$(velib_python) || return
     PYTHONPATH=$1:$1/ext:$velib
-    PYTHONSAFEPATH=1     # the folder that we happen to be in is nobody's library
+    PYTHONSAFEPATH=1     # import nothing from the current folder
     PYTHONNOUSERSITE=1
     export PYTHONPATH PYTHONSAFEPATH PYTHONNOUSERSITE
 }
 
-# A GX has no velib_python of its own: each of its services carries a copy.
+# A GX has no velib_python for all services: each service has its own copy.
 velib_python() {
     for copy in /opt/victronenergy/dbus-systemcalc-py/ext/velib_python \
         /opt/victronenergy/*/ext/velib_python; do
@@ -44,15 +44,15 @@ velib_python() {
     return 1
 }
 
-# place_service DIR: what supervise runs from its next start on is the version that lies there.
+# place_service DIR: from its next start on, supervise runs the version in DIR.
 #
-# Only links point into /data: supervise keeps its state beside them, and may write it often.
+# The folder is not on /data, only links in it point there: supervise often writes its state.
 place_service() {
     if [ -d "$service" ]; then
         relink "$1/service/run" "$service/run"
         relink "$1/service/log/run" "$service/log/run"
     else
-        half=/service/.$name     # svscan passes over a name with a dot, so it sees all or nothing
+        half=/service/.$name     # svscan ignores names with a dot, so it sees only the whole folder
         rm -rf "$half"
         mkdir -p "$half/log"
         ln -s "$1/service/run" "$half/run"
@@ -61,24 +61,25 @@ place_service() {
     fi
 }
 
-# relink TARGET LINK: at no moment is there no link.
+# relink TARGET LINK: replaces a link in one step, so that the link is never missing.
 relink() {
     rm -f "$2.new"
     ln -s "$1" "$2.new"
     mv -T "$2.new" "$2"
 }
 
-# start_again: what supervise runs is started afresh, or at last. Where svscan has not yet seen the
-# service, it will start it soon.
+# start_again: restarts the service, or starts it. A service that svscan has not yet seen is started
+# by svscan, within seconds.
 start_again() {
     ending=$(process_id)
-    rm -f "$service/starts"      # a person asks for it: no pause for what went wrong before
+    rm -f "$service/starts"      # started by a person: no pause because of earlier failures
     if svok "$service"; then
         svc -tu "$service"
     fi
 }
 
-# well PATIENCE STEADY: whether what start_again started gets to D-Bus, and stays there.
+# well PATIENCE STEADY: whether the service gets to D-Bus after start_again, within PATIENCE seconds,
+# and stays there for STEADY seconds.
 well() {
     python3 "$release/service/healthcheck.py" --wait "$1" --steady "$2" --after "${ending:-0}"
 }
@@ -89,7 +90,7 @@ process_id() {
 
 remove_service() {
     [ -d "$service" ] || return 0
-    gone=/service/.$name.gone    # out of svscan's sight, else it starts again what we end
+    gone=/service/.$name.gone    # hidden from svscan, which would restart the service
     rm -rf "$gone"
     mv "$service" "$gone"
     svc -dx "$gone" "$gone/log"
@@ -103,7 +104,7 @@ remove_service() {
     rm -rf "$gone"
 }
 
-# edit_rc_local COMMAND…: what the command makes of the present file becomes the new one, at once.
+# edit_rc_local COMMAND…: the command's output replaces the file, in one step.
 edit_rc_local() {
     "$@" >"$rc_local.new"
     chmod 755 "$rc_local.new"

@@ -2,7 +2,7 @@
 
     python3 forget.py FILE        with the bridge on PYTHONPATH
 
-Exit status 1 when the file or the settings service cannot be asked.
+Exit status 1 when the file cannot be read or the settings service does not answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SERVICE = "com.victronenergy.settings"
 
 
 def main() -> int:
-    """The command line; answers the exit status."""
+    """The command line; returns the exit status."""
     try:
         idents = [battery.ident for battery in load(sys.argv[1]).batteries]
         bus = dbus.SessionBus() if "DBUS_SESSION_BUS_ADDRESS" in os.environ else dbus.SystemBus()

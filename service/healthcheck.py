@@ -1,12 +1,13 @@
 """Is the service healthy? That is: its process has a battery on D-Bus, and answers there.
 
-    python3 healthcheck.py                 says what is on the bus; exit status 1 if nothing is
+    python3 healthcheck.py          prints the service's batteries; exit status 1 if there are none
     python3 healthcheck.py --wait 60 --steady 10 --after PROCESS
-                                    waits until a process has been so for 10 s, other than the one
-                                    that is just being ended; exit status 1 if none was within 60 s,
-                                    or if three came and went
+                                    waits until one process of the service has been healthy for
+                                    10 s. PROCESS is just being ended and does not count. Exit
+                                    status 1 if that takes more than 60 s, or if three processes
+                                    have ended meanwhile
 
-Depends on nothing of the version that it judges.
+Uses no code of the bridge, so that it can check any version.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ CAME_AND_WENT_TOO_OFTEN = 3
 
 
 def main() -> int:
-    """The command line; answers the exit status."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # who presses Ctrl-C wants no traceback
+    """The command line; returns the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback after a Ctrl-C
     arguments = _arguments()
     bus = dbus.SessionBus() if "DBUS_SESSION_BUS_ADDRESS" in os.environ else dbus.SystemBus()
     if arguments.wait:

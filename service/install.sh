@@ -1,13 +1,13 @@
 #!/bin/sh
-# install.sh: installs the version that it lies in, or replaces the installed one by it.
+# install.sh: installs the version of its own archive, or updates the installed version to it.
 #
-# Run it on the GX, as root, from the unpacked archive, wherever that lies. It may be run again at
-# any time. A power cut at any moment leaves a GX that starts the old version or the new one:
+# Run it on the GX, as root, from the unpacked archive, in any folder. It may be run again at any
+# time. After a power cut at any moment, the GX starts the old version or the new one:
 #
-# - A version gets a folder of its own, and is tried by links on the RAM disk. What starts with the
-#   GX is still the old version.
-# - One that proved itself, and is on the disk whole, becomes what starts with the GX by the renaming
-#   of one link.
+# - A version gets a folder of its own, and is tried by links on the RAM disk. The GX would still
+#   start the old version.
+# - When the version has worked, and is completely on the disk, one link is renamed: from then on
+#   the GX starts it.
 set -eu
 script=$(readlink -f "$0")
 unpacked=${script%/service/install.sh}
@@ -43,7 +43,7 @@ main() {
 
 check_device() {
     if [ ! -d /data ] || [ ! -d /service ] || ! command -v svc >/dev/null; then
-        fail "This installs a service of a GX, and here is no /data, no /service or no svc."
+        fail "This installs a service on a GX. Here /data, /service or svc is missing."
     fi
 }
 
@@ -60,8 +60,8 @@ intact() {
         (cd "$1" && sha256sum -c SHA256SUMS) >/dev/null 2>&1
 }
 
-# The name of a version says what is in it, so the same archive is copied once. A copy that was
-# damaged later is not mended where it lies, because it may be the one that runs.
+# The folder's name contains a checksum, so the same archive is copied once. A copy that was damaged
+# later is not repaired in place, because it may be the one that runs.
 keep_copy() {
     while [ -e "$release" ] && ! intact "$release"; do
         release=${release}x
@@ -85,7 +85,7 @@ keep_config() {
 }
 
 # Before anything is stopped: does it load on this firmware, and does it accept the configuration?
-# As a side effect, Python leaves what it compiled: that makes each start quicker.
+# As a side effect, Python stores the compiled files: that makes each start quicker.
 check_version() {
     use_release "$release" || refuse 1
     if ! problem=$(python3 -c 'import bridge.app' 2>&1); then
@@ -121,24 +121,24 @@ runs_already() {
 
 try_version() {
     trap 'give_up "Interrupted."' HUP INT TERM
-    echo "Starting it, and watching it for a while"
+    echo "Starting it, and checking that it stays on D-Bus"
     place_service "$release"
     start_again
-    well "$patience" "$steady" || give_up "It did not get to D-Bus and stay there. Its last words:"
+    well "$patience" "$steady" || give_up "It did not get to D-Bus and stay there. Its log ends:"
     trap - HUP INT TERM
 }
 
 give_up() {
-    set +e              # nobody may be listening any more; go on all the same
+    set +e              # the terminal may be gone: go on after a failed echo
     trap '' HUP INT TERM
     echo "$1" >&2
     tail -n 12 "$log/current" >&2 || true
     if [ -z "$old" ]; then
         remove_service
         forget_version
-        fail "The service was taken away again. The whole log: $log/current"
+        fail "The service was removed again. The whole log: $log/current"
     elif [ "$old" = "$release" ]; then
-        fail "It goes on trying. The whole log: $log/current"
+        fail "supervise goes on starting it. The whole log: $log/current"
     fi
     echo "Going back to version $(version_of "$old")" >&2
     place_service "$old"
@@ -167,7 +167,7 @@ start_with_the_gx() {
     fi
 }
 
-# In front of everything else: other people's lines may exit, or wait for the network.
+# Before all other lines: these may exit, or wait for the network.
 with_boot_line() {
     first=
     [ ! -s "$rc_local" ] || IFS= read -r first <"$rc_local" || true
@@ -185,7 +185,7 @@ with_boot_line() {
     esac
 }
 
-# The version before this one is kept: its own install.sh leads back to it.
+# The version before this one is kept: its own install.sh installs it again.
 tidy() {
     rm -rf "$releases/.incoming"
     [ "$release" != "$old" ] || return 0
@@ -226,8 +226,8 @@ END
     fi
     if [ -e "$rc_local.disabled" ]; then
         echo
-        echo "Note: $rc_local.disabled exists. Modifications were switched off on this GX, and"
-        echo "what stood in that file does not run."
+        echo "Note: $rc_local.disabled exists. Modifications were switched off on this GX, so the"
+        echo "commands in that file do not run."
     fi
 }
 

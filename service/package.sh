@@ -1,8 +1,8 @@
 #!/bin/sh
 # package.sh [DIR]: builds virtual-battery-<version>.tar.gz and its checksum, in DIR or dist/.
 #
-# The archive holds all that a GX lacks: this program, and the two libraries that it needs, as
-# requirements.txt pins them. Two builds of the same files are the same, byte for byte.
+# The archive holds everything that a GX does not have: this program, and the two libraries that it
+# needs, in the versions of requirements.txt. Two builds of the same files are equal in every byte.
 set -eu
 umask 022
 LC_ALL=C
@@ -41,8 +41,8 @@ add_program() {
     done
 }
 
-# For one kind of machine, whatever this one is: the pure Python in a wheel is the same for all, and
-# the same file has to come every time. Nothing of it is run. What was fetched once is used again.
+# Always the wheels of one platform, so that every build gets the same files. Only their pure Python
+# is used, which is the same for all platforms. Wheels that were downloaded once are used again.
 fetch_libraries() {
     set -- --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
         --platform manylinux2014_x86_64 --implementation cp --python-version 3.12 --abi cp312 \
@@ -53,7 +53,7 @@ fetch_libraries() {
     cp "$work"/wheels/*.whl "$wheels"
 }
 
-# PyYAML's compiled half serves one kind of processor; without it PyYAML does the same in Python.
+# PyYAML's compiled part fits only one kind of processor. Without it PyYAML uses its Python part.
 add_libraries() {
     for wheel in "$work"/wheels/*.whl; do
         "$python" -m zipfile --extract "$wheel" "$tree/ext"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# restart.sh: starts the service afresh, for a changed configuration. A configuration that is not
-# good stops it here, and the service goes on as it is.
+# restart.sh: restarts the service, to use a changed configuration. With a bad configuration nothing
+# is restarted, and the service goes on as it is.
 set -eu
 script=$(readlink -f "$0")
 release=${script%/service/restart.sh}

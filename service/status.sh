@@ -1,5 +1,5 @@
 #!/bin/sh
-# status.sh: how the service is. Exit status 0 when it is on D-Bus, else 1.
+# status.sh: shows the state of the service. Exit status 0 when it is on D-Bus, else 1.
 set -eu
 script=$(readlink -f "$0")
 release=${script%/service/status.sh}
@@ -20,7 +20,7 @@ main() {
     return "$status"
 }
 
-# fact WHAT TEXT: the further lines of a text stand below its first.
+# fact WHAT TEXT: prints a text; all its lines begin in the same column.
 fact() {
     printf '%-16s%s\n' "$1" "$2" | sed '2,$s/^/                /'
 }

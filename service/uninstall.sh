@@ -1,6 +1,7 @@
 #!/bin/sh
-# uninstall.sh [--all]: takes the service away, and leaves the configuration. With --all the
-# configuration goes too, and what the GX's settings keep of the battery: instance, name, limits.
+# uninstall.sh [--all]: removes the service, and leaves the configuration. With --all the
+# configuration is removed too, and what the GX's settings service keeps of the battery: instance,
+# name and settings.
 set -eu
 script=$(readlink -f "$0")
 release=${script%/service/uninstall.sh}
@@ -24,14 +25,14 @@ main() {
 forget_settings() {
     use_release "$release"
     python3 -B "$release/service/forget.py" "$config" ||
-        echo "The settings that the GX keeps were not removed; they do no harm." >&2
+        echo "The battery's settings on the GX were not removed. They have no effect." >&2
 }
 
-# First of all: whatever happens next, the service does not come back with the next start.
+# This comes first: if a later step fails, the GX does not start the service again.
 not_with_the_gx() {
     grep -qxF "$boot_line" "$rc_local" 2>/dev/null || return 0
     edit_rc_local without_boot_line
-    # Nothing in it but the line that names the interpreter: the file was ours.
+    # If only the line with the interpreter is left, the file was made by us.
     grep -qv '^#!\|^[[:space:]]*$' "$rc_local" || rm "$rc_local"
 }
 
@@ -40,7 +41,7 @@ without_boot_line() {
     grep -vxF "$boot_line" "$rc_local" || true
 }
 
-# The link goes before what it names. This script goes as well: the shell has read it by now.
+# The link is removed before its target. This script is removed too: the shell has read all of it.
 remove_files() {
     rm -f "$current" "$current.new"
     rm -rf "$releases" "$log"
@@ -54,7 +55,7 @@ closing_words() {
     if [ -e "$config" ]; then
         echo "$name is uninstalled. $config stays; --all would have removed it."
     elif [ -e "$home" ]; then
-        echo "$name is uninstalled. What is left in $home was not put there by it."
+        echo "$name is uninstalled. The files that are left in $home are not its own."
     else
         echo "$name is uninstalled."
     fi
@@ -62,11 +63,11 @@ closing_words() {
 
 If the virtual battery was the controlling BMS, the system now misses it: "BMS lost". Solar chargers
 stop with error #67, and inverters may switch off, because a system that once had a BMS does not go
-on without one by itself. The ways out:
+on without one by itself. You can do one of these:
 
 - Another BMS takes over: Settings, System setup, Charge Control, Controlling BMS.
 - The battery has no BMS from now on. Set each charger and inverter to what the battery needs, then
-  tell them that nobody controls them any more:
+  reset their BMS control:
     solar chargers   the charger's page in the GX, Networked operation, BMS control: reset;
                      or in VictronConnect
     Multi, Quattro   the device's page in the GX, Advanced, Restart VE.Bus system

@@ -76,7 +76,7 @@ def test_a_crash_loop_slows_down_until_somebody_helps(installed: Machine) -> Non
     good = config.read_text()
     config.write_text("batteries: 7\n")
     installed.run(f"svc -t {SERVICE}")
-    installed.wait_until(lambda: "the next try is in 15 s" in installed.log.read_text(), "a pause")
+    installed.wait_until(lambda: "next start in 15 s" in installed.log.read_text(), "a pause")
     log = installed.log.read_text()
     assert log.count("starting virtual-battery") <= 3
     assert "batteries" in log  # it says what is wrong
