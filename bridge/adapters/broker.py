@@ -17,8 +17,8 @@ class Broker:
     port: 1 to 65535. tls_ca: a file of certificates. tls_insecure: accept any certificate.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 1883
+    host: str
+    port: int
     username: str = ""
     password: str = field(default="", repr=False)  # never in a log or a traceback
     tls: bool = False

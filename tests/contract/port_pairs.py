@@ -354,7 +354,7 @@ class RealOnBroker:
         self._listener, self._heard = self._listen()
         connected: list[bool] = []
         self.client = MqttLink(
-            Broker(port=gx.port),
+            Broker("127.0.0.1", gx.port),
             wake=lambda: None,
             on_state=lambda is_connected, words: connected.append(is_connected),
         )
@@ -396,7 +396,7 @@ class FakeLinked:
         self.states: list[tuple[bool, str]] = []
         self.wakes = 0
         self.port = 1883
-        self.link = FakeLink(Broker(), wake=self._wake, on_state=self._on_state)
+        self.link = FakeLink(Broker("127.0.0.1", 1883), wake=self._wake, on_state=self._on_state)
 
     def _wake(self) -> None:
         self.wakes += 1
@@ -416,7 +416,7 @@ class RealLinked:
         self.states: list[tuple[bool, str]] = []
         self.wakes = 0
         self.port = gx.port
-        self.link = MqttLink(Broker(port=gx.port), wake=self._wake, on_state=self._on_state)
+        self.link = MqttLink(Broker("127.0.0.1", gx.port), wake=self._wake, on_state=self._on_state)
         self.link.subscribe(["sync"])
         self._others = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         self._others.connect("127.0.0.1", gx.port)

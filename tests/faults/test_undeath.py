@@ -63,7 +63,7 @@ BUG_ON_THE_LINK = """
     server = socket.create_server(("127.0.0.1", 0))
     def wake():
         raise IndexError("a bug of ours")
-    MqttLink(Broker(port=server.getsockname()[1]), wake=wake).start()
+    MqttLink(Broker("127.0.0.1", server.getsockname()[1]), wake=wake).start()
     server.accept()[0].sendall(bytes([0x20, 2, 0, 0, 0x30, 4, 0, 1]) + b"a1")
     time.sleep(60)
 """

@@ -19,7 +19,7 @@ from tests.unit.fake_ports import FakeBatteryService, FakeLink, FakeLoop, FakeSe
 STATUS = "virtual-battery/status"
 SET = "virtual-battery/test/set"
 SOC = "W/c0ffee/battery/1/Soc"
-BROKER = Broker(host="venus.local")
+BROKER = Broker("venus.local", 1883)
 
 
 class Loop(FakeLoop):

@@ -17,9 +17,9 @@ def test_it_is_shown_without_its_password() -> None:
 
 
 def test_a_certificate_is_asked_for_unless_told_otherwise() -> None:
-    careful = tls_context(Broker(tls=True))
+    careful = tls_context(Broker("127.0.0.1", 8883, tls=True))
     assert (careful.verify_mode, careful.check_hostname) == (ssl.CERT_REQUIRED, True)
-    careless = tls_context(Broker(tls=True, tls_insecure=True))
+    careless = tls_context(Broker("127.0.0.1", 8883, tls=True, tls_insecure=True))
     assert (careless.verify_mode, careless.check_hostname) == (ssl.CERT_NONE, False)
 
 
@@ -27,12 +27,12 @@ def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_text("no certificate")
     with pytest.raises(OSError) as problem:
-        check(Broker(tls=True, tls_ca=str(file)))
+        check(Broker("127.0.0.1", 8883, tls=True, tls_ca=str(file)))
     assert problem.value.filename == str(file) and problem.value.strerror
 
 
 def test_without_tls_no_certificate_is_read() -> None:
-    check(Broker(tls_ca="/nowhere"))
+    check(Broker("127.0.0.1", 8883, tls_ca="/nowhere"))
 
 
 @pytest.mark.parametrize(

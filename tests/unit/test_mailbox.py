@@ -63,7 +63,7 @@ def test_the_mailbox_says_once_per_filling() -> None:
 
 def test_of_a_flood_a_part_is_drained_and_the_loop_is_woken_for_the_rest() -> None:
     wakes = []
-    link = mqtt_link.MqttLink(broker.Broker(), wake=lambda: wakes.append(True))
+    link = mqtt_link.MqttLink(broker.Broker("127.0.0.1", 1883), wake=lambda: wakes.append(True))
     for n in range(AT_ONCE + 1):
         link._mailbox.put(message(str(n)))
     assert [m.topic for m in link.drain()] == [str(n) for n in range(AT_ONCE)]

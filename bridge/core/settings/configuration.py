@@ -116,8 +116,9 @@ def _config(file: SectionReader) -> Config | None:
     mqtt = _mqtt(file.section("mqtt"))
     dbus = _dbus(file.section("dbus"))
     batteries = _batteries(file)
-    interval = file.number("publish_interval", 0.01, 1.0, "s", 0.05)
-    level = file.choice("log_level", ("debug", "info", "warning", "error"), "info")
+    interval = file.number("publish_interval", 0.01, 1.0, "s", Config.publish_interval)
+    levels = ("debug", "info", "warning", "error")
+    level = file.choice("log_level", levels, Config.log_level)
     file.done()
     if None in batteries:
         return None
@@ -133,20 +134,25 @@ def _config(file: SectionReader) -> Config | None:
 def _mqtt(section: SectionReader) -> MqttConfig:
     tls = section.section("tls")
     base_topic = r"[^#+/\x00]+(/[^#+/\x00]+)*"
+    default = MqttConfig()
     config = MqttConfig(
-        host=section.text("host", "127.0.0.1", r"\S+", "a host name or an address is needed"),
-        port=section.integer("port", 1, 65535, 1883),
-        username=section.text("username", ""),
-        password_file=section.text("password_file", ""),
+        host=section.text("host", default.host, r"\S+", "a host name or an address is needed"),
+        port=section.integer("port", 1, 65535, default.port),
+        username=section.text("username", default.username),
+        password_file=section.text("password_file", default.password_file),
         tls="tls" in section,
-        tls_ca=tls.text("ca", ""),
-        tls_insecure=tls.switch("insecure", False),
-        portal_id=section.text("portal_id", "auto", PORTAL_ID, "no spaces, no /, # or +"),
-        base_topic=section.text(
-            "base_topic", "virtual-battery", base_topic, "a topic without wildcards is needed"
+        tls_ca=tls.text("ca", default.tls_ca),
+        tls_insecure=tls.switch("insecure", default.tls_insecure),
+        portal_id=section.text(
+            "portal_id", default.portal_id, PORTAL_ID, "no spaces, no /, # or +"
         ),
-        notifications=section.choice("notifications", ("auto", "on", "off"), "auto"),
-        home_assistant=section.choice("home_assistant", ("off", "on", "entities"), "off"),
+        base_topic=section.text(
+            "base_topic", default.base_topic, base_topic, "a topic without wildcards is needed"
+        ),
+        notifications=section.choice("notifications", ("auto", "on", "off"), default.notifications),
+        home_assistant=section.choice(
+            "home_assistant", ("off", "on", "entities"), default.home_assistant
+        ),
         accept=section.kinds("accept"),
     )
     if config.base_topic.split("/")[0] in ("N", "R", "W", "P", "I", "homeassistant"):
