@@ -327,6 +327,14 @@ def test_the_name_is_kept_and_may_be_empty() -> None:
     assert bench.store.saved == [("CustomName", "Cellar"), ("CustomName", "")]
 
 
+def test_a_name_from_the_settings_is_shown_without_a_tick_and_not_kept_again() -> None:
+    bench = Bench()
+    bench.battery.set_name("Cellar")
+    bench.battery.settle(bench.clock.now)
+    assert bench["/CustomName"] == "Cellar"
+    assert bench.store.saved == []
+
+
 def test_a_name_that_is_written_again_is_a_write_like_any_other() -> None:
     """What time has changed goes out with it, and it is not kept a second time."""
     bench = Bench()
