@@ -66,6 +66,18 @@ def test_a_lone_write_right_after_a_tick_goes_out_at_once() -> None:
     assert len(bench.bus.signals) == 1
 
 
+def test_what_time_alone_changes_is_the_ticks_business() -> None:
+    bench = Bench()
+    bench.feed()
+    bench.settle()
+    bench.clock.now += 20
+    bench.battery.settle(bench.clock.now)
+    bench.battery.catch_up(bench.clock.now)
+    assert bench["/Freshness/Stage"] == "fresh", "nothing was written, so nothing is published"
+    bench.battery.on_tick(bench.clock.now)
+    assert bench["/Freshness/Stage"] == "aging"
+
+
 def test_a_tightening_limit_does_not_wait_for_the_rest_of_a_frame() -> None:
     bench = Bench()
     bench.feed()
