@@ -66,6 +66,18 @@ def test_a_lone_write_right_after_a_tick_goes_out_at_once() -> None:
     assert len(bench.bus.signals) == 1
 
 
+def test_what_time_alone_changes_is_the_ticks_business() -> None:
+    bench = Bench()
+    bench.feed()
+    bench.settle()
+    bench.clock.now += 20
+    bench.battery.settle(bench.clock.now)
+    bench.battery.catch_up(bench.clock.now)
+    assert bench["/Freshness/Stage"] == "fresh", "nothing was written, so nothing is published"
+    bench.battery.on_tick(bench.clock.now)
+    assert bench["/Freshness/Stage"] == "aging"
+
+
 def test_a_tightening_limit_does_not_wait_for_the_rest_of_a_frame() -> None:
     bench = Bench()
     bench.feed()
@@ -325,6 +337,14 @@ def test_the_name_is_kept_and_may_be_empty() -> None:
     bench.settle()
     assert bench["/CustomName"] == ""
     assert bench.store.saved == [("CustomName", "Cellar"), ("CustomName", "")]
+
+
+def test_a_name_from_the_settings_is_shown_without_a_tick_and_not_kept_again() -> None:
+    bench = Bench()
+    bench.battery.set_name("Cellar")
+    bench.battery.settle(bench.clock.now)
+    assert bench["/CustomName"] == "Cellar"
+    assert bench.store.saved == []
 
 
 def test_a_name_that_is_written_again_is_a_write_like_any_other() -> None:

@@ -84,6 +84,18 @@ class TestAReadingThatTheGateRefuses:
         bench.pass_time(100, lambda: feed_without_cell_7(bench))
         assert bench.ccl == 40.0
 
+    def test_is_forgotten_when_the_reading_it_is_about_is_stale(self) -> None:
+        bench = fed()
+        bench.dbus("/Info/MaxChargeCurrent", 40)
+        bench.dbus("/Info/MaxChargeCurrent", None)
+        bench.dbus("/Soc", 101)
+        told = {f"Voltages/Cell{n}": 3.3 for n in range(1, 17)}
+        told |= {"Dc/0/Voltage": 52.8, "Dc/0/Temperature": 20}
+        bench.pass_time(60, lambda: bench.batch(told))
+        assert bench.ccl == 40.0
+        bench.pass_time(50, lambda: bench.batch(told))
+        assert bench.ccl == 100.0
+
     def test_means_nothing_where_nothing_was_ever_read(self) -> None:
         bench = self.rising()
         bench.dbus("/System/MOSTemperature", 500)

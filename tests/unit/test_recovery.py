@@ -59,7 +59,7 @@ def test_the_wait_is_what_is_left_of_the_hold_and_the_rise() -> None:
     assert seconds_to(Recovering(10.0, None, 7), 16.0, pace) == 5 + 3
     assert seconds_to(Recovering(10.0, 4, 7), 16.0, pace) == 2 + 3
     assert seconds_to(Recovering(10.0, 0, 7), 16.0, pace) == 3
-    assert seconds_to(Recovering(16.0, 0, 7), 16.0, pace) == 0
+    assert seconds_to(Recovering(16.0, None, 7), 16.0, pace) == 0
 
 
 def test_the_reason_says_why_a_limit_is_not_yet_up() -> None:
