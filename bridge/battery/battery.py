@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from bridge.battery.control import Control
-from bridge.battery.intake import Intake, Taker, gated
+from bridge.battery.intake import Intake, WriteHandler, gated
 from bridge.battery.publisher import Publisher
 from bridge.battery.status import StatusPublisher
 from bridge.core.model import CCL, CVL, DCL, Date, Refused, Value
@@ -69,7 +69,7 @@ class Battery:
             self.identity,
         )
         self._intake = Intake(
-            self.paths, access, self._status, self._takers(), self._change_settings
+            self.paths, access, self._status, self._handlers(), self._change_settings
         )
 
     # --- what comes in, and when it goes out (now: monotonic s) ------------------------------
@@ -116,7 +116,7 @@ class Battery:
 
     # --- what handles each role ----------------------------------------------------------
 
-    def _takers(self) -> Mapping[Role, Taker]:
+    def _handlers(self) -> Mapping[Role, WriteHandler]:
         return {
             Role.MEASUREMENT: self._measure,
             Role.ALARM: self._measure,

@@ -10,7 +10,7 @@ from bridge.core.limiter.decide import (
     NO_REQUESTS,
     BatteryState,
     Requests,
-    settle,
+    limits_from,
     without_request,
 )
 from bridge.core.limiter.protections import PROTECTIONS
@@ -64,13 +64,13 @@ class Control:
     def assess(self, now: float) -> Assessment:
         """The decision for the present measurements. now: monotonic s."""
         now = max(now, self._state.at)
-        view = self.pack.look(now, self._today())
-        decision, state = settle(view.answer, self.limiter, self.requests, self._state, now)
+        view = self.pack.assess(now, self._today())
+        decision, state = limits_from(view.allowed, self.limiter, self.requests, self._state, now)
         return Assessment(view, decision, state)
 
     def commit(self, assessment: Assessment) -> None:
         """Make this assessment the last one: the next one starts from its state."""
-        self.pack.keep(assessment.pack)
+        self.pack.commit(assessment.pack)
         self._state = assessment.state
         self.last = assessment
 

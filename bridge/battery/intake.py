@@ -17,14 +17,14 @@ TAKEN, READ_ONLY, REFUSED = 0, 1, 2
 
 _SHOWN = 60  # bytes that a refusal shows of a payload that could not be read
 
-Taker = Callable[[PathSpec, object, float], None]
+WriteHandler = Callable[[PathSpec, object, float], None]
 """Takes an allowed write: its path, value and time (monotonic s). Raises Refused."""
 
 
 class Intake:
     """Takes in the writes to one battery.
 
-    takers: the taker of each role. take_settings: takes settings that were written together, by
+    handlers: by the role of a path. take_settings: takes settings that were written together, by
     path; raises RefusedSettings.
     """
 
@@ -33,13 +33,13 @@ class Intake:
         paths: Paths,
         access: Access,
         status: StatusPublisher,
-        takers: Mapping[Role, Taker],
+        handlers: Mapping[Role, WriteHandler],
         take_settings: Callable[[Mapping[str, object]], None],
     ) -> None:
         self._paths = paths
         self._access = access
         self._status = status
-        self._takers = takers
+        self._handlers = handlers
         self._take_settings = take_settings
 
     def on_message(self, path: str, payload: bytes, topic: str, now: float) -> None:
@@ -70,7 +70,7 @@ class Intake:
                 if spec.role is Role.SETTING:
                     settings[path] = value
                 else:
-                    self._takers[spec.role](spec, value, now)
+                    self._handlers[spec.role](spec, value, now)
             except Refused as refusal:
                 self._status.refusal(topic, path, value, str(refusal), now)
         try:
@@ -101,7 +101,7 @@ class Intake:
         if spec.role is Role.SETTING:
             self._take_settings({path: value})
         else:
-            self._takers[spec.role](spec, value, now)
+            self._handlers[spec.role](spec, value, now)
 
     def _checked(self, path: str, access: WriteAccess) -> PathSpec:
         """The path's declaration, if it may be written by this way in. Raises Refused."""
@@ -118,7 +118,7 @@ def _beginning(payload: bytes) -> str:
     return payload[:_SHOWN].decode("utf-8", "replace")
 
 
-def gated(take: Callable[[str, Value, float], None]) -> Taker:
+def gated(take: Callable[[str, Value, float], None]) -> WriteHandler:
     """A taker that first passes the value through the gate."""
 
     def take_gated(spec: PathSpec, raw: object, now: float) -> None:

@@ -121,7 +121,7 @@ class Publisher:
         self._status.transitions(control.last, assessment, now)
         control.commit(assessment)
         config = control.config
-        self._alarms.follow(pack.measurements, config.alarms, config.cells, now)
+        self._alarms.update(pack.measurements, config.alarms, config.cells, now)
         changes = self._values.update(
             self._newly_written(now),
             decision,

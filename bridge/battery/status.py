@@ -93,8 +93,8 @@ class StatusPublisher:
         freshness = after.pack.freshness
         stage = Stage.WAITING if before is None else before.pack.freshness.stage
         if freshness.stage is not stage:
-            culprit = f" ({freshness.culprit.value})" if freshness.culprit else ""
-            self._transition(now, "measurements are %s%s", freshness.stage.word, culprit)
+            worst_group = f" ({freshness.worst_group.value})" if freshness.worst_group else ""
+            self._transition(now, "measurements are %s%s", freshness.stage.word, worst_group)
         earlier = (None, None, None) if before is None else before.decision
         for name, limit, old in zip(LIMIT_NAMES, after.decision, earlier, strict=True):
             if old is None or limit.rule != old.rule:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, decide
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
-from bridge.core.limiter.sweeps import STANDARD_SWEEPS, Sweep, well
+from bridge.core.limiter.sweeps import STANDARD_SWEEPS, Sweep, normal_measurements
 from bridge.core.measurements.inputs import inputs_of
 from bridge.core.model import Decision, Limit, Stage
 from bridge.core.panel import Curve, Panel
@@ -39,8 +39,8 @@ def sweeps(config: BatteryConfig) -> list[Swept]:
 def _points(sweep: Sweep, config: LimiterConfig) -> tuple[tuple[float, Decision], ...]:
     """Each point without a past; where x is a time, each point continues the one before."""
     inputs = inputs_of(p.inputs for p in PROTECTIONS)
-    unknown = {source: source.read({}, source.paths_of(config.cells)) for source in inputs}
-    base, points, before = well(unknown, config), [], LimiterState()
+    unknown = {input_: input_.read({}, input_.paths_of(config.cells)) for input_ in inputs}
+    base, points, before = normal_measurements(unknown, config), [], LimiterState()
     for x in sweep.xs(config):
         measurements, date = sweep.at(base, config, x)
         now = x * sweep.seconds_per_unit

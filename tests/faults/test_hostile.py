@@ -52,7 +52,7 @@ def bridge(shared_gx: PocketGx, tmp_path_factory: pytest.TempPathFactory) -> Bri
 @pytest.mark.parametrize("what", HOSTILE)
 def test_it_goes_on_as_if_nothing_had_been_said(bridge: BridgeProcess, what: str) -> None:
     topic, payload = HOSTILE[what]
-    if not bridge.is_running():  # one culprit, one failure
+    if not bridge.is_running():  # one worst_group, one failure
         bridge.start()
         bridge.connected()
     with bridge.bus() as bus, MqttClient(bridge.gx.port) as client:

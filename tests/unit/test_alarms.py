@@ -27,7 +27,7 @@ class Watch:
     def __call__(self, measurements: Measurements, seconds: int = 1) -> dict[str, int]:
         for _ in range(seconds):
             self.now += 1.0
-            self.alarms.follow(measurements, self.settings, 16, self.now)
+            self.alarms.update(measurements, self.settings, 16, self.now)
         return {path.split("/")[-1]: level for path, level in self.alarms.levels.items()}
 
 

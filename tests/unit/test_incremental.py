@@ -83,27 +83,27 @@ class Twin:
         self.bench = Bench(cells=cells, limiter=LIMITER, freshness=TIMES, today=date)
         self.alarms = Alarms()
         publisher = self.bench.battery._publisher
-        follow = publisher._alarms.follow
+        update = publisher._alarms.update
 
-        def follow_both(*arguments: Any) -> None:
+        def update_both(*arguments: Any) -> None:
             self.alarms._before = None  # so it looks at every alarm
-            self.alarms.follow(*arguments)
-            follow(*arguments)
+            self.alarms.update(*arguments)
+            update(*arguments)
 
-        publisher._alarms.follow = follow_both
+        publisher._alarms.update = update_both
         self.pack = self.bench.battery._control.pack
-        self.look = self.pack.look
-        self.pack.look = self.look_anew
+        self.assess = self.pack.assess
+        self.pack.assess = self.assess_anew
 
-    def look_anew(self, now: float, date: Date | None) -> PackView:
-        """The same look with every cap found again must answer the same caps, in the same order."""
-        kept, before = self.look(now, date), self.pack._state
+    def assess_anew(self, now: float, date: Date | None) -> PackView:
+        """The same assessment with every cap found again must give the same caps, in the same order."""
+        kept, before = self.assess(now, date), self.pack._state
         self.pack._state = PackState(before.latches)
-        anew = self.look(now, date)
+        anew = self.assess(now, date)
         self.pack._state = before
-        for limit, caps in kept.answer.caps.items():
-            assert list(caps.items()) == list(anew.answer.caps[limit].items())
-        assert kept.answer.latches == anew.answer.latches
+        for limit, caps in kept.allowed.caps.items():
+            assert list(caps.items()) == list(anew.allowed.caps[limit].items())
+        assert kept.allowed.latches == anew.allowed.latches
         assert kept.freshness == anew.freshness
         return kept
 

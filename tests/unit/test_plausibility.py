@@ -6,7 +6,7 @@ import pytest
 from doubles import Bench, battery_config
 
 from bridge.battery.control import INPUTS
-from bridge.core.measurements.plausibility import COPY, Plausibility
+from bridge.core.measurements.plausibility import COPY_WITHIN, Plausibility
 from bridge.core.model import Refused
 
 
@@ -285,12 +285,12 @@ class TestWhatIsInDoubt:
         assert self.watch.counting(SETTINGS, 3.0) == {"/Voltages/Cell1": 2.0}
 
     def test_it_is_settled_by_a_near_one_that_is_no_copy(self) -> None:
-        assert not self.tell("/Voltages/Cell1", 2.1, COPY - 0.01)
-        assert self.tell("/Voltages/Cell1", 2.1, COPY)
-        assert self.watch.words(COPY, 60.0) == ""
+        assert not self.tell("/Voltages/Cell1", 2.1, COPY_WITHIN - 0.01)
+        assert self.tell("/Voltages/Cell1", 2.1, COPY_WITHIN)
+        assert self.watch.words(COPY_WITHIN, 60.0) == ""
 
     def test_a_copy_does_not_start_the_waiting_anew(self) -> None:
-        self.tell("/Voltages/Cell1", 2.0, COPY - 0.01)
+        self.tell("/Voltages/Cell1", 2.0, COPY_WITHIN - 0.01)
         assert self.watch.counting(SETTINGS, SETTINGS.doubt) == {"/Voltages/Cell1": 2.0}
 
     def test_one_that_agrees_with_neither_takes_its_place(self) -> None:

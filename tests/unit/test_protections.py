@@ -73,7 +73,7 @@ def test_it_rests_on_what_it_declares(protection: Protection, program: bytes) ->
         watched: Any = Watched(situation)
         protection.cap(watched)
         if protection.latch:
-            protection.latch.follow(protection.latch.of(situation.latches), watched)
+            protection.latch.update(protection.latch.of(situation.latches), watched)
         undeclared = watched.looked_at - protection.inputs
         assert not undeclared, f"{protection} looks at {undeclared} without declaring it"
 
@@ -89,8 +89,8 @@ def test_it_changes_with_time_only_if_it_says_so(
         if not protection.changes_with_time:
             assert protection.cap(afterwards) == protection.cap(situation)
         latch = protection.latch
-        if latch and latch.follow(latch.at_rest, situation) == latch.at_rest:
-            assert latch.follow(latch.at_rest, afterwards) == latch.at_rest
+        if latch and latch.update(latch.at_rest, situation) == latch.at_rest:
+            assert latch.update(latch.at_rest, afterwards) == latch.at_rest
 
 
 def test_names_are_unique_for_each_limit_and_so_are_those_of_latches() -> None:

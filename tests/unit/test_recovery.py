@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from doubles import Bench
 
-from bridge.core.limiter.recovery import LONGEST_STEP, Pace, Recovering, follow, seconds_to
+from bridge.core.limiter.recovery import LONGEST_STEP, Pace, Recovering, recover, seconds_to
 
 
 def test_noise_of_the_arithmetic_starts_no_hold() -> None:
     pace = Pace(hold=60, rise=0.01)
-    state = follow(None, 13.2, pace, 0, True)
-    state = follow(state, 13.200000000000003, pace, 10, True)
+    state = recover(None, 13.2, pace, 0, True)
+    state = recover(state, 13.200000000000003, pace, 10, True)
     assert state == Recovering(13.2, None, 10)
-    state = follow(state, 13.6, pace, 50, True)
-    assert follow(state, 13.6, pace, 90, True).value == 13.2, "the hold began at 50"
+    state = recover(state, 13.6, pace, 50, True)
+    assert recover(state, 13.6, pace, 90, True).value == 13.2, "the hold began at 50"
 
 
 def test_it_holds_and_then_rises_at_its_rate_and_not_above_its_target() -> None:
     pace = Pace(hold=5, rise=2.0)
-    state = follow(None, 10.0, pace, 0, True)
+    state = recover(None, 10.0, pace, 0, True)
     seen = []
     for now in range(1, 12):
-        state = follow(state, 16.0, pace, now, True)
+        state = recover(state, 16.0, pace, now, True)
         seen.append(state.value)
     assert seen == [10.0] * 6 + [12.0, 14.0, 16.0, 16.0, 16.0]
     assert state.rising_since is None, "at its target it waits for nothing"
@@ -29,29 +29,29 @@ def test_it_holds_and_then_rises_at_its_rate_and_not_above_its_target() -> None:
 
 def test_a_fall_is_followed_at_once_and_the_hold_begins_anew() -> None:
     pace = Pace(hold=5, rise=2.0)
-    state = follow(Recovering(10.0, 0, 9), 4.0, pace, 10, True)
+    state = recover(Recovering(10.0, 0, 9), 4.0, pace, 10, True)
     assert state == Recovering(4.0, None, 10)
-    assert follow(state, 10.0, pace, 11, True) == Recovering(4.0, 11, 11)
+    assert recover(state, 10.0, pace, 11, True) == Recovering(4.0, 11, 11)
 
 
 def test_a_clock_that_jumps_is_not_that_much_recovery() -> None:
     pace = Pace(hold=5, rise=2.0)
     ready = Recovering(10.0, 0, 10)
-    assert follow(ready, 99.0, pace, 1000, True).value == 10.0 + 2.0 * LONGEST_STEP
-    assert follow(ready, 99.0, pace, 3, True) == Recovering(10.0, 0, 10), "it ran back"
-    assert follow(Recovering(10.0, 0, 1), 99.0, pace, 6, True).value == 12.0, "1 s past the hold"
+    assert recover(ready, 99.0, pace, 1000, True).value == 10.0 + 2.0 * LONGEST_STEP
+    assert recover(ready, 99.0, pace, 3, True) == Recovering(10.0, 0, 10), "it ran back"
+    assert recover(Recovering(10.0, 0, 1), 99.0, pace, 6, True).value == 12.0, "1 s past the hold"
 
 
 def test_while_nothing_may_loosen_the_hold_goes_on_but_nothing_rises() -> None:
     pace = Pace(hold=5, rise=2.0)
-    assert follow(Recovering(10.0, 0, 9), 99.0, pace, 10, False) == Recovering(10.0, 0, 10)
+    assert recover(Recovering(10.0, 0, 9), 99.0, pace, 10, False) == Recovering(10.0, 0, 10)
 
 
 def test_from_0_it_starts_only_when_the_rise_is_worth_it() -> None:
     pace = Pace(hold=0, rise=2.0, release=3.0)
-    assert follow(Recovering(0.0, None, 0), 2.9, pace, 1, True) == Recovering(0.0, None, 1)
-    assert follow(Recovering(0.0, None, 0), 3.0, pace, 1, True).rising_since == 1
-    assert follow(Recovering(0.1, None, 0), 2.9, pace, 1, True).rising_since == 1
+    assert recover(Recovering(0.0, None, 0), 2.9, pace, 1, True) == Recovering(0.0, None, 1)
+    assert recover(Recovering(0.0, None, 0), 3.0, pace, 1, True).rising_since == 1
+    assert recover(Recovering(0.1, None, 0), 2.9, pace, 1, True).rising_since == 1
 
 
 def test_the_wait_is_what_is_left_of_the_hold_and_the_rise() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bridge.core.limiter.protection import Protection, followed
+from bridge.core.limiter.protection import Protection, updated
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import (
     LatchState,
@@ -52,7 +52,7 @@ class PackState:
 
 
 @dataclass(frozen=True)
-class PackAnswer:
+class PackCaps:
     """What one pack allows.
 
     caps: for what is measured and what is suspected, the smaller ones. state: for the next call.
@@ -64,7 +64,7 @@ class PackAnswer:
     state: PackState
 
 
-def answer_of(
+def caps_of(
     measurements: Measurements,
     suspected: Measurements | None,
     config: LimiterConfig,
@@ -72,7 +72,7 @@ def answer_of(
     before: PackState,
     now: float,
     date: Date | None,
-) -> PackAnswer:
+) -> PackCaps:
     """The caps of one pack for these measurements. now: monotonic s.
 
     suspected: what would be measured if the readings in doubt were right; they may only tighten.
@@ -81,10 +81,10 @@ def answer_of(
     caps, latches, situation = found.caps, found.latches, found.situation
     assert situation is not None, "caps are found in a situation"
     if suspected is None:
-        return PackAnswer(caps, situation, latches, found)
+        return PackCaps(caps, situation, latches, found)
     if_right = find_caps(suspected, config, stage, PackState(latches), now, date)
     caps, latches = least_caps(caps, if_right.caps), if_right.latches
-    return PackAnswer(caps, situation, latches, PackState(latches, situation, found.caps))
+    return PackCaps(caps, situation, latches, PackState(latches, situation, found.caps))
 
 
 def find_caps(
@@ -99,7 +99,7 @@ def find_caps(
     last = before.situation
     built = build_situation(measurements, config, stage, now, date, before.latches, last)
     changed = _changed_inputs(built, last)
-    latches = _all_followed(built, before.latches, changed)
+    latches = _all_updated(built, before.latches, changed)
     situation = built if latches is before.latches else replace(built, latches=latches)
     if changed is None or last is None:
         return PackState(latches, situation, _all_caps(situation))
@@ -144,7 +144,7 @@ def _changed_inputs(now: Situation, before: Situation | None) -> set[Input[Any]]
     return now.measurements.changed_since(before.measurements)
 
 
-def _all_followed(
+def _all_updated(
     situation: Situation, before: LatchState, changed: set[Input[Any]] | None
 ) -> LatchState:
     """The latches now; the same object while none has changed.
@@ -156,7 +156,7 @@ def _all_followed(
         is_at_rest = latch.name not in before
         if is_at_rest and changed is not None and changed.isdisjoint(protection.inputs):
             continue
-        latches = followed(latch, latches, situation)
+        latches = updated(latch, latches, situation)
     return latches
 
 
@@ -180,7 +180,7 @@ def _renewed(
 
     The same object while none has changed.
     """
-    answers: dict[str, Cap | None] = {}
+    renewed_caps: dict[str, Cap | None] = {}
     for protection in _ALL[limit]:
         if not protection.changes_with_time and changed.isdisjoint(protection.inputs):
             name = protection.latch.name if protection.latch else ""
@@ -188,13 +188,13 @@ def _renewed(
                 continue
         cap = protection.cap(situation)
         if cap != caps.get(protection.name):
-            answers[protection.name] = cap
-    if not answers:
+            renewed_caps[protection.name] = cap
+    if not renewed_caps:
         return caps
     renewed = {}
     for protection in _ALL[limit]:
         name = protection.name
-        cap = answers[name] if name in answers else caps.get(name)
+        cap = renewed_caps[name] if name in renewed_caps else caps.get(name)
         if cap is not None:
             renewed[name] = cap
     return renewed

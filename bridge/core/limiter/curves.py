@@ -19,7 +19,7 @@ def share_at(situation: Situation, table: Table, x: float) -> float:
 
 
 def cap_over(
-    situation: Situation, source: Input[float | None], table: Table, maximum: float, words: str
+    situation: Situation, input_: Input[float | None], table: Table, maximum: float, words: str
 ) -> Cap | None:
     """The cap: maximum (A) times the share of the curve at the input's reading.
 
@@ -27,28 +27,28 @@ def cap_over(
     """
     if not table:
         return None
-    x = situation.of(source)
+    x = situation.of(input_)
     if x is None:
-        return cap_of_silence(situation, table, maximum, source)
+        return cap_of_silence(situation, table, maximum, input_)
     share_of_x = share_at(situation, table, x)
     return None if share_of_x == 1 else Cap(maximum * share_of_x, words.format(x))
 
 
 def cap_of_silence(
-    situation: Situation, table: Table, maximum: float, source: Input[object]
+    situation: Situation, table: Table, maximum: float, input_: Input[object]
 ) -> Cap | None:
     """The cap (A) for an input that was written once and is silent: the curve's smallest share.
 
     None if the input was never written: then the battery has no such sensor.
     """
-    if not situation.is_silent(source):
+    if not situation.is_silent(input_):
         return None
-    return Cap(maximum * most_careful(table), f"{source.name} went silent")
+    return Cap(maximum * most_careful(table), f"{input_.name} went silent")
 
 
-def nothing_for_silence(source: Input[object]) -> Cap:
+def nothing_for_silence(input_: Input[object]) -> Cap:
     """A cap of 0 A, for an input that was written once and is silent."""
-    return Cap(0.0, f"{source.name} went silent")
+    return Cap(0.0, f"{input_.name} went silent")
 
 
 def share(table: Table, x: float, steps: bool = False) -> float:

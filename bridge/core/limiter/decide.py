@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from bridge.core.limiter.caps import Caps, PackAnswer, PackState, answer_of
-from bridge.core.limiter.protection import followed
+from bridge.core.limiter.caps import Caps, PackCaps, PackState, caps_of
+from bridge.core.limiter.protection import updated
 from bridge.core.limiter.protections import PROTECTIONS, charge_voltage, maintained_soc
-from bridge.core.limiter.recovery import NOISE, Pace, Recovering, follow, seconds_to
+from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, seconds_to
 from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
 from bridge.core.measurements.inputs import Measurements
 from bridge.core.model import (
@@ -83,13 +83,13 @@ def decide(
     suspected: what would be measured if the readings in doubt were right; they may only tighten.
     """
     now = max(now, state.battery.at)
-    answer = answer_of(measurements, suspected, config, stage, state.pack, now, date)
-    decision, battery = settle(answer, config, requests, state.battery, now)
-    return Outcome(decision, LimiterState(answer.state, battery))
+    allowed = caps_of(measurements, suspected, config, stage, state.pack, now, date)
+    decision, battery = limits_from(allowed, config, requests, state.battery, now)
+    return Outcome(decision, LimiterState(allowed.state, battery))
 
 
-def settle(
-    answer: PackAnswer,
+def limits_from(
+    allowed: PackCaps,
     config: LimiterConfig,
     requests: Requests,
     before: BatteryState,
@@ -100,23 +100,23 @@ def settle(
     now: monotonic s, not before the state's own time.
     """
     settings, ceilings, paces = config.limiter, config.ceiling_caps, config.paces
-    situation = answer.situation
+    situation = allowed.situation
     stage = situation.stage
     may_loosen, is_blind = situation.is_certain, stage > Stage.AGING
 
     held, ccl_after = _recovered(
-        answer.caps.ccl, before.limits.ccl, paces.ccl, now, may_loosen, is_blind
+        allowed.caps.ccl, before.limits.ccl, paces.ccl, now, may_loosen, is_blind
     )
-    ccl = _bounded(held, answer.caps.ccl, requests.ccl, ceilings.ccl)
+    ccl = _bounded(held, allowed.caps.ccl, requests.ccl, ceilings.ccl)
     # The 0 A while waiting for the first data are no danger: CCL may rise from them at once.
     is_unheard = stage is Stage.WAITING and before.limits.ccl is None
     held, dcl_after = _recovered(
-        answer.caps.dcl, before.limits.dcl, paces.dcl, now, may_loosen, is_blind
+        allowed.caps.dcl, before.limits.dcl, paces.dcl, now, may_loosen, is_blind
     )
-    dcl = _bounded(held, answer.caps.dcl, requests.dcl, ceilings.dcl)
+    dcl = _bounded(held, allowed.caps.dcl, requests.dcl, ceilings.dcl)
 
     assert ccl.value is not None, "withdrawing comes last"
-    caps, latches = _after_ccl(answer.caps.cvl, before, situation, ccl.value)
+    caps, latches = _after_ccl(allowed.caps.cvl, before, situation, ccl.value)
     floor = settings.min_charge_voltage * config.cells
     if situation.measurements.silent:
         may_loosen = False  # CVL rises only while no input is silent
@@ -127,7 +127,7 @@ def settle(
     if stage is Stage.LOST and config.withdraw_when_lost:
         cvl, ccl, dcl = _withdrawn(cvl), _withdrawn(ccl), _withdrawn(dcl)
     return (
-        Decision(cvl, ccl, dcl, _charge_mode(answer), _charge_request(answer)),
+        Decision(cvl, ccl, dcl, _charge_mode(allowed), _charge_request(allowed)),
         BatteryState(Limits(cvl_after, None if is_unheard else ccl_after, dcl_after), latches, now),
     )
 
@@ -149,18 +149,18 @@ def without_request(
     return replace(state, limits=state.limits.with_(limit, risen))
 
 
-def _charge_mode(answer: PackAnswer) -> str | None:
-    if answer.situation.settings.absorption_voltage is None:
+def _charge_mode(allowed: PackCaps) -> str | None:
+    if allowed.situation.settings.absorption_voltage is None:
         return None
-    return charge_voltage.LATCH.of(answer.latches).name
+    return charge_voltage.LATCH.of(allowed.latches).name
 
 
-def _charge_request(answer: PackAnswer) -> int | None:
-    situation = answer.situation
+def _charge_request(allowed: PackCaps) -> int | None:
+    situation = allowed.situation
     is_seasonal = situation.settings.maintain_soc_by_month
     if not is_seasonal or not maintained_soc.least_soc(situation):
         return None
-    return int(maintained_soc.LATCH.of(answer.latches))
+    return int(maintained_soc.LATCH.of(allowed.latches))
 
 
 def _after_ccl(
@@ -176,7 +176,7 @@ def _after_ccl(
         cvl = min([cap.value for cap in caps.values()])
         seen = replace(situation, ccl=ccl, cvl=cvl, since=before.at, latches=latches)
         if latch is not None:
-            latches = followed(latch, latches, seen)
+            latches = updated(latch, latches, seen)
             seen = replace(seen, latches=latches)
         cap = protection.cap(seen)
         if cap is not None:
@@ -215,7 +215,7 @@ def _recovered(
     target = max(0.0, smallest.value)
     if is_blind and before is not None:
         target = min(target, before.value)
-    after = follow(before, target, pace, now, may_loosen)
+    after = recover(before, target, pace, now, may_loosen)
     if after.value >= smallest.value - NOISE:
         return (after.value, rule, smallest.reason), after
     if not may_loosen:

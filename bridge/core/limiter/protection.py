@@ -28,12 +28,12 @@ class Latch(Generic[S]):
 
     One decision can set a latch; it ends only when everything that it depends on is known.
     at_rest: the state with nothing to remember; from this state, equal measurements never lead to
-    another one, however much time passes. follow(state, situation): the next state.
+    another one, however much time passes. update(state, situation): the next state.
     """
 
     name: str
     at_rest: S
-    follow: Callable[[S, Situation], S]
+    update: Callable[[S, Situation], S]
 
     def of(self, latches: LatchState) -> S:
         """Its state among those of all latches."""
@@ -41,13 +41,13 @@ class Latch(Generic[S]):
         return state
 
 
-def followed(latch: Latch[Any], latches: LatchState, situation: Situation) -> LatchState:
+def updated(latch: Latch[Any], latches: LatchState, situation: Situation) -> LatchState:
     """All latches after this one was updated; the same object if its state has not changed.
 
     A latch at rest is not in the mapping.
     """
     before = latch.of(latches)
-    after = latch.follow(before, situation)
+    after = latch.update(before, situation)
     if after == before:
         return latches
     others = {name: state for name, state in latches.items() if name != latch.name}

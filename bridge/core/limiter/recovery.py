@@ -44,7 +44,7 @@ class Recovering:
     at: float
 
 
-def follow(
+def recover(
     before: Recovering | None, target: float, pace: Pace, now: float, may_loosen: bool
 ) -> Recovering:
     """The limit now: never above target (V or A), and above the last value only by recovery.

@@ -87,14 +87,14 @@ class Situation:
         """Whether the measurements are fresh and beyond doubt: only then may anything loosen."""
         return self.stage is Stage.FRESH and not self.measurements.doubt
 
-    def of(self, source: Input[R]) -> R:
+    def of(self, input_: Input[R]) -> R:
         """The reading of an input."""
-        reading: R = self.measurements.readings[source]
+        reading: R = self.measurements.readings[input_]
         return reading
 
-    def is_silent(self, source: Input[Any]) -> bool:
+    def is_silent(self, input_: Input[Any]) -> bool:
         """Whether an input was written once and is stale now, while the required ones are not."""
-        return source in self.measurements.silent
+        return input_ in self.measurements.silent
 
 
 def build_situation(

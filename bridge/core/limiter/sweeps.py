@@ -52,7 +52,7 @@ class Sweep:
     seconds_per_unit: float = 0.0
 
 
-def well(unknown: Mapping[Input[Any], Any], config: LimiterConfig) -> Measurements:
+def normal_measurements(unknown: Mapping[Input[Any], Any], config: LimiterConfig) -> Measurements:
     """The measurements of a normal battery: every cell at min_charge_voltage.
 
     unknown: the readings of all inputs before the first write.

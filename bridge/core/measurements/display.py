@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bridge.core.measurements.followed import EARLY
+from bridge.core.measurements.input_state import CHECK_EARLY
 from bridge.core.measurements.store import MeasurementStore
 from bridge.core.model import Group, Value
 
@@ -28,7 +28,7 @@ class Display:
         """
         store = self._store
         paths = store.touched
-        if keep != self._keep or now >= self._look_at - EARLY:
+        if keep != self._keep or now >= self._look_at - CHECK_EARLY:
             paths = paths | store.shown.keys()
             self._keep, self._look_at = keep, math.inf
         store.touched = set()

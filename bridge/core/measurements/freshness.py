@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.core.measurements.followed import FollowedInput
+from bridge.core.measurements.input_state import InputState
 from bridge.core.measurements.inputs import Input
 from bridge.core.measurements.source import ShelfLife
 from bridge.core.measurements.store import MeasurementStore
@@ -32,7 +32,7 @@ class Freshness:
     """The stage of the battery and what led to it.
 
     ages: seconds per group that was ever written or is required; infinite where incomplete.
-    culprit: the required group that determines the stage, None while fresh.
+    worst_group: the required group that determines the stage, None while fresh.
     next_stage, next_in: what silence leads to, and in how many seconds; None when nothing more.
     silent: inputs of groups that are not required, written once and stale now. Empty while the
     battery itself is aging, stale or lost: then everything is silent, and the failsafe applies.
@@ -41,7 +41,7 @@ class Freshness:
 
     stage: Stage
     ages: Mapping[Group, float]
-    culprit: Group | None
+    worst_group: Group | None
     next_stage: Stage | None
     next_in: float | None
     silent: frozenset[Input[Any]]
@@ -66,10 +66,10 @@ class FreshnessWatch:
         self._first_seen: dict[Input[Any], float] = {}
         self._alarm = 0
         self._fresh_since: float | None = None
-        self._inputs_of: dict[Group, list[FollowedInput]] = {group: [] for group in Group}
-        for followed in store.followed.values():
-            if not followed.input.may_be_silent:
-                self._inputs_of[followed.input.group].append(followed)
+        self._inputs_of: dict[Group, list[InputState]] = {group: [] for group in Group}
+        for state in store.inputs.values():
+            if not state.input.may_be_silent:
+                self._inputs_of[state.input.group].append(state)
 
     def assess(self, settings: FreshnessSettings, now: float) -> Freshness:
         """Judge the measurements as they are now (monotonic s)."""
@@ -80,13 +80,13 @@ class FreshnessWatch:
         for group, inputs in self._inputs_of.items():
             is_required = group in settings.required
             is_heard = False
-            for followed in inputs:
-                is_heard = is_heard or bool(followed.needed)
-            for followed in inputs:
-                if not followed.needed and (is_heard or not is_required):
+            for state in inputs:
+                is_heard = is_heard or bool(state.needed)
+            for state in inputs:
+                if not state.needed and (is_heard or not is_required):
                     continue  # an input that was never written is missed only if required
                 worst = Stage.FRESH
-                for judged in self._judge(followed, is_required, settings, now):
+                for judged in self._judge(state, is_required, settings, now):
                     stage, age, _ = judged
                     worst = max(worst, stage)
                     ages[group] = max(age, ages.get(group, 0.0))
@@ -94,14 +94,14 @@ class FreshnessWatch:
                     if is_required:
                         required.append(judged)
                 if not is_required and worst >= Stage.STALE:
-                    silent.append(followed.input)
-        culprit = _culprit(settings.required, stages, ages)
-        stage = stages[culprit]
+                    silent.append(state.input)
+        worst_group = _worst_group(settings.required, stages, ages)
+        stage = stages[worst_group]
         next_stage, next_in = self._next(required, stage, settings, now)
         return Freshness(
             stage=stage,
             ages=ages,
-            culprit=None if stage is Stage.FRESH else culprit,
+            worst_group=None if stage is Stage.FRESH else worst_group,
             next_stage=next_stage,
             next_in=next_in,
             silent=frozenset(silent if stage in (Stage.FRESH, Stage.WAITING) else ()),
@@ -109,38 +109,38 @@ class FreshnessWatch:
         )
 
     def _judge(
-        self, followed: FollowedInput, is_required: bool, settings: FreshnessSettings, now: float
+        self, state: InputState, is_required: bool, settings: FreshnessSettings, now: float
     ) -> list[_Judged]:
         """Age and stage of one input, for each source that it needs, by the source's shelf life."""
-        if followed.needed and followed.input not in self._first_seen:
-            self._first_seen[followed.input] = now
+        if state.needed and state.input not in self._first_seen:
+            self._first_seen[state.input] = now
         judged: list[_Judged] = []
         at = self._store.at
-        for source, paths in followed.by_source:
+        for source, paths in state.by_source:
             age, life = now - min(map(at.__getitem__, paths)), source.shelf_life
             if age <= life.aging:
-                is_whole = self._store.withdrawn.isdisjoint(followed.needed)
+                is_whole = self._store.withdrawn.isdisjoint(state.needed)
                 stage = Stage.FRESH if is_whole else Stage.AGING
             elif age <= life.stale:
                 stage = Stage.AGING
             elif math.isinf(age):
-                stage = self._stage_of_incomplete(followed.input, is_required, settings, now)
+                stage = self._stage_of_incomplete(state.input, is_required, settings, now)
             else:
                 stage = Stage.LOST if age > life.lost else Stage.STALE
             judged.append((stage, max(0.0, age), life))
         if judged:
             return judged
-        stage = self._stage_of_incomplete(followed.input, is_required, settings, now)
+        stage = self._stage_of_incomplete(state.input, is_required, settings, now)
         return [(stage, math.inf, None)]
 
     def _stage_of_incomplete(
-        self, source: Input[Any], is_required: bool, settings: FreshnessSettings, now: float
+        self, input_: Input[Any], is_required: bool, settings: FreshnessSettings, now: float
     ) -> Stage:
         """The stage of an input that was never complete: waiting for `grace`, then stale or lost.
 
         The time counts from the start for required groups, for others from the first value.
         """
-        since = self._started if is_required else self._first_seen.get(source, now)
+        since = self._started if is_required else self._first_seen.get(input_, now)
         waited = max(0.0, now - since)
         if waited <= settings.grace:
             return Stage.WAITING
@@ -184,7 +184,7 @@ class FreshnessWatch:
         return self._alarm
 
 
-def _culprit(
+def _worst_group(
     required: tuple[Group, ...], stages: Mapping[Group, Stage], ages: Mapping[Group, float]
 ) -> Group:
     """The required group in the worst stage; of several the oldest."""

@@ -106,9 +106,9 @@ class Measurements:
         changed: set[Input[Any]] = set()
         earlier = before.readings
         if self.readings is not earlier:
-            for source, reading in self.readings.items():
-                if reading is not earlier[source] and reading != earlier[source]:
-                    changed.add(source)
+            for input_, reading in self.readings.items():
+                if reading is not earlier[input_] and reading != earlier[input_]:
+                    changed.add(input_)
         if self.silent != before.silent:
             changed |= self.silent ^ before.silent
         return changed
@@ -116,8 +116,8 @@ class Measurements:
 
 def inputs_of(users: Iterable[Iterable[Input[Any]]]) -> tuple[Input[Any], ...]:
     """The inputs that are in use, each once, in a fixed order."""
-    found = dict.fromkeys(source for inputs in users for source in inputs)
-    return tuple(sorted(found, key=lambda source: (list(Group).index(source.group), source.name)))
+    found = dict.fromkeys(input_ for inputs in users for input_ in inputs)
+    return tuple(sorted(found, key=lambda input_: (list(Group).index(input_.group), input_.name)))
 
 
 # --- how readings are made ---------------------------------------------------------------------

@@ -22,7 +22,7 @@ from bridge.core.measurements.inputs import Input, Plausible
 from bridge.core.model import Refused, Value
 from bridge.core.settings.declarations import PlausibilitySettings
 
-COPY = 0.5
+COPY_WITHIN = 0.5
 """Seconds. On a GX each write comes twice, by D-Bus and by MQTT; a copy confirms nothing.
 
 Our choice: the two ways differ by milliseconds, and most BMSs are read once a second
@@ -44,9 +44,9 @@ class Plausibility:
     def __init__(self, inputs: tuple[Input[Any], ...], cells: int) -> None:
         self._rules: dict[str, tuple[Plausible, int]] = {
             path: (rule, cells if rule.of_pack else 1)
-            for source in inputs
-            if (rule := source.plausible)
-            for path in (*source.paths_of(cells), *source.stand_ins)
+            for input_ in inputs
+            if (rule := input_.plausible)
+            for path in (*input_.paths_of(cells), *input_.stand_ins)
         }
         self._doubts: dict[str, Doubt] = {}
 
@@ -75,7 +75,7 @@ class Plausibility:
             and before.value is not None
             and not _is_sudden(rule, value, (before.value, before.at), settings, now)
         )
-        if agrees and before is not None and now - before.at >= COPY:
+        if agrees and before is not None and now - before.at >= COPY_WITHIN:
             del self._doubts[path]
             return
         if not agrees:

@@ -29,7 +29,7 @@ class Source:
         self.shelf_life = shelf_life
         self._heard_at = -math.inf
 
-    def hear(self, now: float) -> None:
+    def note_value(self, now: float) -> None:
         """Note that a valid value has come from this source. now: monotonic seconds."""
         self._heard_at = max(self._heard_at, now)
 

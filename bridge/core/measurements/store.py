@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.core.measurements.followed import FollowedInput
+from bridge.core.measurements.input_state import InputState
 from bridge.core.measurements.inputs import Input, Numbers
 from bridge.core.measurements.source import Source
 from bridge.core.model import Group, Value
@@ -31,7 +31,7 @@ class MeasurementStore:
     """
 
     def __init__(self, paths: Paths, inputs: tuple[Input[Any], ...], cells: int) -> None:
-        self.followed = {source: FollowedInput(source, cells) for source in inputs}
+        self.inputs = {input_: InputState(input_, cells) for input_ in inputs}
         self.groups = {path: spec.group for path, spec in paths.items()}
         self.touched: set[str] = set()
         self.shown: dict[str, Value] = {}
@@ -39,12 +39,12 @@ class MeasurementStore:
         self.sources: dict[str, Source] = {}
         self._values: dict[str, Value] = {}
         self.withdrawn: set[str] = set()
-        self._inputs_of: dict[str, list[FollowedInput]] = {}
-        for one in self.followed.values():
+        self._inputs_of: dict[str, list[InputState]] = {}
+        for one in self.inputs.values():
             for path in one.paths:
                 self._inputs_of.setdefault(path, []).append(one)
         self._readings: dict[Input[Any], Any] = {
-            one.input: one.reading for one in self.followed.values()
+            one.input: one.reading for one in self.inputs.values()
         }
 
     # --- writes --------------------------------------------------------------------------
@@ -67,12 +67,12 @@ class MeasurementStore:
         self.sources[path] = source
         self.withdrawn.discard(path)
         self.touched.add(path)
-        source.hear(now)
-        for followed in self._inputs_of.get(path, ()):
+        source.note_value(now)
+        for state in self._inputs_of.get(path, ()):
             if isinstance(value, (int, float)):
-                followed.write(path, float(value), now, source)
+                state.write(path, float(value), now, source)
             if is_rearranged:
-                followed.rearrange(self.at, self.sources)
+                state.rearrange(self.at, self.sources)
 
     def expire(self, now: float) -> None:
         """Mark what is stale now (monotonic s), so that only a new write can make it fresh."""
@@ -83,8 +83,8 @@ class MeasurementStore:
 
     def look_at_all(self) -> None:
         """Check every value again for staleness, because the freshness times have changed."""
-        for followed in self.followed.values():
-            followed.reconsider()
+        for state in self.inputs.values():
+            state.reconsider()
 
     def forget(self, what: str) -> list[str]:
         """Forget one path or a group, as if never written. Returns the forgotten paths."""
@@ -94,8 +94,8 @@ class MeasurementStore:
                 known.pop(path, None)
             self.withdrawn.discard(path)
             self.touched.add(path)
-        for followed in self.followed.values():
-            followed.rearrange(self.at, self.sources)
+        for state in self.inputs.values():
+            state.rearrange(self.at, self.sources)
         self.look_at_all()
         return gone
 
@@ -109,11 +109,11 @@ class MeasurementStore:
     def readings(self, now: float) -> Mapping[Input[Any], Any]:
         """The reading of every input, without stale values. The same object while none changes."""
         changed = {}
-        for source, followed in self.followed.items():
-            if now >= followed.look_at:
-                followed.renew(self.at, self.sources, now)
-            if followed.reading is not self._readings[source]:
-                changed[source] = followed.reading
+        for input_, state in self.inputs.items():
+            if now >= state.look_at:
+                state.renew(self.at, self.sources, now)
+            if state.reading is not self._readings[input_]:
+                changed[input_] = state.reading
         if changed:
             self._readings = {**self._readings, **changed}
         return self._readings
@@ -121,7 +121,7 @@ class MeasurementStore:
     def readings_with(self, others: Numbers, now: float) -> Mapping[Input[Any], Any]:
         """The readings if these numbers, by path, had been measured instead."""
         self.readings(now)
-        return {source: one.with_others(others) for source, one in self.followed.items()}
+        return {input_: one.with_others(others) for input_, one in self.inputs.items()}
 
     def _group_name(self, path: str) -> str:
         group: Group | None = self.groups[path]

@@ -129,10 +129,10 @@ def _sensor_silence(m: Measurements, _cells: int) -> float | None:
 
 
 def _watched(
-    name: str, source: Input[Any], measure: Measure, hysteresis: float, setting: str,
+    name: str, input_: Input[Any], measure: Measure, hysteresis: float, setting: str,
     falling: bool = False,
 ) -> Watched:  # fmt: skip
-    return Watched(f"/Alarms/{name}", (source,), measure, hysteresis, setting, falling)
+    return Watched(f"/Alarms/{name}", (input_,), measure, hysteresis, setting, falling)
 
 
 WATCHED = (
@@ -171,7 +171,7 @@ class Alarms:
         self._before: Measurements | None = None
         self._settings: AlarmSettings | None = None
 
-    def follow(self, m: Measurements, settings: AlarmSettings, cells: int, now: float) -> None:
+    def update(self, m: Measurements, settings: AlarmSettings, cells: int, now: float) -> None:
         """Look at the measurements as they are now (monotonic s).
 
         A clock that runs backwards only delays a change. An alarm is skipped if no input of it has

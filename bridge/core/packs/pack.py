@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.core.limiter.caps import PackAnswer, PackState, answer_of
+from bridge.core.limiter.caps import PackCaps, PackState, caps_of
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.display import Display
 from bridge.core.measurements.freshness import Freshness, FreshnessWatch
@@ -39,14 +39,14 @@ class PackView:
 
     freshness: Freshness
     measurements: Measurements
-    answer: PackAnswer
+    allowed: PackCaps
 
 
 class Pack:
     """Takes in the values of one pack, and gives the caps of its protections.
 
-    `look` does not change the latches, so it can be called without a decision; `keep` stores the
-    latches of a view as those of the pack. started: monotonic s.
+    `assess` does not change the latches, so it can be called without a decision; `commit` stores
+    the latches of a view as those of the pack. started: monotonic s.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Pack:
         self._state = PackState()
         self._measurements = Measurements({})
         self.limiter_paths = frozenset(
-            path for source in inputs for path in (*source.paths_of(cells), *source.stand_ins)
+            path for input_ in inputs for path in (*input_.paths_of(cells), *input_.stand_ins)
         )
 
     # --- what comes in -------------------------------------------------------------------
@@ -70,7 +70,7 @@ class Pack:
     def admit(self, spec: PathSpec, raw: object, source: Source, now: float) -> None:
         """Store a value that passes the gate and can be believed. Raises Refused.
 
-        now: monotonic s; a clock that runs backwards stands still here, as in `look`.
+        now: monotonic s; a clock that runs backwards stands still here, as in `assess`.
         """
         now = max(now, self._state.at)
         path = spec.path
@@ -98,7 +98,7 @@ class Pack:
 
     # --- what follows from it --------------------------------------------------------------
 
-    def look(self, now: float, date: Date | None) -> PackView:
+    def assess(self, now: float, date: Date | None) -> PackView:
         """The pack at this moment (monotonic s). date: for the seasons."""
         settings = self._settings
         freshness = self._watch.assess(settings.freshness, now)
@@ -110,14 +110,14 @@ class Pack:
             if counting:
                 readings = self._store.readings_with(counting, now)
                 suspected = Measurements(readings, freshness.silent, doubt)
-        answer = answer_of(
+        allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
-        return PackView(freshness, measurements, answer)
+        return PackView(freshness, measurements, allowed)
 
-    def keep(self, view: PackView) -> None:
+    def commit(self, view: PackView) -> None:
         """The latches of this view are the pack's from now on."""
-        self._state = view.answer.state
+        self._state = view.allowed.state
 
     def displayed(self, now: float) -> dict[str, Value]:
         """The changes on display since the last call; None for a value that is gone."""

@@ -20,7 +20,7 @@ class Block:
 
 
 def _protection(limit: str, permission: Input[str], what: str) -> Protection:
-    def follow(before: Block | None, situation: Situation) -> Block | None:
+    def update(before: Block | None, situation: Situation) -> Block | None:
         """Set at once when a BMS blocks; ended only after block_release s without a block."""
         words, hold, now = situation.of(permission), situation.settings.block_release, situation.now
         if words:
@@ -29,7 +29,7 @@ def _protection(limit: str, permission: Input[str], what: str) -> Protection:
             return None
         return before
 
-    latch = Latch(f"{limit} blocked", None, follow)
+    latch = Latch(f"{limit} blocked", None, update)
 
     def cap(situation: Situation) -> Cap | None:
         block = latch.of(situation.latches)

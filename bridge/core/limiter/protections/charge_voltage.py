@@ -27,7 +27,7 @@ class Phase:
     absorbed_at: float | None = None
 
 
-def _follow(before: Phase, situation: Situation) -> Phase:
+def _update(before: Phase, situation: Situation) -> Phase:
     """The phase now. Absorption begins only with a certain SoC, and ends when it is unknown."""
     settings, soc, now = situation.settings, situation.of(SOC), situation.now
     if settings.absorption_voltage is None:
@@ -50,7 +50,7 @@ def _follow(before: Phase, situation: Situation) -> Phase:
     return before
 
 
-LATCH = Latch("charge phase", Phase(), _follow)
+LATCH = Latch("charge phase", Phase(), _update)
 
 
 def _cap(situation: Situation) -> Cap:

@@ -13,7 +13,7 @@ from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
 from bridge.core.model import DCL, Cap
 
 
-def _follow(was: bool, situation: Situation) -> bool:
+def _update(was: bool, situation: Situation) -> bool:
     """Set when V or the lowest cell is at or below its threshold.
 
     Ended only when both are above it by the hysteresis, beyond doubt and with all cells known: an
@@ -45,15 +45,15 @@ def _is_known_in_part(situation: Situation) -> bool:
     return some and not cells.is_whole
 
 
-LATCH = Latch("discharge stop", False, _follow)
+LATCH = Latch("discharge stop", False, _update)
 
 
 def _cap(situation: Situation) -> Cap | None:
     if LATCH.of(situation.latches):
         return Cap(0.0, _why(situation))
-    for source in (CELLS, PACK_VOLTAGE):
-        if situation.is_silent(source):
-            return nothing_for_silence(source)
+    for input_ in (CELLS, PACK_VOLTAGE):
+        if situation.is_silent(input_):
+            return nothing_for_silence(input_)
     return None
 
 

@@ -16,7 +16,7 @@ def least_soc(situation: Situation) -> float | None:
     return seasons.of_month(situation.settings.maintain_soc_by_month, situation.date)
 
 
-def _follow(was: bool, situation: Situation) -> bool:
+def _update(was: bool, situation: Situation) -> bool:
     """Set below that SoC, ended maintain_soc_hysteresis above it.
 
     While the SoC is unknown or uncertain, a set latch stays set.
@@ -32,7 +32,7 @@ def _follow(was: bool, situation: Situation) -> bool:
     return was and (not situation.is_certain or soc < end)
 
 
-LATCH = Latch("maintained SoC", False, _follow)
+LATCH = Latch("maintained SoC", False, _update)
 
 
 def _cap(situation: Situation) -> Cap | None:

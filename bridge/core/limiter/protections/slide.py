@@ -12,7 +12,7 @@ from bridge.core.measurements.inputs import PACK_CURRENT, PACK_VOLTAGE
 from bridge.core.model import CVL, Cap, Stage
 
 
-def _follow(before: float | None, situation: Situation) -> float | None:
+def _update(before: float | None, situation: Situation) -> float | None:
     """How far CVL has fallen, in V; None while it does not slide.
 
     CVL falls to the pack voltage, at the rate at which it otherwise rises, and only while the
@@ -34,7 +34,7 @@ def _follow(before: float | None, situation: Situation) -> float | None:
     return max(floor, min(start, max(voltage, start - settings.voltage_rise * elapsed)))
 
 
-LATCH = Latch("slide", None, _follow)
+LATCH = Latch("slide", None, _update)
 
 
 def _cap(situation: Situation) -> Cap | None:

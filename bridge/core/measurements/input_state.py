@@ -9,14 +9,14 @@ from typing import Any
 from bridge.core.measurements.inputs import Input, Numbers
 from bridge.core.measurements.source import Source
 
-EARLY = 0.001
+CHECK_EARLY = 0.001
 """Seconds. A look at what may have become stale comes a little early rather than late.
 
 Our choice: far more than the rounding of a sum of times, far less than a tick.
 """
 
 
-class FollowedInput:
+class InputState:
     """What is known of one input.
 
     reading: made of the numbers that are known and not stale. needed: the paths whose ages make
@@ -24,12 +24,12 @@ class FollowedInput:
     source of their last value; empty while one is missing. look_at: when `renew` is due.
     """
 
-    def __init__(self, source: Input[Any], cells: int) -> None:
-        self.input = source
-        self.own_paths = source.paths_of(cells)
-        self.paths = (*self.own_paths, *source.stand_ins)
+    def __init__(self, input_: Input[Any], cells: int) -> None:
+        self.input = input_
+        self.own_paths = input_.paths_of(cells)
+        self.paths = (*self.own_paths, *input_.stand_ins)
         self.needed: tuple[str, ...] = ()
-        self.reading: Any = source.read({}, self.own_paths)
+        self.reading: Any = input_.read({}, self.own_paths)
         self.look_at = math.inf
         self._stale_from = math.inf
         self._numbers: dict[str, float] = {}
@@ -45,7 +45,7 @@ class FollowedInput:
     def write(self, path: str, number: float, at: float, source: Source) -> None:
         """A valid number has come to one of its paths, in its unit. at: monotonic s."""
         self._numbers[path] = number
-        self._stale_from = min(self._stale_from, at + source.shelf_life.stale - EARLY)
+        self._stale_from = min(self._stale_from, at + source.shelf_life.stale - CHECK_EARLY)
         self.look_at = -math.inf
 
     def rearrange(self, at: Mapping[str, float], sources: Mapping[str, Source]) -> None:
@@ -83,7 +83,7 @@ class FollowedInput:
             if path in at and now - at[path] <= sources[path].shelf_life.stale
         }
         ends = [at[path] + sources[path].shelf_life.stale for path in self._numbers]
-        self._stale_from = min(ends, default=math.inf) - EARLY
+        self._stale_from = min(ends, default=math.inf) - CHECK_EARLY
 
     def _paths_needed(self, at: Mapping[str, float]) -> tuple[str, ...]:
         """Every path that was ever written; with stand-ins, these or all own paths.
