@@ -119,7 +119,7 @@ class BusValues:
     def _resolved(self, touched: Iterable[str]) -> dict[str, Value]:
         """The values of these paths by the order of precedence."""
         values: dict[str, Value] = {}
-        for path in touched:
+        for path in sorted(touched):  # the state topic lists them in this order
             value = self._known.get(path)
             if value is None:
                 value = self._derived.get(path)

@@ -176,7 +176,7 @@ class PathSpec:
 
     def _typed(self, number: int | float) -> Value:
         if self.quantity.kind is float:
-            return float(number)
+            return float(number) + 0.0  # + 0.0 makes -0.0 plain 0.0
         if number != int(number):
             raise Refused(f"{number:g} is not a whole number")
         return int(number)
