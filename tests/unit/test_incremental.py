@@ -96,7 +96,7 @@ class Twin:
         self.pack.assess = self.assess_anew
 
     def assess_anew(self, now: float, date: Date | None) -> PackView:
-        """The same assessment with every cap found again must give the same caps, in the same order."""
+        """Assess twice: with every cap found again, the caps and their order are the same."""
         kept, before = self.assess(now, date), self.pack._state
         self.pack._state = PackState(before.latches)
         anew = self.assess(now, date)
