@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
@@ -14,14 +13,13 @@ from bridge.adapters.mailbox import Message
 from bridge.adapters.mqtt_link import MqttLink
 from bridge.core.settings.configuration import Config
 from bridge.tools.recording import Entry, written
+from bridge.tools.stop_request import StopRequest
 from bridge.topics import ALL_WRITES, all_batches
 
 
 def main(config: Config, broker: Broker, file: str) -> int:
     """Record into a file until a signal ends it. Returns the exit status. Raises OSError."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    stop = StopRequest().listen()
     topics = [ALL_WRITES, all_batches(config.mqtt.base_topic)]
     with open(file, "w", encoding="utf-8") as out:  # noqa: PTH123  a name, or /dev/stdout
         count = _record(broker, topics, out, stop)
@@ -29,7 +27,7 @@ def main(config: Config, broker: Broker, file: str) -> int:
     return 0
 
 
-def _record(broker: Broker, topics: list[str], out: TextIO, stop: threading.Event) -> int:
+def _record(broker: Broker, topics: list[str], out: TextIO, stop: StopRequest) -> int:
     """Write down messages until `stop` is set. Answers how many that were."""
     news = threading.Event()
     link = MqttLink(

@@ -24,6 +24,7 @@ from bridge.adapters.settings import SERVICE, DeviceSettings
 from bridge.battery.persistence import SettingsPersistence
 from bridge.core.model import Value
 from bridge.core.paths.table import path_table
+from tests.harness.waiting import wait_for
 from tests.unit.doubles import Bench, Clock, FakeClient, FakeStore, battery_config
 from tests.unit.fake_ports import (
     NOT_THERE,
@@ -92,14 +93,16 @@ class OtherClient:
         self._bus.close()
 
 
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
-    """Let the main loop turn until something is true; fail after some seconds."""
-    end = time.monotonic() + seconds
+def until(condition: Callable[[], Any]) -> None:
+    """Let the main loop turn until something is true."""
     context = GLib.MainContext.default()
-    while not condition():
-        assert time.monotonic() < end, "in vain"
-        if not context.iteration(False):
-            time.sleep(0.005)
+
+    def turned() -> Any:
+        while context.iteration(False):
+            pass
+        return condition()
+
+    wait_for(turned, "the main loop brings it")
 
 
 # --- the settings service ---------------------------------------------------------------------
@@ -439,10 +442,12 @@ class RealLinked:
 
     def _until_sync(self) -> list[str]:
         came: list[str] = []
-        end = time.monotonic() + 10.0
-        while "sync" not in came:
-            assert time.monotonic() < end, came
-            came += [message.topic for message in self.link.drain()]
+
+        def has_synced() -> bool:
+            came.extend(message.topic for message in self.link.drain())
+            return "sync" in came
+
+        wait_for(has_synced, lambda: came)
         return came[: came.index("sync")]
 
     def close(self) -> None:
@@ -455,12 +460,9 @@ def _end(client: mqtt.Client) -> None:
     client.loop_stop()
 
 
-def wait(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+def wait(condition: Callable[[], Any]) -> None:
     """For what happens on another thread."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "in vain"
-        time.sleep(0.01)
+    wait_for(condition, "the other thread does it")
 
 
 # --- the main loop ----------------------------------------------------------------------------

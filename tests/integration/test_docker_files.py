@@ -29,7 +29,7 @@ COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text())
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the Dockerfile copies and nothing else, with the libraries of ./run setup."""
     folder = tmp_path_factory.mktemp("image")
-    for copy in (words[1:] for words in INSTRUCTIONS if words[0] == "COPY_WITHIN"):
+    for copy in (words[1:] for words in INSTRUCTIONS if words[0] == "COPY"):
         *sources, target = copy
         for source in sources:
             _copy(ROOT / source, folder / target)

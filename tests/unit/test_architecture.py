@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "adapters/": ("core/",),
     "adapters/mqtt_link.py": ("adapters/broker.py", "adapters/mailbox.py"),
     "tools/": ("adapters/", "battery/", "core/", "ports.py", "tools/", "topics.py"),
-    "tools/watch/": ("adapters/", "core/", "tools/watch/", "topics.py"),
+    "tools/watch/": ("adapters/", "core/", "tools/stop_request.py", "tools/watch/", "topics.py"),
     # The rooms of the core, each on those above it. Paths and settings are one storey: a setting
     # has a path, and the table of paths has the settings' rows.
     "core/": (),

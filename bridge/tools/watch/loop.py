@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import TextIO
 from bridge.adapters.broker import Broker
 from bridge.adapters.mqtt_link import MqttLink
 from bridge.core.settings.configuration import BadConfiguration, Config
+from bridge.tools.stop_request import StopRequest
 from bridge.tools.watch.screen import screen_for
 from bridge.tools.watch.view import View
 from bridge.topics import all_below
@@ -30,9 +30,7 @@ def main(config: Config, broker: Broker, ident: str | None = None) -> int:
     if ident is not None and ident not in idents:
         known = ", ".join(idents)
         raise BadConfiguration([f"--ident: there is no battery {ident!r}, only {known}"])
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    stop = StopRequest().listen()
     return watch(broker, config.mqtt.base_topic, ident or idents[0], stop)
 
 
@@ -40,7 +38,7 @@ def watch(
     broker: Broker,
     base: str,
     ident: str,
-    stop: threading.Event,
+    stop: StopRequest,
     *,
     out: TextIO = sys.stdout,
     clock: Callable[[], float] = time.monotonic,
