@@ -127,6 +127,7 @@ class LimiterSettings:
     charge_soc: Table = _table("%", 0, 100, "CCL over SoC", ())
     discharge_soc: Table = _table("%", 0, 100, "DCL over SoC", ())
     imbalance: Table = _table("V", 0, 2, "CCL over highest less lowest cell", ())
+    low_cell_charge: Table = _table("V", 0, 4.5, "CCL over the lowest cell or the mean one")
 
     # serialbattery: CCL and DCL are held for 30 s.
     current_hold: float = _seconds(3600, "a current limit waits so long before it rises", 30.0)
