@@ -39,6 +39,7 @@ SEASONAL = {
     "absorption_time": 120,
     "absorption_pause": 600,
     "block_release": 20,
+    "voltage_offset": 0.3,
     "slide": "on",
 }
 

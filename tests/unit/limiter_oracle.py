@@ -155,7 +155,7 @@ class Oracle:
             over = max(over, high - s.max_cell_voltage)
             clamp = -math.inf if volts is None else volts - over
         floor = s.min_charge_voltage * n
-        bounds = {"charge voltage": volts_per_cell * n, "high cell": clamp}
+        bounds = {"charge voltage": volts_per_cell * n + s.voltage_offset, "high cell": clamp}
         return {name: max(bound, floor) for name, bound in bounds.items()}
 
 

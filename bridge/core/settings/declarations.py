@@ -172,6 +172,11 @@ class LimiterSettings:
     # ours: 5 % below absorption_soc, or a cloud would begin it again. serialbattery: 80 %.
     rebulk_soc: float = _number("%", 0, 100, "absorption and float end below this SoC", 90.0)
 
+    # ours: what a thick cable loses at some hundred A. A wrong unit, such as mV, is refused.
+    voltage_offset: float = _number(
+        "V", -1, 1, "added to CVL, whole pack, for the drop between charger and battery", 0.0
+    )
+
     slide: str = _field(
         CHOICE,
         "while CCL is near 0 A and the battery is charged all the same, CVL slides down to the"
