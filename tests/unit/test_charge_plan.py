@@ -1,4 +1,4 @@
-"""What the battery is charged to, as its owner wishes: in which voltage, to which SoC, how often."""
+"""What the battery is charged to, as its owner wishes: which voltage, which SoC, how often."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bridge.core.model import Date
 from bridge.core.settings.declarations import Table
 
+
 def of_month(table: Table, date: Date | None) -> float | None:
     """The value of this month, in the table's unit.
 
