@@ -104,6 +104,10 @@ class Oracle:
         spread = None if m.cells is None or high is None or low is None else high - low
         ccl["imbalance"] = s.max_charge_current * _worst(s.imbalance, (spread,), CELLS, m)
 
+        lows = [v for v in (low, None if m.voltage is None else m.voltage / n) if v is not None]
+        lowest = min(lows, default=None)
+        ccl["low cell"] = s.max_charge_current * _worst(s.low_cell_charge, (lowest,), CELLS, m)
+
         least = _monthly(s.maintain_soc_by_month, date)
         self._maintain(m.soc, least, s.maintain_soc_hysteresis, stage, m.doubt)
         maintains = self.maintaining or (least and SOC in m.silent)
@@ -151,7 +155,7 @@ class Oracle:
             over = max(over, high - s.max_cell_voltage)
             clamp = -math.inf if volts is None else volts - over
         floor = s.min_charge_voltage * n
-        bounds = {"charge voltage": volts_per_cell * n, "high cell": clamp}
+        bounds = {"charge voltage": volts_per_cell * n + s.voltage_offset, "high cell": clamp}
         return {name: max(bound, floor) for name, bound in bounds.items()}
 
 

@@ -124,6 +124,36 @@ def decided_at(chemistry: str, degrees: float) -> Decision:
     return decide(told, frame, NO_REQUESTS, Stage.FRESH, LimiterState(), 0.0).decision
 
 
+class TestLowCellsChargeSlowly:
+    @pytest.mark.parametrize(
+        ("volts", "current"),
+        [(2.8, 100), (2.65, 52.5), (2.5, 5), (2.3, 5), (2.05, 2.5), (2.0, 0), (1.6, 0), (0.33, 0)],
+    )
+    def test_one_cell_is_enough(self, volts: float, current: float) -> None:
+        known = Cells((volts, *[3.2] * 15))
+        told = of(cells=known, voltage=volts + 15 * 3.2)
+        assert Limiter().ccl(told) == pytest.approx(current)
+
+    def test_a_dead_battery_is_not_charged_and_the_reason_says_why(self) -> None:
+        limit = Limiter()(measured(0.33)).decision.ccl
+        assert (limit.value, limit.rule) == (0, "low cell")
+        assert "must not be charged without inspection" in limit.reason
+
+    def test_the_mean_cell_counts_where_no_cell_is_known(self) -> None:
+        alone = of(cells=Cells((None,) * 16), voltage=16 * 2.4)
+        assert Limiter().ccl(alone) == pytest.approx(5)
+
+    def test_the_mean_cell_counts_against_cells_that_say_more(self) -> None:
+        told = measured(3.3, voltage=16 * 1.9)
+        assert Limiter().ccl(told) == 0
+
+    @pytest.mark.parametrize("chemistry", ["lfp", "nmc", "lto"])
+    def test_each_chemistry_has_such_a_curve(self, chemistry: str) -> None:
+        settings = battery_config(chemistry=chemistry, ceiling={}, limiter={}).limiter
+        assert settings.low_cell_charge[0][1] == 0
+        assert settings.low_cell_charge[-1] == (settings.min_cell_voltage, 1)
+
+
 class TestBatteryWithoutCells:
     """required: [dc]: the mean cell stands for the highest and the lowest."""
 

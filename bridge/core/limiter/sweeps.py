@@ -87,7 +87,8 @@ def _apart(base: Measurements, config: LimiterConfig, volts: float) -> Moment:
 
 
 def _volts(config: LimiterConfig) -> Sequence[float]:
-    lowest = int(config.limiter.min_cell_voltage * 100) - 10
+    low_points = [volts for volts, _ in config.limiter.low_cell_charge]
+    lowest = int(min([config.limiter.min_cell_voltage, *low_points]) * 100) - 10
     highest = int(config.limiter.cell_overvoltage * 100) + 5
     return [x / 100 for x in range(lowest, highest + 1)]
 

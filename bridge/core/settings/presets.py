@@ -59,6 +59,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_cell_voltage": 2.80,
         # serialbattery, aggregate LFP: the MIN_CELL_VOLTAGE of both.
         "discharge_voltage": 2.90,
+        # ours: 5 % from where Lishen ends a discharge, nothing where the cell may be damaged (the
+        # dead_cell of the ceilings), and full current from min_cell_voltage on.
+        "low_cell_charge": ((2.0, 0), (2.1, 0.05), (2.5, 0.05), (2.8, 1)),
         "charge_temperature": _LITHIUM_CHARGE,
         "discharge_temperature": _LITHIUM_DISCHARGE,
     },
@@ -80,6 +83,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_cell_voltage": 1.90,
         # aggregate: DISCHARGE_VOLTAGE. Libre Solar: discharge ends there.
         "discharge_voltage": 2.00,
+        # ours: likewise; Toshiba ends a discharge at 1.5.
+        "low_cell_charge": ((1.0, 0), (1.1, 0.05), (1.5, 0.05), (1.9, 1)),
         # Nichicon: -30 to 60 °C. The limits inside of that and the steps are ours: no maker's
         # curve was found, and chargers need a way down that is not a jump.
         "charge_temperature": ((-20, 0), (-10, 0.25), (0, 1), (45, 1), (50, 0.5), (55, 0)),
@@ -103,6 +108,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_cell_voltage": 3.00,
         # Libre Solar: discharge ends there.
         "discharge_voltage": 3.20,
+        # ours: likewise; Samsung 30Q and 50E end a discharge at 2.5.
+        "low_cell_charge": ((2.0, 0), (2.1, 0.05), (2.5, 0.05), (3.0, 1)),
         "charge_temperature": _NMC_CHARGE,
         "discharge_temperature": _LITHIUM_DISCHARGE,
     },
