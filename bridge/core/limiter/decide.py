@@ -15,7 +15,6 @@ from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, secon
 from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
 from bridge.core.measurements.inputs import Measurements
 from bridge.core.model import (
-    CVL,
     Cap,
     Date,
     Decision,
