@@ -102,16 +102,17 @@ def limits_from(
     settings, ceilings, paces = config.limiter, config.ceiling_caps, config.paces
     situation = allowed.situation
     stage = situation.stage
-    may_loosen, is_blind = situation.is_certain, stage > Stage.AGING
+    may_loosen, is_fresh = situation.is_certain, stage is Stage.FRESH
+    is_blind = stage > Stage.AGING
 
     held, ccl_after = _recovered(
-        allowed.caps.ccl, before.limits.ccl, paces.ccl, now, may_loosen, is_blind
+        allowed.caps.ccl, before.limits.ccl, paces.ccl, now, may_loosen, is_fresh, is_blind
     )
     ccl = _bounded(held, allowed.caps.ccl, requests.ccl, ceilings.ccl)
     # The 0 A while waiting for the first data are no danger: CCL may rise from them at once.
     is_unheard = stage is Stage.WAITING and before.limits.ccl is None
     held, dcl_after = _recovered(
-        allowed.caps.dcl, before.limits.dcl, paces.dcl, now, may_loosen, is_blind
+        allowed.caps.dcl, before.limits.dcl, paces.dcl, now, may_loosen, is_fresh, is_blind
     )
     dcl = _bounded(held, allowed.caps.dcl, requests.dcl, ceilings.dcl)
 
@@ -119,9 +120,11 @@ def limits_from(
     caps, latches = _after_ccl(allowed.caps.cvl, before, situation, ccl.value)
     floor = settings.min_charge_voltage * config.cells
     if situation.measurements.silent:
-        may_loosen = False  # CVL rises only while no input is silent
+        may_loosen = is_fresh = False  # CVL rises only while no input is silent
     caps = _floored(caps, floor)
-    held, cvl_after = _recovered(caps, before.limits.cvl, paces.cvl, now, may_loosen, is_blind)
+    held, cvl_after = _recovered(
+        caps, before.limits.cvl, paces.cvl, now, may_loosen, is_fresh, is_blind
+    )
     cvl = _bounded(held, caps, requests.cvl, ceilings.cvl, floor)
 
     if stage is Stage.LOST and config.withdraw_when_lost:
@@ -200,12 +203,13 @@ def _recovered(
     pace: Pace,
     now: float,
     may_loosen: bool,
+    is_fresh: bool,
     is_blind: bool,
 ) -> tuple[_Held, Recovering]:
     """The smallest cap, or the limit while it still rises to that cap. Of equal caps the first.
 
-    may_loosen: the measurements are fresh and beyond doubt. is_blind: they are not known at all, so
-    the hold before a rise starts only when they are known again.
+    may_loosen: the measurements are fresh and beyond doubt. is_fresh: they are fresh. is_blind:
+    they are not known at all.
     """
     rule, smallest = "", None
     for name, cap in caps.items():
@@ -215,7 +219,7 @@ def _recovered(
     target = max(0.0, smallest.value)
     if is_blind and before is not None:
         target = min(target, before.value)
-    after = recover(before, target, pace, now, may_loosen)
+    after = recover(before, target, pace, now, may_loosen, is_fresh)
     if after.value >= smallest.value - NOISE:
         return (after.value, rule, smallest.reason), after
     if not may_loosen:
