@@ -103,14 +103,16 @@ class Oracle:
             (dcl, s.max_discharge_current, no_discharge, s.discharge_temperature, s.discharge_soc),
         ):
             both, mosfet = (m.coldest, m.hottest), s.mosfet_temperature
-            limits["temperature"] = _worst(temperature, both, TEMPERATURE, m, steps, most, least)
-            limits["SoC"] = _worst(soc, (m.soc,), SOC, m, steps, most, least)
-            hot = _worst(mosfet, (m.mosfet,), MOSFET, m, steps, most, least)
-            limits["MOSFET temperature"] = hot
+            limits["temperature"] = _worst(temperature, both, TEMPERATURE, m, most, least)
+            limits["SoC"] = _worst(soc, (m.soc,), SOC, m, most, least)
+            limits["MOSFET temperature"] = _worst(mosfet, (m.mosfet,), MOSFET, m, most, least)
+        most, least = s.max_charge_current, no_charge
         spread = None if m.cells is None or high is None or low is None else high - low
-        ccl["imbalance"] = _worst(
-            s.imbalance, (spread,), CELLS, m, steps, s.max_charge_current, no_charge
-        )
+        ccl["imbalance"] = _worst(s.imbalance, (spread,), CELLS, m, most, least)
+
+        lows = [v for v in (low, None if m.voltage is None else m.voltage / n) if v is not None]
+        lowest = min(lows, default=None)
+        ccl["low cell"] = _worst(s.low_cell_charge, (lowest,), CELLS, m, most, least)
 
         least = _monthly(s.maintain_soc_by_month, date)
         self._maintain(m.soc, least, s.maintain_soc_hysteresis, stage, m.doubt)
@@ -159,7 +161,7 @@ class Oracle:
             over = max(over, high - s.max_cell_voltage)
             clamp = -math.inf if volts is None else volts - over
         floor = s.min_charge_voltage * n
-        bounds = {"charge voltage": volts_per_cell * n, "high cell": clamp}
+        bounds = {"charge voltage": volts_per_cell * n + s.voltage_offset, "high cell": clamp}
         return {name: max(bound, floor) for name, bound in bounds.items()}
 
 
@@ -203,9 +205,7 @@ def _discharge_by_cell(s, low: float, steps: bool) -> float:
     return _interpolated(points, low)
 
 
-def _worst(
-    table: Table, xs: tuple, source: Input, m: Seen, steps: bool, most: float, least: float
-) -> float:
+def _worst(table: Table, xs: tuple, source: Input, m: Seen, most: float, least: float) -> float:
     """The current at the worst of several x; all of it for a rule that is off or was never fed.
 
     most: with a share of 1. least: what silence leaves in any case.
@@ -216,20 +216,7 @@ def _worst(
         return max(least, most * min(y for _, y in table))
     if None in xs:
         return most
-    return most * min(_in_steps(table, x) if steps else _interpolated(table, x) for x in xs)
-
-
-def _in_steps(table: Table, x: float) -> float:
-    left = [y for at, y in table if at <= x]
-    right = [y for at, y in table if at >= x]
-    exact = [y for at, y in table if at == x]
-    if exact:
-        return exact[0]
-    if not left:
-        return right[0]
-    if not right:
-        return left[-1]
-    return min(left[-1], right[0])
+    return most * min(_interpolated(table, x) for x in xs)
 
 
 def _interpolated(points, x: float) -> float:

@@ -127,6 +127,7 @@ class LimiterSettings:
     charge_soc: Table = _table("%", 0, 100, "CCL over SoC", ())
     discharge_soc: Table = _table("%", 0, 100, "DCL over SoC", ())
     imbalance: Table = _table("V", 0, 2, "CCL over highest less lowest cell", ())
+    low_cell_charge: Table = _table("V", 0, 4.5, "CCL over the lowest cell or the mean one")
 
     # serialbattery: CCL and DCL are held for 30 s.
     current_hold: float = _seconds(3600, "a current limit waits so long before it rises", 30.0)
@@ -170,6 +171,11 @@ class LimiterSettings:
     float_voltage: float | None = _cell("CVL per cell after it; without: charge_voltage", None)
     # ours: 5 % below absorption_soc, or a cloud would begin it again. serialbattery: 80 %.
     rebulk_soc: float = _number("%", 0, 100, "absorption and float end below this SoC", 90.0)
+
+    # ours: what a thick cable loses at some hundred A. A wrong unit, such as mV, is refused.
+    voltage_offset: float = _number(
+        "V", -1, 1, "added to CVL, whole pack, for the drop between charger and battery", 0.0
+    )
 
     slide: str = _field(
         CHOICE,
