@@ -86,10 +86,14 @@ class Cap:
 
 @dataclass(frozen=True)
 class Request:
-    """A limit that a client asks for (V or A), and when it came (monotonic seconds)."""
+    """A limit that a client asks for.
+
+    value: V or A. at: when it came; until: when it expires, None for never. Both in monotonic s.
+    """
 
     value: float
     at: float
+    until: float | None = None
 
 
 CVL, CCL, DCL = "CVL", "CCL", "DCL"
