@@ -5,7 +5,7 @@
 mutmut makes the changes ("mutants") and runs those tests of `./run check` that run through the
 changed function; pyproject.toml says in which files, and leaves out the tests that read the code
 itself. A sample of HOW_MANY mutants (0: all) is chosen by SEED among those whose name contains
-WHERE. A mutant that was noticed once is not tried again until its function has changed, so a run that
+WHERE. A mutant that was noticed is not tried again until its function has changed, so a run that
 was interrupted goes on. mutants/ holds the results; delete it to begin anew.
 
 The command fails if fewer than 90 % of the sample are noticed. A mutant that was not noticed is
