@@ -11,6 +11,7 @@ from bridge.core.limiter.protections import (
     blocked,
     cell_overvoltage,
     charge_voltage,
+    counted_charge,
     discharge_stop,
     failsafe,
     high_cell,
@@ -29,6 +30,7 @@ from bridge.core.limiter.protections import (
 PROTECTIONS: tuple[Protection, ...] = (
     charge_voltage.CHARGE_VOLTAGE,
     high_cell_clamp.CHARGE_VOLTAGE,
+    counted_charge.CHARGE_VOLTAGE,
     slide.CHARGE_VOLTAGE,
     maximum.CHARGE,
     high_cell.CHARGE,
@@ -39,6 +41,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     soc.CHARGE,
     imbalance.CHARGE,
     low_cell_charge.CHARGE,
+    counted_charge.CHARGE,
     failsafe.WAITING,
     failsafe.CHARGE,
     maximum.DISCHARGE,
@@ -49,6 +52,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     temperature.DISCHARGE,
     mosfet_temperature.DISCHARGE,
     soc.DISCHARGE,
+    counted_charge.DISCHARGE,
     failsafe.DISCHARGE,
 )
 """In the order in which their caps are listed; of equal caps the first holds the limit."""
