@@ -143,8 +143,8 @@ class FreshnessWatch:
     ) -> Stage:
         """The stage of an incomplete input: waiting for `grace`, then stale or lost.
 
-        The time counts from the start for required groups, for others from the first value. An input
-        that was complete once has no grace, and a grace that is over does not come back.
+        The time counts from the start for required groups, for others from the first value. An
+        input that was complete once has no grace, and a grace that is over does not come back.
         """
         since = self._whole_at.get(input_)
         if since is None:
