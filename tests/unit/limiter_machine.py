@@ -10,6 +10,7 @@ from measured import changed, measured
 from bridge.battery.control import INPUTS
 from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, Outcome, Requests, decide
 from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.frozen_verdict import NOT_FROZEN, Frozen
 from bridge.core.measurements.inputs import Cells, Measurements
 from bridge.core.model import LIMIT_NAMES, Date, Request, Stage
 
@@ -71,6 +72,13 @@ SOCS = [50.0, 0.0, 4.0, 7.0, 10.0, 15.0, 39.9, 40.0, 44.9, 45.0, 80.0, 89.9, 90.
 JUMPS = [1.0, 1.0, 1.0, 1.0, 0.0, 0.05, 5.0, 31.0, 61.0, 700.0, -1.0, -1000.0, 1.0, 1.0, 1.0, 1.0]
 DATES = [None, Date(1970, 1), Date(2026, 1), Date(2026, 7), Date(2026, 12), Date(2025, 3)]
 VITAL = [source for source in INPUTS if not source.may_be_silent]
+FROZEN = [
+    NOT_FROZEN,
+    Frozen(words="the cells stand", suspects="the cells"),
+    Frozen(words="all stand", full="it is full", voltage=13.25),
+    Frozen(words="the cells stand", full="it is full", empty="it is empty"),
+    Frozen(words="all stand", empty="it is empty", voltage=11.9),
+]
 REQUESTS = [None, 0.0, 5.0, 40.0, 1000.0]
 
 
@@ -105,7 +113,7 @@ class Machine:
 
     def step(self, op: int, a: int, b: int) -> Step:
         """Change one thing, let time pass, and tell what is measured then."""
-        self._change(op % 18, a, b)
+        self._change(op % 19, a, b)
         self.now += JUMPS[(op // 18 + a) % len(JUMPS)]
         doubt = "" if self.odd is None else "a cell is in doubt"
         told = changed(self._measurements(), doubt=doubt)
@@ -165,6 +173,8 @@ class Machine:
         elif op == 15:
             sources = [source for bit, source in enumerate(VITAL) if b >> bit & 1]
             self.rest = changed(self.rest, silent=frozenset(sources if a % 2 else ()))
+        elif op == 18:
+            self.rest = changed(self.rest, frozen=FROZEN[b % len(FROZEN)])
         elif op == 16:
             self.date = DATES[b % len(DATES)]
         else:

@@ -80,11 +80,11 @@ class _Judge:
             empty = f"counted as empty: {words}" if lowest <= SPARE else ""
         return Frozen(
             words=words,
-            suspects=", ".join(_NAMES[one] for one in suspects) + " stand still",
+            suspects="no movement of " + ", ".join(_NAMES[one] for one in suspects),
             stale=self._stale(),
             full=full,
             empty=empty,
-            is_voltage_frozen=self._is_suspect(PACK_VOLTAGE),
+            voltage=self._count.last.voltage if self._is_suspect(PACK_VOLTAGE) else None,
         )
 
     def _suspects(self) -> list[Input[Any]]:

@@ -14,7 +14,7 @@ class Frozen:
     words: what stands still, with time and charge; "" for nothing. suspects: the same without
     numbers. stale: the groups that count as stale. full, empty: why charging or discharging must
     end; "" while it need not.
-    is_voltage_frozen: whether the pack voltage is among what stands.
+    voltage: of the pack, in V, if it is among what stands; None if it moves or is unknown.
     """
 
     words: str = ""
@@ -22,7 +22,7 @@ class Frozen:
     stale: frozenset[Group] = frozenset()
     full: str = ""
     empty: str = ""
-    is_voltage_frozen: bool = False
+    voltage: float | None = None
 
 
 NOT_FROZEN = Frozen()

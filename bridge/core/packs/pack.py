@@ -139,6 +139,7 @@ class Pack:
             current=readings[PACK_CURRENT],
             lives_until=-math.inf if came is None else came[1] + self.clients.shelf_life.stale,
             soc=readings[SOC],
+            voltage=written,
             lowest=lowest,
             highest=highest,
             is_whole=cells.is_whole,

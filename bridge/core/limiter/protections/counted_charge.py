@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.situation import Situation
-from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
 from bridge.core.model import CCL, CVL, DCL, Cap
 
 ABOVE_MINIMUM = 0.05  # V
@@ -19,22 +18,22 @@ def _voltage(situation: Situation) -> Cap | None:
     Chargers that share the voltage of the battery (shared voltage sense of a GX) would never see
     that a higher one has been reached.
     """
-    frozen, voltage = situation.measurements.frozen, situation.voltage
+    frozen = situation.frozen
     if not frozen.full:
         return None
     volts = (situation.settings.min_charge_voltage + ABOVE_MINIMUM) * situation.cells
-    if frozen.is_voltage_frozen and voltage is not None:
-        volts = min(volts, voltage)
+    if frozen.voltage is not None:
+        volts = min(volts, frozen.voltage)
     return Cap(volts, frozen.full)
 
 
 def _charge(situation: Situation) -> Cap | None:
-    full = situation.measurements.frozen.full
+    full = situation.frozen.full
     return Cap(0.0, full) if full else None
 
 
 def _discharge(situation: Situation) -> Cap | None:
-    empty = situation.measurements.frozen.empty
+    empty = situation.frozen.empty
     return Cap(0.0, empty) if empty else None
 
 
@@ -43,7 +42,7 @@ CHARGE_VOLTAGE = Protection(
     CVL,
     "the failsafe's voltage while the voltages stand still and the battery is full by the charge"
     " counted",
-    frozenset({CELLS, PACK_VOLTAGE}),
+    frozenset(),
     _voltage,
 )
 CHARGE = Protection(
