@@ -29,9 +29,9 @@ monotonic = time.monotonic
 
 
 def today() -> Date:
-    """The date of this machine. It can be wrong, and is not checked here."""
+    """The local date and time of day of this machine. It can be wrong, and is not checked here."""
     now = time.localtime()
-    return Date(now.tm_year, now.tm_mon)
+    return Date(now.tm_year, now.tm_mon, now.tm_mday, now.tm_hour * 60 + now.tm_min)
 
 
 def guarded(callback: Callable[..., Answer]) -> Callable[..., Answer]:

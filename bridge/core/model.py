@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -45,11 +46,30 @@ class Stage(enum.IntEnum):
 _STAGE_WORDS = {stage: stage.name.lower() for stage in Stage}
 
 
+EARLIEST_YEAR = 2024
+"""A clock that shows an earlier year was never set. Our choice: this program began in 2026."""
+
+
 class Date(NamedTuple):
-    """The part of a calendar date that is used: a year, and a month from 1 to 12."""
+    """The local calendar date and time of day.
+
+    month: from 1 to 12. day: of the month. minute: of the day, 0 to 1439.
+    """
 
     year: int
     month: int
+    day: int = 1
+    minute: int = 0
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the clock can be right: a clock that was never set shows an early year."""
+        return self.year >= EARLIEST_YEAR
+
+    @property
+    def day_number(self) -> int:
+        """The days since the first of January of the year 1, counted from 1."""
+        return datetime.date(self.year, self.month, self.day).toordinal()
 
 
 @dataclass(frozen=True)
@@ -62,10 +82,14 @@ class Cap:
 
 @dataclass(frozen=True)
 class Request:
-    """A limit that a client asks for (V or A), and when it came (monotonic seconds)."""
+    """A limit that a client asks for.
+
+    value: V or A. at: when it came; until: when it expires, None for never. Both in monotonic s.
+    """
 
     value: float
     at: float
+    until: float | None = None
 
 
 CVL, CCL, DCL = "CVL", "CCL", "DCL"

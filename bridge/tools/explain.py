@@ -23,17 +23,25 @@ _USUAL = {"charge voltage", "maximum"}  # protections that hold a limit while no
 
 @dataclass(frozen=True)
 class Swept:
-    """One sweep of this configuration: the decision at each point, in the sweep's unit."""
+    """One sweep of this configuration: the decision at each point, in the sweep's unit.
+
+    is_stepped: whether the limits jump from point to point, or move along a line.
+    """
 
     sweep: Sweep
     points: tuple[tuple[float, Decision], ...]
+    is_stepped: bool
 
 
 def sweeps(config: BatteryConfig) -> list[Swept]:
     """All sweeps of the protections that make sense with this configuration."""
     limiter = LimiterConfig(config.cells, config.limiter, config.failsafe, config.ceiling)
     known = dict.fromkeys((*STANDARD_SWEEPS, *(s for p in PROTECTIONS for s in p.sweeps)))
-    return [Swept(sweep, _points(sweep, limiter)) for sweep in known if sweep.is_shown(limiter)]
+    return [
+        Swept(sweep, _points(sweep, limiter), sweep.is_stepped(limiter))
+        for sweep in known
+        if sweep.is_shown(limiter)
+    ]
 
 
 def _points(sweep: Sweep, config: LimiterConfig) -> tuple[tuple[float, Decision], ...]:
@@ -75,7 +83,7 @@ def panels(config: BatteryConfig) -> list[Panel]:
             y_label="A",
             right=(_curve("CVL", swept, lambda d: d.cvl),),
             right_label="V",
-            stepped=config.limiter.taper == "steps",
+            stepped=swept.is_stepped,
         )
         for swept in sweeps(config)
     ]

@@ -138,8 +138,8 @@ class Replay:
         self._now = moment
 
     def _today(self) -> Date:
-        date = time.localtime(self._now)
-        return Date(date.tm_year, date.tm_mon)
+        now = time.localtime(self._now)
+        return Date(now.tm_year, now.tm_mon, now.tm_mday, now.tm_hour * 60 + now.tm_min)
 
     # --- the ports of the battery ------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """What stands around the pack: sun, loads, chargers and an inverter that obey three limits.
 
 This is what a Venus system with DVCC makes of CVL, CCL and DCL, seen from the battery. It reacts
-at once, where a real one takes some seconds. The meaning of a missing limit is the real one and
+at once unless `System.late` says otherwise. The meaning of a missing limit is the real one and
 not the careful one: a bridge that withdraws a limit without thought has to show here.
 """
 
@@ -15,7 +15,6 @@ from tests.pack.curve import Curve
 from tests.pack.model import SECONDS_PER_HOUR, Pack
 
 HOURS_PER_DAY = 24
-CLOUD_S = 600.0  # the sky changes this often
 
 # Share of the peak power, and degrees around the day's mean, over the hour of the day.
 SOLAR = Curve(
@@ -42,18 +41,19 @@ class Limits:
 class Day:
     """The same day again and again, with other clouds: powers in W, temperature in °C.
 
-    clouds: how much of the sun a cloud can take, 0 (clear sky) to 1.
+    clouds: how much of the sun a cloud can take, 0 (clear sky) to 1. cloud_s: how long it stays, s.
     """
 
     solar_peak: float = 6000.0
     load_peak: float = 2500.0
     mean_ambient: float = 18.0
     clouds: float = 0.35
+    cloud_s: float = 600.0
     seed: int = 1
 
     def solar(self, t: float) -> float:
         """Power the chargers could give, t seconds after the first midnight."""
-        sky = Random(f"{self.seed}:{int(t // CLOUD_S)}").random()
+        sky = Random(f"{self.seed}:{int(t // self.cloud_s)}").random()
         return self.solar_peak * SOLAR.at(_hour(t)) * (1 - self.clouds * sky)
 
     def load(self, t: float) -> float:
@@ -74,12 +74,16 @@ class System:
         BMS before, so without one they stop (error 67 on a solar charger).
     feed_in: surplus goes to the grid. Solar chargers then ignore CCL, and the inverter takes the
         battery down to CVL whatever the loads ask for.
+    overshoot: the share by which the chargers hold a higher voltage than CVL.
+    late: they act on the limits of so many seconds ago; `Simulation` delays them.
     """
 
     charger: float = 300.0
     inverter: float = 300.0
     own_voltage: float | None = None
     feed_in: bool = False
+    overshoot: float = 0.0
+    late: float = 0.0
 
     def current(self, pack: Pack, limits: Limits, solar_w: float, load_w: float) -> float:
         """The battery current in A that settles, charging positive."""
@@ -101,7 +105,7 @@ class System:
 
     def _current_at(self, pack: Pack, cvl: float | None) -> float:
         """The current at which the pack stands at CVL; negative when it rests above it."""
-        voltage = self.own_voltage if cvl is None else cvl
+        voltage = self.own_voltage if cvl is None else cvl * (1 + self.overshoot)
         if voltage is None:
             return -math.inf
         return (voltage - pack.ocv) / pack.resistance

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.pack.charger import Day, Limits, System
+from tests.pack.delay import Delay
 from tests.pack.model import Pack
 
 
@@ -16,6 +17,7 @@ class Simulation:
         self.system = system
         self.day = day
         self.t = t
+        self._late: Delay[Limits] = Delay(system.late)
 
     def advance(self, seconds: float, limits: Limits, step: float = 1.0) -> None:
         """Live `seconds` under `limits`, in pieces of at most `step` seconds.
@@ -24,8 +26,9 @@ class Simulation:
         piece, as the regulation of a charger does.
         """
         for dt in _pieces(seconds, step):
+            obeyed = self._late.at(self.t, limits)
             current = self.system.current(
-                self.pack, limits, self.day.solar(self.t), self.day.load(self.t)
+                self.pack, obeyed, self.day.solar(self.t), self.day.load(self.t)
             )
             self.pack.step(dt, current, self.day.ambient(self.t))
             self.t += dt

@@ -98,11 +98,15 @@ class Oracle:
             (dcl, s.max_discharge_current, s.discharge_temperature, s.discharge_soc),
         ):
             both, mosfet = (m.coldest, m.hottest), s.mosfet_temperature
-            limits["temperature"] = most * _worst(temperature, both, TEMPERATURE, m, steps)
-            limits["SoC"] = most * _worst(soc, (m.soc,), SOC, m, steps)
-            limits["MOSFET temperature"] = most * _worst(mosfet, (m.mosfet,), MOSFET, m, steps)
+            limits["temperature"] = most * _worst(temperature, both, TEMPERATURE, m)
+            limits["SoC"] = most * _worst(soc, (m.soc,), SOC, m)
+            limits["MOSFET temperature"] = most * _worst(mosfet, (m.mosfet,), MOSFET, m)
         spread = None if m.cells is None or high is None or low is None else high - low
-        ccl["imbalance"] = s.max_charge_current * _worst(s.imbalance, (spread,), CELLS, m, steps)
+        ccl["imbalance"] = s.max_charge_current * _worst(s.imbalance, (spread,), CELLS, m)
+
+        lows = [v for v in (low, None if m.voltage is None else m.voltage / n) if v is not None]
+        lowest = min(lows, default=None)
+        ccl["low cell"] = s.max_charge_current * _worst(s.low_cell_charge, (lowest,), CELLS, m)
 
         least = _monthly(s.maintain_soc_by_month, date)
         self._maintain(m.soc, least, s.maintain_soc_hysteresis, stage, m.doubt)
@@ -151,7 +155,7 @@ class Oracle:
             over = max(over, high - s.max_cell_voltage)
             clamp = -math.inf if volts is None else volts - over
         floor = s.min_charge_voltage * n
-        bounds = {"charge voltage": volts_per_cell * n, "high cell": clamp}
+        bounds = {"charge voltage": volts_per_cell * n + s.voltage_offset, "high cell": clamp}
         return {name: max(bound, floor) for name, bound in bounds.items()}
 
 
@@ -195,7 +199,7 @@ def _discharge_by_cell(s, low: float, steps: bool) -> float:
     return _interpolated(points, low)
 
 
-def _worst(table: Table, xs: tuple, source: Input, m: Seen, steps: bool) -> float:
+def _worst(table: Table, xs: tuple, source: Input, m: Seen) -> float:
     """The share of the worst of several x; 1 for a rule that is off or was never fed."""
     if not table:
         return 1.0
@@ -203,20 +207,7 @@ def _worst(table: Table, xs: tuple, source: Input, m: Seen, steps: bool) -> floa
         return min(y for _, y in table)
     if None in xs:
         return 1.0
-    return min(_in_steps(table, x) if steps else _interpolated(table, x) for x in xs)
-
-
-def _in_steps(table: Table, x: float) -> float:
-    left = [y for at, y in table if at <= x]
-    right = [y for at, y in table if at >= x]
-    exact = [y for at, y in table if at == x]
-    if exact:
-        return exact[0]
-    if not left:
-        return right[0]
-    if not right:
-        return left[-1]
-    return min(left[-1], right[0])
+    return min(_interpolated(table, x) for x in xs)
 
 
 def _interpolated(points, x: float) -> float:

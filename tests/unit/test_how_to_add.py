@@ -45,7 +45,7 @@ bench.pass_time(3, bench.feed)
 assert bench[CCL] == 100.0
 bench.dbus("/Soh", 99)
 bench.dbus(COOLANT, 45)
-assert bench[CCL] == 10.0, "in steps the safer neighbour holds"
+assert bench[CCL] == 77.5, "a straight line from (40, 1) to (60, 0.1)"
 assert bench.state["rules"]["CCL"] == "coolant"
 # its latch
 bench.dbus(COOLANT, 60)

@@ -14,7 +14,7 @@ from measured import measured as of
 from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, Outcome, decide
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.inputs import SOC, Cells, Measurements
-from bridge.core.model import Date, Stage
+from bridge.core.model import Date, Decision, Stage
 
 CURRENTS = {
     "max_charge_current": 100,
@@ -63,23 +63,95 @@ class Limiter:
         return round(value, 3)
 
 
-class TestCurvesOverSoc:
+class TestCurves:
+    """Straight lines between the points, whatever `taper` says of the cell voltages."""
+
     CURVE = ((80, 1), (90, 0.5), (100, 0.1))
 
+    @pytest.mark.parametrize("taper", ["steps", "linear"])
     @pytest.mark.parametrize(
-        ("soc", "current"), [(79, 100), (80, 100), (81, 50), (90, 50), (91, 10), (100, 10)]
+        ("soc", "current"), [(79, 100), (80, 100), (85, 75), (90, 50), (95, 30), (100, 10)]
     )
-    def test_in_steps_the_safer_neighbour_holds(self, soc: float, current: float) -> None:
-        assert Limiter(charge_soc=self.CURVE).ccl(measured(soc=soc)) == pytest.approx(current)
+    def test_over_soc(self, soc: float, current: float, taper: str) -> None:
+        limiter = Limiter(charge_soc=self.CURVE, taper=taper)
+        assert limiter.ccl(measured(soc=soc)) == pytest.approx(current)
 
-    def test_along_straight_lines(self) -> None:
-        limiter = Limiter(charge_soc=self.CURVE, taper="linear")
-        assert limiter.ccl(measured(soc=85.0)) == pytest.approx(75)
+    @pytest.mark.parametrize("taper", ["steps", "linear"])
+    def test_over_the_spread_and_the_mosfets(self, taper: str) -> None:
+        imbalance, mosfets = [[0.1, 1], [0.2, 0]], [[70, 1], [90, 0]]
+        limiter = Limiter(taper=taper, imbalance=imbalance, mosfet_temperature=mosfets)
+        apart = Cells((3.15, *[3.0] * 15))
+        assert limiter.ccl(of(cells=apart, voltage=48.15)) == pytest.approx(50)
+        assert limiter.dcl(measured(mosfet=80.0)) == pytest.approx(75)
 
-    @pytest.mark.parametrize(("degrees", "current"), [(-3, 0), (1, 0), (3, 25), (9, 50), (41, 50)])
-    def test_temperature_in_steps_is_as_careful(self, degrees: float, current: float) -> None:
-        limits = Limiter().ccl(measured(coldest=degrees, hottest=degrees))
-        assert limits == pytest.approx(current)
+    @pytest.mark.parametrize("chemistry", ["lfp", "nmc", "lto"])
+    def test_a_tenth_of_a_degree_is_never_a_jump(self, chemistry: str) -> None:
+        """With jumps, an inverter would be switched off at -0.1 degrees."""
+        limits = [
+            (decision.ccl.value or 0, decision.dcl.value or 0)
+            for tenth in range(-400, 701)
+            for decision in [decided_at(chemistry, tenth / 10)]
+        ]
+        for before, after in pairwise(limits):
+            assert abs(after[0] - before[0]) <= 2.1  # the steepest line: a fifth in 2 degrees
+            assert abs(after[1] - before[1]) <= 2.1
+
+    def test_a_little_frost_leaves_a_quarter_of_the_discharge_current(self) -> None:
+        frost = measured(coldest=-0.1, hottest=-0.1)
+        assert Limiter().dcl(frost) == pytest.approx(150 * 0.2475)
+
+    @pytest.mark.parametrize(
+        ("chemistry", "charge", "discharge"),
+        [("lfp", (0, 60), (-35, 60)), ("nmc", (0, 45), (-20, 60)), ("lto", (-30, 60), (-30, 60))],
+    )
+    def test_nothing_flows_where_a_maker_forbids_it(
+        self, chemistry: str, charge: tuple[float, float], discharge: tuple[float, float]
+    ) -> None:
+        """Lishen for LFP, Samsung 20 for NMC, Nichicon for LTO: see presets.py."""
+        for tenth in range(-500, 801):
+            decision, degrees = decided_at(chemistry, tenth / 10), tenth / 10
+            assert charge[0] <= degrees <= charge[1] or decision.ccl.value == 0
+            assert discharge[0] <= degrees <= discharge[1] or decision.dcl.value == 0
+
+
+def decided_at(chemistry: str, degrees: float) -> Decision:
+    """A battery of 280 Ah that never decided before, at this temperature."""
+    config = battery_config(chemistry=chemistry, ceiling={}, limiter={"max_charge_current": 84,
+                            "max_discharge_current": 140})  # fmt: skip
+    volts = config.limiter.min_charge_voltage
+    told = measured(volts, coldest=degrees, hottest=degrees)
+    frame = LimiterConfig(16, config.limiter, config.failsafe, config.ceiling)
+    return decide(told, frame, NO_REQUESTS, Stage.FRESH, LimiterState(), 0.0).decision
+
+
+class TestLowCellsChargeSlowly:
+    @pytest.mark.parametrize(
+        ("volts", "current"),
+        [(2.8, 100), (2.65, 52.5), (2.5, 5), (2.3, 5), (2.05, 2.5), (2.0, 0), (1.6, 0), (0.33, 0)],
+    )
+    def test_one_cell_is_enough(self, volts: float, current: float) -> None:
+        known = Cells((volts, *[3.2] * 15))
+        told = of(cells=known, voltage=volts + 15 * 3.2)
+        assert Limiter().ccl(told) == pytest.approx(current)
+
+    def test_a_dead_battery_is_not_charged_and_the_reason_says_why(self) -> None:
+        limit = Limiter()(measured(0.33)).decision.ccl
+        assert (limit.value, limit.rule) == (0, "low cell")
+        assert "must not be charged without inspection" in limit.reason
+
+    def test_the_mean_cell_counts_where_no_cell_is_known(self) -> None:
+        alone = of(cells=Cells((None,) * 16), voltage=16 * 2.4)
+        assert Limiter().ccl(alone) == pytest.approx(5)
+
+    def test_the_mean_cell_counts_against_cells_that_say_more(self) -> None:
+        told = measured(3.3, voltage=16 * 1.9)
+        assert Limiter().ccl(told) == 0
+
+    @pytest.mark.parametrize("chemistry", ["lfp", "nmc", "lto"])
+    def test_each_chemistry_has_such_a_curve(self, chemistry: str) -> None:
+        settings = battery_config(chemistry=chemistry, ceiling={}, limiter={}).limiter
+        assert settings.low_cell_charge[0][1] == 0
+        assert settings.low_cell_charge[-1] == (settings.min_cell_voltage, 1)
 
 
 class TestBatteryWithoutCells:

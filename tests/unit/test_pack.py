@@ -17,6 +17,8 @@ from tests.pack.client import (
     readings,
 )
 from tests.pack.curve import Curve
+from tests.pack.delay import Delay
+from tests.pack.meters import PACK_VOLTAGE, lag, measured, noise, offset, resolution
 from tests.pack.model import CHEMISTRIES, Balancing, Weakness, build
 from tests.pack.simulation import Simulation
 
@@ -296,3 +298,46 @@ class TestClient:
         assert address_in(state, Address(None, None)) == Address("c0ffee", 3)
         assert address_in(state, Address("other", None)) == Address("other", 3)
         assert address_in({}, Address(None, 0)) == Address(None, 0)
+
+
+class TestMeters:
+    def test_a_delay_gives_back_what_was_put_in_so_long_ago(self):
+        delay: Delay[str] = Delay(2.0)
+        assert [delay.at(t, f"at {t}") for t in range(5)] == ["at 0"] * 3 + ["at 1", "at 2"]
+
+    def test_without_parts_the_bms_is_right(self):
+        pack = build(soc=0.6)
+        assert measured(pack, 0.0) == readings(pack)
+
+    def test_parts_add_up(self):
+        pack = build(soc=0.6)
+        parts = (lag(5.0), resolution(0.01), offset(PACK_VOLTAGE, share=0.01))
+        before = measured(pack, 0.0, parts)
+        pack.step(1.0, 100.0, 20.0)
+        after, right = measured(pack, 1.0, parts), readings(pack)
+        assert after["Voltages/Cell1"] == before["Voltages/Cell1"] < right["Voltages/Cell1"]
+        assert after["Voltages/Cell1"] == round(after["Voltages/Cell1"], 2)
+        assert after[PACK_VOLTAGE] == pytest.approx(right[PACK_VOLTAGE] * 1.01, abs=0.001)
+
+    def test_noise_moves_the_cells_and_nothing_else(self):
+        pack, part = build(soc=0.6), noise(0.002)
+        said, right = measured(pack, 0.0, (part,)), readings(pack)
+        wrong = {path for path in right if said[path] != right[path]}
+        assert wrong and all(path.startswith("Voltages/Cell") for path in wrong)
+
+
+class TestImperfectChargers:
+    def test_overshoot_is_a_voltage_above_cvl(self):
+        pack = build(soc=0.9)
+        system = System(overshoot=0.01)
+        pack.step(0, system.current(pack, Limits(54.0, 500, 500), 60_000.0, 0.0), 20.0)
+        assert pack.voltage == pytest.approx(54.0 * 1.01)
+
+    def test_a_late_charger_obeys_the_limits_of_before(self):
+        pack = build(soc=0.6)
+        simulation = Simulation(pack, System(late=3.0), Day(solar_peak=FULL_SUN), t=NOON)
+        simulation.advance(5, Limits(56.0, 50.0, 50.0))
+        simulation.advance(3, Limits(56.0, 10.0, 50.0))
+        assert pack.current == pytest.approx(50.0)
+        simulation.advance(1, Limits(56.0, 10.0, 50.0))
+        assert pack.current == pytest.approx(10.0)

@@ -1,4 +1,4 @@
-"""Curves: points with rising x, with straight lines or steps between them.
+"""Curves: points with rising x, with straight lines between them.
 
 Before the first point its value holds, after the last point the last one's.
 """
@@ -13,11 +13,6 @@ from bridge.core.model import Cap
 from bridge.core.settings.declarations import Table
 
 
-def share_at(situation: Situation, table: Table, x: float) -> float:
-    """The share of the maximum (0 to 1) at x (°C, % or V): steps or lines, as `taper` says."""
-    return share(table, x, steps=situation.settings.taper == "steps")
-
-
 def cap_over(
     situation: Situation, input_: Input[float | None], table: Table, maximum: float, words: str
 ) -> Cap | None:
@@ -30,7 +25,7 @@ def cap_over(
     x = situation.of(input_)
     if x is None:
         return cap_of_silence(situation, table, maximum, input_)
-    share_of_x = share_at(situation, table, x)
+    share_of_x = share(table, x)
     return None if share_of_x == 1 else Cap(maximum * share_of_x, words.format(x))
 
 
@@ -51,11 +46,10 @@ def nothing_for_silence(input_: Input[object]) -> Cap:
     return Cap(0.0, f"{input_.name} went silent")
 
 
-def share(table: Table, x: float, steps: bool = False) -> float:
+def share(table: Table, x: float) -> float:
     """The share at x, 0 to 1: straight lines between the points; beyond the ends, the end's.
 
-    In steps, the smaller share of the two points around x, which is the safer one. The table must
-    have been checked: at least two points, x rising.
+    The table must have been checked: at least two points, x rising.
     """
     if x <= table[0][0]:
         return table[0][1]
@@ -63,7 +57,7 @@ def share(table: Table, x: float, steps: bool = False) -> float:
         if x == x1:
             return y1
         if x < x1:
-            return min(y0, y1) if steps else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
     return table[-1][1]
 
 

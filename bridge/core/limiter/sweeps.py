@@ -41,6 +41,7 @@ class Sweep:
     title, unit: of the axis; decimals: of its numbers. xs: the points. at: the measurements at a
     point, made from those of a normal battery. is_shown: whether the sweep makes sense with this
     configuration. seconds_per_unit: above 0, x is a time, and each point continues the one before.
+    is_stepped: whether the limits jump from point to point there.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Sweep:
     at: Point
     is_shown: Callable[[LimiterConfig], bool] = lambda config: True
     seconds_per_unit: float = 0.0
+    is_stepped: Callable[[LimiterConfig], bool] = lambda config: False
 
 
 def normal_measurements(unknown: Mapping[Input[Any], Any], config: LimiterConfig) -> Measurements:
@@ -85,9 +87,14 @@ def _apart(base: Measurements, config: LimiterConfig, volts: float) -> Moment:
 
 
 def _volts(config: LimiterConfig) -> Sequence[float]:
-    lowest = int(config.limiter.min_cell_voltage * 100) - 10
+    low_points = [volts for volts, _ in config.limiter.low_cell_charge]
+    lowest = int(min([config.limiter.min_cell_voltage, *low_points]) * 100) - 10
     highest = int(config.limiter.cell_overvoltage * 100) + 5
     return [x / 100 for x in range(lowest, highest + 1)]
+
+
+def _has_steps(config: LimiterConfig) -> bool:
+    return config.limiter.taper == "steps"
 
 
 def _in_month(base: Measurements, config: LimiterConfig, month: float) -> Moment:
@@ -105,8 +112,16 @@ def _minutes(config: LimiterConfig) -> Sequence[float]:
     return [float(x) for x in range(int(minutes) + 3)]
 
 
-EVERY_CELL = Sweep("every cell at", "V", 2, _volts, _every_cell)
-ONE_CELL = Sweep("one cell at", "V", 2, _volts, _one_cell, lambda config: config.cells > 1)
+EVERY_CELL = Sweep("every cell at", "V", 2, _volts, _every_cell, is_stepped=_has_steps)
+ONE_CELL = Sweep(
+    "one cell at",
+    "V",
+    2,
+    _volts,
+    _one_cell,
+    lambda config: config.cells > 1,
+    is_stepped=_has_steps,
+)
 BATTERY_TEMPERATURE = Sweep(
     "battery at",
     "°C",
@@ -147,6 +162,7 @@ MONTH = Sweep(
     lambda config: bool(
         config.limiter.charge_voltage_by_month or config.limiter.maintain_soc_by_month
     ),
+    is_stepped=lambda config: True,
 )
 PHASES = Sweep(
     "SoC full for",

@@ -127,6 +127,7 @@ class LimiterSettings:
     charge_soc: Table = _table("%", 0, 100, "CCL over SoC", ())
     discharge_soc: Table = _table("%", 0, 100, "DCL over SoC", ())
     imbalance: Table = _table("V", 0, 2, "CCL over highest less lowest cell", ())
+    low_cell_charge: Table = _table("V", 0, 4.5, "CCL over the lowest cell or the mean one")
 
     # serialbattery: CCL and DCL are held for 30 s.
     current_hold: float = _seconds(3600, "a current limit waits so long before it rises", 30.0)
@@ -171,6 +172,11 @@ class LimiterSettings:
     # ours: 5 % below absorption_soc, or a cloud would begin it again. serialbattery: 80 %.
     rebulk_soc: float = _number("%", 0, 100, "absorption and float end below this SoC", 90.0)
 
+    # ours: what a thick cable loses at some hundred A. A wrong unit, such as mV, is refused.
+    voltage_offset: float = _number(
+        "V", -1, 1, "added to CVL, whole pack, for the drop between charger and battery", 0.0
+    )
+
     slide: str = _field(
         CHOICE,
         "while CCL is near 0 A and the battery is charged all the same, CVL slides down to the"
@@ -214,6 +220,19 @@ class FailsafeSettings:
 
     charge_current: float = _amps("CCL while stale", 0.0)
     discharge_current: float = _amps("DCL while stale", 0.0)
+
+
+LONGEST_EXPIRY = 7 * 86400.0  # s; ours: a client that is alive writes it again within a week
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestSettings:
+    """What holds for all requests of clients."""
+
+    # ours: a client that wants its requests to end says so.
+    expire: float = _seconds(
+        LONGEST_EXPIRY, "a request without an expiry of its own ends after this time; 0: never", 0.0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,14 +27,15 @@ from typing import Any
 from bridge.core.settings.declarations import Table
 
 # Both curves are serialbattery's TEMPERATURES_WHILE_CHARGING and _DISCHARGING, point by point.
-# In steps, the default, the smaller neighbour counts: charging is 0 A below 2 °C, discharging
-# below 0 °C, both above 50 °C.
-# Charging: Lishen allows 0 to 60 °C, Victron 5 to 50 °C, Samsung 20 0 to 45 °C.
+# Charging: Lishen allows 0 to 60 °C, Victron 5 to 50 °C. Outside of Victron's range the curve gives
+# at most half, or a quarter, of the 0.3 C of C_RATES.
 # Discharging: Lishen allows -35 to 60 °C, Victron -20 to 50 °C, Samsung 20 -20 to 60 °C.
 _LITHIUM_CHARGE: Table = (
     (0, 0), (2, 0.25), (5, 0.5), (10, 1), (40, 1), (45, 0.5), (50, 0.25), (55, 0),
 )  # fmt: skip
 """Share of max_charge_current (0 to 1) over °C."""
+_NMC_CHARGE: Table = ((0, 0), (2, 0.25), (5, 0.5), (10, 1), (40, 1), (45, 0))
+"""The same for cells of 4.2 V. Samsung 20 ends at 45 °C, where the others still allow a half."""
 _LITHIUM_DISCHARGE: Table = (
     (-10, 0), (0, 0.25), (5, 0.5), (10, 1), (40, 1), (45, 0.5), (50, 0.25), (55, 0),
 )  # fmt: skip
@@ -58,6 +59,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_cell_voltage": 2.80,
         # serialbattery, aggregate LFP: the MIN_CELL_VOLTAGE of both.
         "discharge_voltage": 2.90,
+        # ours: 5 % from where Lishen ends a discharge, nothing where the cell may be damaged (the
+        # dead_cell of the ceilings), and full current from min_cell_voltage on.
+        "low_cell_charge": ((2.0, 0), (2.1, 0.05), (2.5, 0.05), (2.8, 1)),
         "charge_temperature": _LITHIUM_CHARGE,
         "discharge_temperature": _LITHIUM_DISCHARGE,
     },
@@ -79,6 +83,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_cell_voltage": 1.90,
         # aggregate: DISCHARGE_VOLTAGE. Libre Solar: discharge ends there.
         "discharge_voltage": 2.00,
+        # ours: likewise; Toshiba ends a discharge at 1.5.
+        "low_cell_charge": ((1.0, 0), (1.1, 0.05), (1.5, 0.05), (1.9, 1)),
         # Nichicon: -30 to 60 °C. The limits inside of that and the steps are ours: no maker's
         # curve was found, and chargers need a way down that is not a jump.
         "charge_temperature": ((-20, 0), (-10, 0.25), (0, 1), (45, 1), (50, 0.5), (55, 0)),
@@ -102,7 +108,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_cell_voltage": 3.00,
         # Libre Solar: discharge ends there.
         "discharge_voltage": 3.20,
-        "charge_temperature": _LITHIUM_CHARGE,
+        # ours: likewise; Samsung 30Q and 50E end a discharge at 2.5.
+        "low_cell_charge": ((2.0, 0), (2.1, 0.05), (2.5, 0.05), (3.0, 1)),
+        "charge_temperature": _NMC_CHARGE,
         "discharge_temperature": _LITHIUM_DISCHARGE,
     },
 }

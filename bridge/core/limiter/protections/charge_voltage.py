@@ -54,6 +54,15 @@ LATCH = Latch("charge phase", Phase(), _update)
 
 
 def _cap(situation: Situation) -> Cap:
+    """The voltage of the phase plus voltage_offset, in V of the whole pack.
+
+    The offset is part of this cap, and of no other. A cap that protects a cell stays what it is.
+    """
+    cap, offset = _of_phase(situation), situation.settings.voltage_offset
+    return cap if not offset else Cap(cap.value + offset, f"{cap.reason}, offset {offset:+g} V")
+
+
+def _of_phase(situation: Situation) -> Cap:
     """V per cell times cells.
 
     From absorption to float, CVL falls as slowly as it rises: with feed-in, an inverter would
@@ -81,7 +90,8 @@ def _cap(situation: Situation) -> Cap:
 CHARGE_VOLTAGE = Protection(
     "charge voltage",
     CVL,
-    "charge_voltage of the season times the cells; in absorption and float, the phase's voltage",
+    "charge_voltage of the season times the cells; in absorption and float, the phase's voltage;"
+    " plus voltage_offset",
     frozenset({SOC}),
     _cap,
     latch=LATCH,

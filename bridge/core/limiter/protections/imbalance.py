@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.core.limiter.curves import cap_of_silence, share_at
+from bridge.core.limiter.curves import cap_of_silence, share
 from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.situation import Situation
 from bridge.core.limiter.sweeps import CELL_SPREAD
@@ -19,8 +19,10 @@ def _cap(situation: Situation) -> Cap | None:
     if not situation.of(CELLS).is_whole or highest is None or lowest is None:
         return cap_of_silence(situation, table, maximum, CELLS)
     spread = highest - lowest
-    share = share_at(situation, table, spread)
-    return None if share == 1 else Cap(maximum * share, f"cells {spread:.3f} V apart")
+    share_of_spread = share(table, spread)
+    if share_of_spread == 1:
+        return None
+    return Cap(maximum * share_of_spread, f"cells {spread:.3f} V apart")
 
 
 CHARGE = Protection(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.core.limiter.curves import cap_of_silence, share_at
+from bridge.core.limiter.curves import cap_of_silence, share
 from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.situation import Situation
 from bridge.core.limiter.sweeps import BATTERY_TEMPERATURE
@@ -28,8 +28,8 @@ def _cap(situation: Situation, table: Table, maximum: float) -> Cap | None:
         return None
     if degrees is None or situation.is_silent(TEMPERATURE):
         return cap_of_silence(situation, table, maximum, TEMPERATURE)
-    cold = share_at(situation, table, degrees.coldest)
-    hot = share_at(situation, table, degrees.hottest)
+    cold = share(table, degrees.coldest)
+    hot = share(table, degrees.hottest)
     if cold == 1 and hot == 1:
         return None
     at = degrees.coldest if cold < hot else degrees.hottest
