@@ -251,6 +251,7 @@ class _Author:
                          "discharge_voltage", "charge_voltage")
         ]  # fmt: skip
         targets += [p["min_cell_voltage"] + 0.15, p["cell_overvoltage"] + 0.15]
+        targets += [low for low, _ in p["low_cell_charge"]]
         target = round(r.choice(targets), 3)
         kind = r.random()
         if kind < 0.4:

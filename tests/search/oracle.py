@@ -176,6 +176,7 @@ class Oracle:
         for limit, pace in self._paces.items():
             value = shown[limit]
             if not isinstance(value, (int, float)):
+                pace.hide(passed, self._settings)
                 continue
             before = pace.seen
             if isinstance(step, (Restart, Reboot)):

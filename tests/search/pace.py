@@ -46,7 +46,7 @@ class Pace:
         wrong = ""
         has_risen = shown > self.seen + 1e-6
         if has_risen and not self.free:
-            if passed == 0:
+            if passed == 0 and shown > self.at_most + 1e-6:
                 wrong = f"{what} never lifts a limit in the same call"
             elif shown > self.at_most + rise * decided + 1e-6:
                 wrong = "a limit never rises faster than its rise"
@@ -60,6 +60,10 @@ class Pace:
             self.fell_at = now
         self.seen = shown
         return wrong
+
+    def hide(self, passed: float, settings: InForce) -> None:
+        """The limit is withdrawn; it may have risen a little before."""
+        self.at_most += self._hold_and_rise(settings)[1] * min(passed, GATHERED)
 
     def after_restart(self, shown: float, now: float) -> str:
         """What is wrong with the limit at the start of a process; "" for nothing."""

@@ -20,10 +20,10 @@ class Asked:
     def write(self, limit: str, raw: object, expire: float, now: float) -> None:
         """Somebody writes a request. expire: s, for those without an expiry of their own; 0: none.
 
-        A null is no request and no withdrawal, but may be either here: nothing is said then.
+        "off" withdraws; a null is no request and no withdrawal.
         """
         value, seconds = _parts(raw)
-        if value is None or (isinstance(value, str) and value.strip().lower() == "off"):
+        if isinstance(value, str) and value.strip().lower() == "off":
             self._values.pop(limit, None)
             return
         number = _number(value)

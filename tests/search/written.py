@@ -115,6 +115,10 @@ def payload_of(text: str) -> object:
     return value.get("value") if isinstance(value, dict) else value
 
 
+Reading = tuple[float, float]
+"""A value and when it came (monotonic s)."""
+
+
 @dataclass
 class Seen:
     """What was written to one path.
@@ -122,26 +126,23 @@ class Seen:
     values: what the last value may be; several while a reading is doubtful. at: the last time when
     a reading was, or may have been, taken (monotonic s). is_silent: it has once been older than
     stale since then. bad_since, bad_at: the first and the last of the readings since the last good
-    one that were refused or doubtful. is_withdrawn: the last write was a null.
+    one that were refused or doubtful. is_withdrawn: the last write was a null. bases: with which
+    reading the next one may be compared; None: with none. odd: a reading that is surely in doubt.
     """
 
     kind: Kind
-    values: tuple[float, ...]
-    at: float
+    values: tuple[float, ...] = ()
+    at: float = -math.inf
     is_silent: bool = False
     bad_since: float = math.inf
     bad_at: float = -math.inf
     is_withdrawn: bool = False
-    base: tuple[float, float] = (0.0, -math.inf)
-    odd: tuple[float, float] | None = None
+    bases: tuple[Reading | None, ...] = (None,)
+    odd: Reading | None = None
 
     @property
     def is_known(self) -> bool:
         return not self.is_silent and bool(self.values)
-
-    @property
-    def is_certain(self) -> bool:
-        return len(self.values) == 1 and self.odd is None and not self.is_withdrawn
 
     def write(self, number: float, step: float, stale: float, now: float) -> None:
         """A number has come. step: how far from the last one it is believed at once.
@@ -150,33 +151,38 @@ class Seen:
         """
         if self.odd is not None and now - self.odd[1] > stale:
             self.odd = None
-        has_base = self.base[1] > -math.inf
-        if self._is_near(number, self.base if has_base else None, step, now):
-            self._take(number, now)
-            return
+        near = [self._is_near(number, base, step, now) for base in self.bases]
         agrees = self.odd is not None and self._is_near(number, self.odd, step, now)
-        if agrees and self.odd is not None and now - self.odd[1] >= COPY_WITHIN:
-            self._take(number, now)
-            return
-        if not agrees:
-            self.odd = (number, now)
-        if number not in self.values:
-            self.values = (*self.values, number)
-        self.note_bad(now)
+        is_taken = all(near) or (agrees and self.odd is not None and self._is_older(self.odd, now))
+        if is_taken:
+            self.values, self.bases, self.odd = (number,), ((number, now),), None
+            self.bad_since, self.bad_at = math.inf, -math.inf
+        else:
+            self.values = (*(v for v in self.values if v != number), number)[-5:]
+            self.note_bad(now)
+            if not agrees:
+                self.odd = (number, now)
+        if is_taken or any(near):
+            self.at, self.is_silent, self.is_withdrawn = now, False, False
+        if not is_taken and any(near):
+            self.bases = (*self.bases, (number, now))[-5:]
 
     def note_bad(self, now: float) -> None:
         """A reading has come that cannot be believed."""
         self.bad_since = min(self.bad_since, now)
         self.bad_at = now
 
-    def _take(self, number: float, now: float) -> None:
-        self.values, self.base, self.odd = (number,), (number, now), None
-        self.at, self.is_silent, self.is_withdrawn = now, False, False
-        self.bad_since, self.bad_at = math.inf, -math.inf
+    def grow_old(self, stale: float, now: float) -> None:
+        """Nothing but a new value makes known again what was once older than stale (s)."""
+        if not self.is_silent and now - self.at > stale + ROUNDING:
+            self.is_silent = True
+            self.bases = (*self.bases, None)
 
-    def _is_near(
-        self, number: float, last: tuple[float, float] | None, step: float, now: float
-    ) -> bool:
+    @staticmethod
+    def _is_older(reading: Reading, now: float) -> bool:
+        return now - reading[1] >= COPY_WITHIN
+
+    def _is_near(self, number: float, last: Reading | None, step: float, now: float) -> bool:
         if not self.kind.step or step == 0:
             return True
         if last is None:
@@ -207,7 +213,7 @@ class Written:
                 seen.is_withdrawn = True
             return
         if seen is None:
-            seen = self.paths[path] = Seen(kind, (), -math.inf)
+            seen = self.paths[path] = Seen(kind)
         if number is INVALID:
             seen.note_bad(now)
         else:
@@ -217,8 +223,7 @@ class Written:
     def grow_old(self, stale: float, now: float) -> None:
         """Find what is older than stale; nothing but a new value ends that."""
         for seen in self.paths.values():
-            if now - seen.at > stale + ROUNDING:
-                seen.is_silent = True
+            seen.grow_old(stale, now)
 
     def forget(self, what: str) -> None:
         """A path or a group was forgotten."""
