@@ -260,6 +260,19 @@ def test_nothing_loosens_while_something_is_suspect() -> None:
     assert bench["/Alarms/BmsCable"] == 1
 
 
+def test_the_fullest_cell_ends_charging_and_the_emptiest_discharging() -> None:
+    bench = Bench(cells=2)
+
+    def feed(cells: tuple[float, float], amps: float) -> None:
+        volts = {"Voltages/Cell1": cells[0], "Voltages/Cell2": cells[1]}
+        bench.batch({**volts, "Dc/0/Voltage": sum(cells), "Dc/0/Current": amps})
+
+    bench.pass_time(100, lambda: feed((3.35, 3.25), 40.0))
+    assert bench["/Info/ChargeLimitation"] == "counted charge", "a cell at 3.35 V may be full"
+    bench.pass_time(100, lambda: feed((3.00, 3.25), -40.0))
+    assert bench["/Info/DischargeLimitation"] == "counted charge", "a cell at 3.00 V is empty"
+
+
 def test_stale_by_standing_still_is_as_stale_as_by_silence() -> None:
     bench = Bench()
     amps = iter(range(8000, 9999))

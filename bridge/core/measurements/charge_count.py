@@ -44,8 +44,8 @@ class Look(NamedTuple):
 
     moved: the inputs of which a value has changed since the last look, or came for the first time.
     current: A, positive charges; None: unknown. lives_until: when it becomes stale (monotonic s).
-    soc: %. voltage: of the pack in V. lowest, highest: the extreme cells, or else the mean one, in V.
-    Each is None where it is unknown. is_whole: whether all cells are known.
+    soc: %. voltage: of the pack in V. lowest, highest: the extreme cells, or else the mean one, in
+    V. Each is None where it is unknown. is_whole: whether all cells are known.
     """
 
     moved: frozenset[Input[Any]] = frozenset()

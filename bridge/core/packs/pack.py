@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.core.limiter.caps import PackCaps, PackState, caps_of
-from bridge.core.limiter.situation import LimiterConfig, extremes
+from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.charge_count import Count, Kind, Look, counted
 from bridge.core.measurements.display import Display
 from bridge.core.measurements.freshness import Freshness, FreshnessWatch
@@ -29,6 +29,7 @@ from bridge.core.measurements.inputs import (
 from bridge.core.measurements.plausibility import Plausibility
 from bridge.core.measurements.source import CLIENTS, ShelfLife, Source
 from bridge.core.measurements.store import MeasurementStore
+from bridge.core.measurements.voltages import volts_of
 from bridge.core.model import Date, Refused, Value
 from bridge.core.paths.gate import PathSpec
 from bridge.core.paths.table import CURRENT_PATH, Paths
@@ -132,7 +133,7 @@ class Pack:
         store = self._store
         readings, moved = store.readings(now), store.take_moved()
         cells, written = readings[CELLS], readings[PACK_VOLTAGE]
-        lowest, highest = extremes(cells, written, self._settings.limiter.cells)
+        volts = volts_of(cells, written, self._settings.limiter.cells)
         came = store.last(CURRENT_PATH)
         return Look(
             moved=frozenset(i for i, paths in self._paths_counted.items() if moved & paths),
@@ -140,8 +141,8 @@ class Pack:
             lives_until=-math.inf if came is None else came[1] + self.clients.shelf_life.stale,
             soc=readings[SOC],
             voltage=written,
-            lowest=lowest,
-            highest=highest,
+            lowest=volts.lowest,
+            highest=volts.highest,
             is_whole=cells.is_whole,
         )
 

@@ -25,6 +25,7 @@ from bridge.core.limiter.protections import (
     slide,
     soc,
     temperature,
+    voltage_mismatch,
 )
 
 PROTECTIONS: tuple[Protection, ...] = (
@@ -40,6 +41,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     mosfet_temperature.CHARGE,
     soc.CHARGE,
     imbalance.CHARGE,
+    voltage_mismatch.CHARGE,
     low_cell_charge.CHARGE,
     counted_charge.CHARGE,
     failsafe.WAITING,
