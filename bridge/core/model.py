@@ -74,18 +74,26 @@ class Date(NamedTuple):
 
 @dataclass(frozen=True)
 class Cap:
-    """The cap of one protection: no more than `value` (V or A), and why."""
+    """The cap of one protection: no more than `value` (V or A), and why.
+
+    of_silence: given because an input is silent, and not because of a measured value.
+    """
 
     value: float
     reason: str
+    of_silence: bool = False
 
 
 @dataclass(frozen=True)
 class Request:
-    """A limit that a client asks for (V or A), and when it came (monotonic seconds)."""
+    """A limit that a client asks for.
+
+    value: V or A. at: when it came; until: when it expires, None for never. Both in monotonic s.
+    """
 
     value: float
     at: float
+    until: float | None = None
 
 
 CVL, CCL, DCL = "CVL", "CCL", "DCL"

@@ -272,10 +272,11 @@ class TestFullCharge:
         assert life.at(15, HIGH).ccl.value == 100
 
 
+EVEN = {"balancing_voltage": 3.5, "voltage_hold": 0, "balancing_time": 3600}
+
+
 class TestBalancing:
     """At the top of a charge the cells are held until they are close together."""
-
-    PLAN = {"balancing_voltage": 3.5, "voltage_hold": 0, "balancing_time": 3600}
 
     @staticmethod
     def top(spread: float, high: float = 3.46, **others: object) -> Measurements:
@@ -284,7 +285,7 @@ class TestBalancing:
         return measured(low, cells=cells, voltage=high + 15 * low, soc=98.0, **others)
 
     def test_it_begins_when_the_cells_are_apart_at_the_top(self) -> None:
-        limiter = Limiter(**self.PLAN)
+        limiter = Limiter(**EVEN)
         assert limiter(self.top(0.04)).decision.charge_mode == "Bulk"
         apart_below = self.top(0.06, high=3.40)
         assert limiter(apart_below).decision.charge_mode == "Bulk"
@@ -292,25 +293,25 @@ class TestBalancing:
         assert limiter.cvl(self.top(0.06), 120) == 56.0
 
     def test_it_ends_when_they_are_close_and_not_again_soon(self) -> None:
-        limiter = Limiter(**self.PLAN)
+        limiter = Limiter(**EVEN)
         limiter(self.top(0.06))
         assert limiter(self.top(0.011, high=3.5)).decision.charge_mode == "Balancing"
         assert limiter(self.top(0.009, high=3.5)).decision.charge_mode == "Bulk"
         assert limiter(self.top(0.06)).decision.charge_mode == "Bulk", "absorption_pause"
 
     def test_on_the_way_up_close_cells_say_nothing(self) -> None:
-        limiter = Limiter(**self.PLAN)
+        limiter = Limiter(**EVEN)
         limiter(self.top(0.06))
         assert limiter(self.top(0.0, high=3.40)).decision.charge_mode == "Balancing"
 
     def test_it_ends_after_its_time(self) -> None:
-        limiter = Limiter(**self.PLAN)
+        limiter = Limiter(**EVEN)
         limiter(self.top(0.06))
         assert limiter(self.top(0.06), 3598).decision.charge_mode == "Balancing"
         assert limiter(self.top(0.06), 3).decision.charge_mode == "Bulk"
 
     def test_from_it_cvl_falls_slowly(self) -> None:
-        limiter = Limiter(**self.PLAN)
+        limiter = Limiter(**EVEN)
         limiter(self.top(0.06), 3600)
         even = self.top(0.005, high=3.49)
         assert 55.97 < limiter.cvl(even, 2) <= 56.0
@@ -328,18 +329,18 @@ class TestBalancing:
     def test_it_is_broken_off_when_the_top_is_left_or_the_cells_are_unknown(
         self, worse: dict[str, object]
     ) -> None:
-        limiter = Limiter(**self.PLAN)
+        limiter = Limiter(**EVEN)
         limiter(self.top(0.06))
         assert limiter(changed(self.top(0.06), **worse)).decision.charge_mode == "Bulk"
 
     def test_nothing_uncertain_begins_it(self) -> None:
-        limiter = Limiter(**self.PLAN)
+        limiter = Limiter(**EVEN)
         assert limiter(self.top(0.06, doubt="a cell")).decision.charge_mode == "Bulk"
         assert limiter(self.top(0.06), 1, Stage.AGING).decision.charge_mode == "Bulk"
 
     def test_it_belongs_to_a_full_charge(self) -> None:
         """Held before the window closes again, however close the cells are on the way."""
-        life = Calendar(**self.PLAN, **WINDOW)
+        life = Calendar(**EVEN, **WINDOW)
         life.at(0, HIGH)
         assert life.at(14, self.top(0.02, high=3.42)).charge_mode == "Bulk, full charge"
         held = life.at(14.1, self.top(0.02))
@@ -348,13 +349,13 @@ class TestBalancing:
         assert life.at(15, self.top(0.06)).charge_mode == "Held at 80 %"
 
     def test_with_absorption_float_follows(self) -> None:
-        limiter = Limiter(**PLAN, **self.PLAN)
+        limiter = Limiter(**PLAN, **EVEN)
         assert limiter(self.top(0.02)).decision.charge_mode == "Absorption"
         assert limiter(self.top(0.06, high=3.5)).decision.charge_mode == "Balancing"
         assert limiter(self.top(0.005, high=3.5)).decision.charge_mode == "Float"
 
     def test_a_cell_that_is_too_high_is_protected_all_the_same(self) -> None:
-        limiter = Limiter(**self.PLAN)
+        limiter = Limiter(**EVEN)
         limiter(self.top(0.06), 120)
         assert limiter.cvl(self.top(0.1, high=3.53)) < 55.2
 
@@ -363,7 +364,8 @@ class TestTimeOfDay:
     PATH = "/Settings/Limiter/FullChargeAt"
 
     @pytest.mark.parametrize(
-        ("written", "shown"), [("16:00", "16:00"), ("7:05", "07:05"), ("off", "off"), (960, "16:00")]
+        ("written", "shown"),
+        [("16:00", "16:00"), ("7:05", "07:05"), ("off", "off"), (960, "16:00")],
     )
     def test_it_is_written_as_on_a_clock(self, written: object, shown: str) -> None:
         bench = Bench(limiter={"full_charge_at": "01:00"})

@@ -1,4 +1,4 @@
-"""The decision: the smallest cap of all protections, loosened slowly, then requests and ceilings.
+"""The decision: the smallest cap of all protections and requests, loosened slowly, then ceilings.
 
 `decide` is pure: equal arguments give equal results. What must be kept from one decision to the
 next is passed in and returned as a `LimiterState`.
@@ -16,7 +16,6 @@ from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, secon
 from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
 from bridge.core.measurements.inputs import Measurements
 from bridge.core.model import (
-    CVL,
     Cap,
     Date,
     Decision,
@@ -96,34 +95,42 @@ def limits_from(
     before: BatteryState,
     now: float,
 ) -> tuple[Decision, BatteryState]:
-    """From what the pack allows to the limits: recovery, then requests, then the ceilings.
+    """From what the pack allows to the limits: requests, then recovery, then the ceilings.
+
+    A request is one more cap. So a limit rises as slowly after a request was raised or withdrawn as
+    after a protection: the write may be an error.
 
     now: monotonic s, not before the state's own time.
     """
     settings, ceilings, paces = config.limiter, config.ceiling_caps, config.paces
     situation = allowed.situation
     stage = situation.stage
-    may_loosen, is_blind = situation.is_certain, stage > Stage.AGING
+    may_loosen, is_fresh = situation.is_certain, stage is Stage.FRESH
+    is_blind = stage > Stage.AGING
 
+    caps = _with_request(allowed.caps.ccl, requests.ccl)
     held, ccl_after = _recovered(
-        allowed.caps.ccl, before.limits.ccl, paces.ccl, now, may_loosen, is_blind
+        caps, before.limits.ccl, paces.ccl, now, may_loosen, is_fresh, is_blind
     )
-    ccl = _bounded(held, allowed.caps.ccl, requests.ccl, ceilings.ccl)
+    ccl = _bounded(held, caps, ceilings.ccl)
     # The 0 A while waiting for the first data are no danger: CCL may rise from them at once.
     is_unheard = stage is Stage.WAITING and before.limits.ccl is None
+    caps = _with_request(allowed.caps.dcl, requests.dcl)
     held, dcl_after = _recovered(
-        allowed.caps.dcl, before.limits.dcl, paces.dcl, now, may_loosen, is_blind
+        caps, before.limits.dcl, paces.dcl, now, may_loosen, is_fresh, is_blind
     )
-    dcl = _bounded(held, allowed.caps.dcl, requests.dcl, ceilings.dcl)
+    dcl = _bounded(held, caps, ceilings.dcl)
 
     assert ccl.value is not None, "withdrawing comes last"
     caps, latches = _after_ccl(allowed.caps.cvl, before, situation, ccl.value)
     floor = settings.min_charge_voltage * config.cells
     if situation.measurements.silent:
-        may_loosen = False  # CVL rises only while no input is silent
-    caps = _floored(caps, floor)
-    held, cvl_after = _recovered(caps, before.limits.cvl, paces.cvl, now, may_loosen, is_blind)
-    cvl = _bounded(held, caps, requests.cvl, ceilings.cvl, floor)
+        may_loosen = is_fresh = False  # CVL rises only while no input is silent
+    caps = _with_request(_floored(caps, floor), requests.cvl, floor)
+    held, cvl_after = _recovered(
+        caps, before.limits.cvl, paces.cvl, now, may_loosen, is_fresh, is_blind
+    )
+    cvl = _bounded(held, caps, ceilings.cvl)
 
     if stage is Stage.LOST and config.withdraw_when_lost:
         cvl, ccl, dcl = _withdrawn(cvl), _withdrawn(ccl), _withdrawn(dcl)
@@ -131,23 +138,6 @@ def limits_from(
         Decision(cvl, ccl, dcl, _charge_mode(allowed), _charge_request(allowed)),
         BatteryState(Limits(cvl_after, None if is_unheard else ccl_after, dcl_after), latches, now),
     )
-
-
-def without_request(
-    state: BatteryState, config: LimiterConfig, limit: str, request: Request, now: float
-) -> BatteryState:
-    """The state after a client has withdrawn its request.
-
-    The limit then rises as slowly as after a protection, because the null may be an error (a
-    Node-RED flow turns a NaN into a null). limit: CVL, CCL or DCL. now: monotonic s.
-    """
-    before = state.limits[limit]
-    floor = config.limiter.min_charge_voltage * config.cells if limit == CVL else 0.0
-    held = max(request.value, floor)
-    if before is None or before.value <= held:
-        return state
-    risen = Recovering(held, None, max(now, before.at))
-    return replace(state, limits=state.limits.with_(limit, risen))
 
 
 def _charge_mode(allowed: PackCaps) -> str | None:
@@ -202,12 +192,13 @@ def _recovered(
     pace: Pace,
     now: float,
     may_loosen: bool,
+    is_fresh: bool,
     is_blind: bool,
 ) -> tuple[_Held, Recovering]:
     """The smallest cap, or the limit while it still rises to that cap. Of equal caps the first.
 
-    may_loosen: the measurements are fresh and beyond doubt. is_blind: they are not known at all, so
-    the hold before a rise starts only when they are known again.
+    may_loosen: the measurements are fresh and beyond doubt. is_fresh: they are fresh. is_blind:
+    they are not known at all.
     """
     rule, smallest = "", None
     for name, cap in caps.items():
@@ -217,7 +208,7 @@ def _recovered(
     target = max(0.0, smallest.value)
     if is_blind and before is not None:
         target = min(target, before.value)
-    after = recover(before, target, pace, now, may_loosen)
+    after = recover(before, target, pace, now, may_loosen, is_fresh)
     if after.value >= smallest.value - NOISE:
         return (after.value, rule, smallest.reason), after
     if not may_loosen:
@@ -230,24 +221,23 @@ def _recovered(
     return (after.value, "recovery", reason), after
 
 
-def _bounded(
-    held: _Held, caps: Caps, request: Request | None, ceiling: Cap, floor: float = 0.0
-) -> Limit:
-    """Apply the request, then the ceiling. All in V or A."""
+def _with_request(caps: Caps, request: Request | None, floor: float = 0.0) -> Caps:
+    """The caps with that of the request. floor: V or A, which no request goes below."""
+    if request is None:
+        return caps
+    asked = max(request.value, floor)
+    words = "a client asks for it"
+    if asked > request.value:
+        words = f"a client asks for {request.value:g}, the floor is {floor:.2f}"
+    return {**caps, "request": Cap(asked, words)}
+
+
+def _bounded(held: _Held, caps: Caps, ceiling: Cap) -> Limit:
+    """Apply the ceiling. All in V or A."""
     value, rule, reason = held
-    caps = dict(caps)
-    if request is not None:
-        asked = max(request.value, floor)
-        words = "a client asks for it"
-        if asked > request.value:
-            words = f"a client asks for {request.value:g}, the floor is {floor:.2f}"
-        caps["request"] = Cap(asked, words)
-        if asked < value:
-            value, rule, reason = asked, "request", words
-    caps["ceiling"] = ceiling
     if ceiling.value < value:
         value, rule, reason = ceiling.value, "ceiling", ceiling.reason
-    return Limit(max(0.0, value), rule, reason, caps)
+    return Limit(max(0.0, value), rule, reason, {**caps, "ceiling": ceiling})
 
 
 def _withdrawn(limit: Limit) -> Limit:

@@ -10,7 +10,7 @@ from typing import Any
 from bridge.core.limiter.decide import Requests
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.freshness import Freshness
-from bridge.core.model import CCL, CVL, DCL, Decision, Group, Value
+from bridge.core.model import CCL, CVL, DCL, Decision, Group, Request, Value
 from bridge.core.paths.gate import LIMIT_AMP, VOLT
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH
 from bridge.core.settings.setting_paths import CHANGED, SETTING_ROWS
@@ -56,7 +56,7 @@ def state_document(
         "reasons": reasons,
         "caps": caps,
         "requests": {
-            name: {"value": request.value, "age": round(max(0.0, now - request.at), 1)}
+            name: _request(request, now)
             for name, request in requests.items()
             if request is not None
         },
@@ -84,6 +84,13 @@ def without_ages(content: Mapping[str, Any]) -> dict[str, Any]:
 def as_json(content: Mapping[str, Any]) -> str:
     """Compact JSON; there is never a NaN in it."""
     return _ENCODER.encode(content)
+
+
+def _request(request: Request, now: float) -> dict[str, float]:
+    shown = {"value": request.value, "age": round(max(0.0, now - request.at), 1)}
+    if request.until is not None:
+        shown["expires"] = round(max(0.0, request.until - now), 1)
+    return shown
 
 
 def _next(freshness: Freshness) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from bridge.core.settings.declarations import (
     FreshnessSettings,
     LimiterSettings,
     PlausibilitySettings,
+    RequestSettings,
 )
 from bridge.core.settings.reader import REQUIRED, SectionReader
 from bridge.core.settings.relations import SECTIONS
@@ -75,6 +76,7 @@ class BatteryConfig:
     freshness: FreshnessSettings
     failsafe: FailsafeSettings
     plausibility: PlausibilitySettings
+    requests: RequestSettings
     alarms: AlarmSettings
 
 
@@ -209,12 +211,14 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
     freshness = _settings(section.section("freshness"), FreshnessSettings)
     failsafe = _settings(section.section("failsafe"), FailsafeSettings)
     plausibility = _settings(section.section("plausibility"), PlausibilitySettings)
+    requests = _settings(section.section("requests"), RequestSettings)
     alarms = _alarms(section.section("alarms"), chemistry_known, ceiling)
     parts = {
         "limiter": limiter,
         "freshness": freshness,
         "failsafe": failsafe,
         "plausibility": plausibility,
+        "requests": requests,
         "alarms": alarms,
     }
     for part, declared in SECTIONS.items():
@@ -235,6 +239,7 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
         freshness=freshness,
         failsafe=failsafe,
         plausibility=plausibility,
+        requests=requests,
         alarms=alarms,
     )
 
