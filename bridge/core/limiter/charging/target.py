@@ -30,6 +30,6 @@ def per_cell_of(phase: str, situation: Situation) -> float:
 
 def is_pack_at_top(phase: str, situation: Situation) -> bool:
     """Whether the pack voltage has reached what the phase charges to."""
-    voltage = situation.voltage
+    voltage = situation.volts.pack
     target = per_cell_of(phase, situation) * situation.cells
     return voltage is not None and voltage >= TOP * target

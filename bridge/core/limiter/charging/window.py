@@ -37,7 +37,7 @@ def next_window(before: Window, situation: Situation, is_lifted: bool, volts: fl
         return before
     lowest = situation.settings.min_charge_voltage * situation.cells
     if situation.of(PACK_CURRENT) is None:
-        lowest = max(lowest, situation.voltage or 0.0)
+        lowest = max(lowest, situation.volts.pack or 0.0)
     seconds = min(max(0.0, situation.now - before.at), LONGEST_STEP)
     fallen = before.cvl - situation.settings.voltage_rise * seconds
     return Window(True, min(before.cvl, max(lowest, fallen)), situation.now)

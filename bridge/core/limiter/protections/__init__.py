@@ -25,6 +25,7 @@ from bridge.core.limiter.protections import (
     slide,
     soc,
     temperature,
+    voltage_mismatch,
 )
 
 PROTECTIONS: tuple[Protection, ...] = (
@@ -41,6 +42,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     soc.CHARGE,
     charge_to_soc.CHARGE,
     imbalance.CHARGE,
+    voltage_mismatch.CHARGE,
     low_cell_charge.CHARGE,
     failsafe.WAITING,
     failsafe.CHARGE,
