@@ -269,7 +269,7 @@ def test_the_fullest_cell_ends_charging_and_the_emptiest_discharging() -> None:
 
     bench.pass_time(100, lambda: feed((3.35, 3.25), 40.0))
     assert bench["/Info/ChargeLimitation"] == "counted charge", "a cell at 3.35 V may be full"
-    bench.pass_time(100, lambda: feed((3.00, 3.25), -40.0))
+    bench.pass_time(300, lambda: feed((3.00, 3.25), -100.0))
     assert bench["/Info/DischargeLimitation"] == "counted charge", "a cell at 3.00 V is empty"
 
 

@@ -10,6 +10,7 @@ from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.protections import (
     blocked,
     cell_overvoltage,
+    charge_to_soc,
     charge_voltage,
     counted_charge,
     discharge_stop,
@@ -30,6 +31,7 @@ from bridge.core.limiter.protections import (
 
 PROTECTIONS: tuple[Protection, ...] = (
     charge_voltage.CHARGE_VOLTAGE,
+    charge_to_soc.CHARGE_VOLTAGE,
     high_cell_clamp.CHARGE_VOLTAGE,
     counted_charge.CHARGE_VOLTAGE,
     slide.CHARGE_VOLTAGE,
@@ -40,6 +42,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     temperature.CHARGE,
     mosfet_temperature.CHARGE,
     soc.CHARGE,
+    charge_to_soc.CHARGE,
     imbalance.CHARGE,
     voltage_mismatch.CHARGE,
     low_cell_charge.CHARGE,
