@@ -10,6 +10,7 @@ from bridge.battery.requests import RequestDesk
 from bridge.core.limiter.decide import BatteryState, limits_from
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.charge_count import Kind
 from bridge.core.measurements.inputs import inputs_of
 from bridge.core.model import Date, Decision
 from bridge.core.outputs.alarms import WATCHED
@@ -44,7 +45,8 @@ class Control:
         self, config: BatteryConfig, paths: Paths, started: float, today: Callable[[], Date | None]
     ) -> None:
         self.settings = LiveSettings(config)
-        self.limiter = _limiter_config(config)
+        self._of_file = config
+        self.limiter = LimiterConfig.of(config)
         self.pack = Pack(paths, INPUTS, self._pack_settings(), started)
         self.requests = RequestDesk()
         self.last: Assessment | None = None
@@ -55,6 +57,10 @@ class Control:
     def config(self) -> BatteryConfig:
         """The configuration with the settings in force."""
         return self.settings.in_force
+
+    def count_charge(self, now: float) -> None:
+        """Once a tick: count the charge that went by. now: monotonic s."""
+        self.pack.count_charge(now)
 
     def assess(self, now: float) -> Assessment:
         """The decision for the present measurements. now: monotonic s."""
@@ -99,18 +105,10 @@ class Control:
         return unusable
 
     def _apply(self, now: float) -> None:
-        self.limiter = _limiter_config(self.config)
+        self.limiter = LimiterConfig.of(self.config, self._of_file)
         self.pack.change_settings(self._pack_settings(), now)
 
     def _pack_settings(self) -> PackSettings:
-        return PackSettings(self.config.freshness, self.config.plausibility, self.limiter)
-
-
-def _limiter_config(config: BatteryConfig) -> LimiterConfig:
-    return LimiterConfig(
-        cells=config.cells,
-        limiter=config.limiter,
-        failsafe=config.failsafe,
-        ceiling=config.ceiling,
-        withdraw_when_lost=config.freshness.on_lost == "withdraw",
-    )
+        config = self.config
+        kind = Kind(config.capacity, config.chemistry)
+        return PackSettings(config.freshness, config.plausibility, self.limiter, kind)

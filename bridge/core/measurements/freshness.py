@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.core.measurements.frozen_verdict import NOT_FROZEN, Frozen
 from bridge.core.measurements.input_state import InputState
 from bridge.core.measurements.inputs import Input
 from bridge.core.measurements.source import ShelfLife
@@ -36,7 +37,8 @@ class Freshness:
     next_stage, next_in: what silence leads to, and in how many seconds; None when nothing more.
     silent: inputs of groups that are not required, written once and stale now. Empty while the
     battery itself is stale or lost: then the failsafe applies.
-    alarm: 0, 1 or 2 for /Alarms/BmsCable.
+    alarm: 0, 1 or 2 for /Alarms/BmsCable. frozen: what stands still although charge has moved, in
+    words.
     """
 
     stage: Stage
@@ -46,6 +48,7 @@ class Freshness:
     next_in: float | None
     silent: frozenset[Input[Any]]
     alarm: int
+    frozen: str = ""
 
     @property
     def may_loosen(self) -> bool:
@@ -64,6 +67,8 @@ class FreshnessWatch:
         self._store = store
         self._started = started
         self._first_seen: dict[Input[Any], float] = {}
+        self._whole_at: dict[Input[Any], float] = {}
+        self._overdue: set[Input[Any]] = set()
         self._alarm = 0
         self._fresh_since: float | None = None
         self._inputs_of: dict[Group, list[InputState]] = {group: [] for group in Group}
@@ -71,8 +76,10 @@ class FreshnessWatch:
             if not state.input.may_be_silent:
                 self._inputs_of[state.input.group].append(state)
 
-    def assess(self, settings: FreshnessSettings, now: float) -> Freshness:
-        """Judge the measurements as they are now (monotonic s)."""
+    def assess(
+        self, settings: FreshnessSettings, now: float, frozen: Frozen = NOT_FROZEN
+    ) -> Freshness:
+        """Judge the measurements as they are now (monotonic s). frozen: what stands still."""
         required: list[_Judged] = []
         ages: dict[Group, float] = {}
         stages: dict[Group, Stage] = {}
@@ -84,10 +91,14 @@ class FreshnessWatch:
                 is_heard = is_heard or bool(state.needed)
             for state in inputs:
                 if not state.needed and (is_heard or not is_required):
+                    if state.input in self._first_seen:
+                        self._forget(state.input)
                     continue  # an input that was never written is missed only if required
                 worst = Stage.FRESH
                 for judged in self._judge(state, is_required, settings, now):
                     stage, age, _ = judged
+                    if group in frozen.stale:
+                        stage = max(stage, Stage.STALE)
                     worst = max(worst, stage)
                     ages[group] = max(age, ages.get(group, 0.0))
                     stages[group] = max(stage, stages.get(group, Stage.FRESH))
@@ -105,7 +116,8 @@ class FreshnessWatch:
             next_stage=next_stage,
             next_in=next_in,
             silent=frozenset(silent if stage < Stage.STALE else ()),
-            alarm=self._follow_alarm(stage, settings, now),
+            alarm=self._follow_alarm(stage, bool(frozen.words), settings, now),
+            frozen=frozen.words,
         )
 
     def _judge(
@@ -123,12 +135,13 @@ class FreshnessWatch:
                 stage = Stage.FRESH if is_whole else Stage.AGING
             elif age <= life.stale:
                 stage = Stage.AGING
-            elif math.isinf(age):
-                stage = self._stage_of_incomplete(state.input, is_required, settings, now)
             else:
+                if math.isinf(age):  # expired: stale at whatever age
+                    age = now - min(map(self._store.came_at, paths))
                 stage = Stage.LOST if age > life.lost else Stage.STALE
             judged.append((stage, max(0.0, age), life))
         if judged:
+            self._whole_at[state.input] = now
             return judged
         stage = self._stage_of_incomplete(state.input, is_required, settings, now)
         return [(stage, math.inf, None)]
@@ -136,15 +149,23 @@ class FreshnessWatch:
     def _stage_of_incomplete(
         self, input_: Input[Any], is_required: bool, settings: FreshnessSettings, now: float
     ) -> Stage:
-        """The stage of an input that was never complete: waiting for `grace`, then stale or lost.
+        """The stage of an incomplete input: waiting for `grace`, then stale or lost.
 
-        The time counts from the start for required groups, for others from the first value.
+        The time counts from the start for required groups, for others from the first value. An
+        input that was complete once has no grace, and a grace that is over does not come back.
         """
-        since = self._started if is_required else self._first_seen.get(input_, now)
-        waited = max(0.0, now - since)
-        if waited <= settings.grace:
-            return Stage.WAITING
-        return Stage.LOST if waited > max(settings.lost, settings.grace) else Stage.STALE
+        since = self._whole_at.get(input_)
+        if since is None:
+            since = self._started if is_required else self._first_seen.get(input_, now)
+            if now - since <= settings.grace and input_ not in self._overdue:
+                return Stage.WAITING
+        self._overdue.add(input_)
+        return Stage.LOST if now - since > max(settings.lost, settings.grace) else Stage.STALE
+
+    def _forget(self, input_: Input[Any]) -> None:
+        self._whole_at.pop(input_, None)
+        del self._first_seen[input_]
+        self._overdue.discard(input_)
 
     def _next(
         self, required: list[_Judged], stage: Stage, settings: FreshnessSettings, now: float
@@ -167,12 +188,14 @@ class FreshnessWatch:
         left = [life.aging - age for _, age, life in required if life]
         return Stage.AGING, max(0.0, min(left))
 
-    def _follow_alarm(self, stage: Stage, settings: FreshnessSettings, now: float) -> int:
-        """The alarm's level: rises at once when stale, ends after `clear` seconds of data.
+    def _follow_alarm(
+        self, stage: Stage, is_suspect: bool, settings: FreshnessSettings, now: float
+    ) -> int:
+        """The alarm's level: rises at once when stale or suspect, ends after `clear` s of data.
 
         So one outage raises one alarm, even when data comes and goes.
         """
-        level = _ALARM_LEVELS.get(stage, 0)
+        level = max(_ALARM_LEVELS.get(stage, 0), int(is_suspect))
         self._alarm = max(self._alarm, level)
         if level or stage is Stage.WAITING:
             self._fresh_since = None
