@@ -65,7 +65,9 @@ class Control:
         """The decision for the present measurements. now: monotonic s."""
         now = max(now, self._state.at)
         view = self.pack.assess(now, self._today())
-        decision, state = limits_from(view.allowed, self.limiter, self.requests, self._state, now)
+        decision, state = limits_from(
+            view.allowed, self.limiter, self.requests, self._state, now, view.voltage_age
+        )
         return Assessment(view, decision, state)
 
     def commit(self, assessment: Assessment) -> None:

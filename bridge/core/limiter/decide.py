@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from bridge.core.limiter.caps import Caps, PackCaps, PackState, caps_of
+from bridge.core.limiter.ceiling import lower
+from bridge.core.limiter.ceiling_caps import ceiling_caps, newest_voltage_age
 from bridge.core.limiter.protection import updated
 from bridge.core.limiter.protections import PROTECTIONS, charge_voltage, maintained_soc
 from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, seconds_to
@@ -75,16 +77,20 @@ def decide(
     now: float,
     date: Date | None = None,
     suspected: Measurements | None = None,
+    voltage_age: float | None = None,
 ) -> Outcome:
     """The limits of a battery of one pack, for these measurements at this moment.
 
     measurements: V, A, °C, percent, finite or None for unknown. now: monotonic seconds; a time
     before the last decision counts as the time of that decision. date: for the seasons; None: none.
     suspected: what would be measured if the readings in doubt were right; they may only tighten.
+    voltage_age: s since the newest voltage; None: every voltage in the measurements is new.
     """
     now = max(now, state.battery.at)
+    if voltage_age is None:
+        voltage_age = newest_voltage_age(measurements)
     allowed = caps_of(measurements, suspected, config, stage, state.pack, now, date)
-    decision, battery = limits_from(allowed, config, requests, state.battery, now)
+    decision, battery = limits_from(allowed, config, requests, state.battery, now, voltage_age)
     return Outcome(decision, LimiterState(allowed.state, battery))
 
 
@@ -94,12 +100,15 @@ def limits_from(
     requests: Requests,
     before: BatteryState,
     now: float,
+    voltage_age: float,
 ) -> tuple[Decision, BatteryState]:
     """From what the pack allows to the limits: recovery, then requests, then the ceilings.
 
-    now: monotonic s, not before the state's own time.
+    now: monotonic s, not before the state's own time. voltage_age: s since the newest voltage of a
+    cell or of the pack; infinite if there was none.
     """
-    settings, ceilings, paces = config.limiter, config.ceiling_caps, config.paces
+    settings, paces = config.limiter, config.paces
+    ceilings = ceiling_caps(allowed, config, voltage_age)
     situation = allowed.situation
     stage = situation.stage
     may_loosen, is_blind = situation.is_certain, stage > Stage.AGING
@@ -108,12 +117,14 @@ def limits_from(
         allowed.caps.ccl, before.limits.ccl, paces.ccl, now, may_loosen, is_blind
     )
     ccl = _bounded(held, allowed.caps.ccl, requests.ccl, ceilings.ccl)
+    ccl_after = _kept_below(ceilings.ccl, ccl_after)
     # The 0 A while waiting for the first data are no danger: CCL may rise from them at once.
     is_unheard = stage is Stage.WAITING and before.limits.ccl is None
     held, dcl_after = _recovered(
         allowed.caps.dcl, before.limits.dcl, paces.dcl, now, may_loosen, is_blind
     )
     dcl = _bounded(held, allowed.caps.dcl, requests.dcl, ceilings.dcl)
+    dcl_after = _kept_below(ceilings.dcl, dcl_after)
 
     assert ccl.value is not None, "withdrawing comes last"
     caps, latches = _after_ccl(allowed.caps.cvl, before, situation, ccl.value)
@@ -243,9 +254,17 @@ def _bounded(
         if asked < value:
             value, rule, reason = asked, "request", words
     caps["ceiling"] = ceiling
-    if ceiling.value < value:
-        value, rule, reason = ceiling.value, "ceiling", ceiling.reason
-    return Limit(max(0.0, value), rule, reason, caps)
+    lowered = lower(value, ceiling.value)
+    if lowered != value:
+        value, rule, reason = lowered, "ceiling", ceiling.reason
+    return Limit(value, rule, reason, caps)
+
+
+def _kept_below(ceiling: Cap, after: Recovering) -> Recovering:
+    """A limit that a ceiling has lowered rises from there as slowly as after a protection."""
+    if after.value <= ceiling.value:
+        return after
+    return Recovering(ceiling.value, None, after.at)
 
 
 def _withdrawn(limit: Limit) -> Limit:

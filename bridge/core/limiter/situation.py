@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from bridge.core.limiter.recovery import Pace
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE, Cells, Input, Measurements
-from bridge.core.model import Cap, Date, Limits, Stage
+from bridge.core.model import Date, Limits, Stage
 from bridge.core.settings.declarations import Ceiling, FailsafeSettings, LimiterSettings
 
 R = TypeVar("R")
@@ -44,16 +44,6 @@ class LimiterConfig:
             for most in (s.max_charge_current, s.max_discharge_current)
         )
         return Limits(Pace(s.voltage_hold, s.voltage_rise), charge, discharge)
-
-    @cached_property
-    def ceiling_caps(self) -> Limits[Cap]:
-        """The ceilings, which no setting and no request can exceed: V of the whole pack, and A."""
-        words, ceiling = "the ceiling of the configuration", self.ceiling
-        return Limits(
-            Cap(ceiling.cell_voltage * self.cells, words),
-            Cap(ceiling.charge_current, words),
-            Cap(ceiling.discharge_current, words),
-        )
 
 
 @dataclass(frozen=True)
