@@ -100,6 +100,8 @@ class Battery:
 
     def on_tick(self, now: float) -> None:
         """Once a second: ages, ramps, the failsafe, and the state topic."""
+        for limit, request in self._control.requests.expire(now).items():
+            log.info("%s: the request of %g for %s has expired", self._ident, request.value, limit)
         self._publisher.refresh(now)
 
     def refresh(self, now: float) -> None:
@@ -120,7 +122,7 @@ class Battery:
         return {
             Role.MEASUREMENT: self._measure,
             Role.ALARM: self._measure,
-            Role.REQUEST: gated(self._request),
+            Role.REQUEST: self._request,
             Role.NAME: gated(self._rename),
             Role.PAGE: gated(self._turn_page),
             Role.COMMAND: gated(self._forget),
@@ -131,8 +133,9 @@ class Battery:
         pack.admit(spec, raw, pack.clients, now)
         self._publisher.on_write(may_tighten=spec.path in pack.limiter_paths)
 
-    def _request(self, path: str, value: Value, now: float) -> None:
-        self._control.request(_LIMIT_AT[path], value, now)
+    def _request(self, spec: PathSpec, raw: object, now: float) -> None:
+        control = self._control
+        control.requests.take(_LIMIT_AT[spec.path], spec, raw, control.config.requests.expire, now)
         self._publisher.on_write(may_tighten=True)
 
     def _turn_page(self, path: str, value: Value, _now: float) -> None:

@@ -6,17 +6,12 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bridge.core.limiter.decide import (
-    NO_REQUESTS,
-    BatteryState,
-    Requests,
-    limits_from,
-    without_request,
-)
+from bridge.battery.requests import RequestDesk
+from bridge.core.limiter.decide import BatteryState, limits_from
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.inputs import inputs_of
-from bridge.core.model import Date, Decision, Request, Value
+from bridge.core.model import Date, Decision
 from bridge.core.outputs.alarms import WATCHED
 from bridge.core.packs.pack import Pack, PackSettings, PackView
 from bridge.core.paths.table import Paths
@@ -51,7 +46,7 @@ class Control:
         self.settings = LiveSettings(config)
         self.limiter = _limiter_config(config)
         self.pack = Pack(paths, INPUTS, self._pack_settings(), started)
-        self.requests: Requests = NO_REQUESTS
+        self.requests = RequestDesk()
         self.last: Assessment | None = None
         self._state = BatteryState()
         self._today = today
@@ -65,8 +60,9 @@ class Control:
         """The decision for the present measurements. now: monotonic s."""
         now = max(now, self._state.at)
         view = self.pack.assess(now, self._today())
+        requests = self.requests.in_force
         decision, state = limits_from(
-            view.allowed, self.limiter, self.requests, self._state, now, view.voltage_age
+            view.allowed, self.limiter, requests, self._state, now, view.voltage_age
         )
         return Assessment(view, decision, state)
 
@@ -80,21 +76,14 @@ class Control:
         """Whether a limit is lower than in the last assessment, or withdrawn, or given again."""
         if self.last is None:
             return True
-        for new, old in zip(assessment.decision, self.last.decision, strict=True):
+        now, before = assessment.decision, self.last.decision
+        for new, old in ((now.cvl, before.cvl), (now.ccl, before.ccl), (now.dcl, before.dcl)):
             if new.value is None or old.value is None:
                 if new.value is not old.value:
                     return True
             elif new.value < old.value:
                 return True
         return False
-
-    def request(self, limit: str, value: Value, now: float) -> None:
-        """Take a client's request for one limit: CVL in V, CCL or DCL in A; None withdraws it."""
-        before = self.requests[limit]
-        request = Request(float(value), now) if isinstance(value, (int, float)) else None
-        if before is not None and request is None:
-            self._state = without_request(self._state, self.limiter, limit, before, now)
-        self.requests = self.requests.with_(limit, request)
 
     def change_settings(self, writes: Mapping[str, object], now: float) -> list[str]:
         """Change settings together. Returns what has changed, in words.

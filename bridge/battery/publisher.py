@@ -154,7 +154,7 @@ class Publisher:
         return state_document(
             self._values.values,
             assessment.decision,
-            self._control.requests,
+            self._control.requests.in_force,
             assessment.pack.freshness,
             self._control.limiter,
             self._identity,

@@ -95,9 +95,11 @@ class StatusPublisher:
         if freshness.stage is not stage:
             worst_group = f" ({freshness.worst_group.value})" if freshness.worst_group else ""
             self._transition(now, "measurements are %s%s", freshness.stage.word, worst_group)
-        earlier = (None, None, None) if before is None else before.decision
-        for name, limit, old in zip(LIMIT_NAMES, after.decision, earlier, strict=True):
-            if old is None or limit.rule != old.rule:
+        new, old = after.decision, None if before is None else before.decision
+        rules = (None, None, None) if old is None else (old.cvl.rule, old.ccl.rule, old.dcl.rule)
+        limits = (new.cvl, new.ccl, new.dcl)
+        for name, limit, rule in zip(LIMIT_NAMES, limits, rules, strict=True):
+            if limit.rule != rule:
                 shown = "withdrawn" if limit.value is None else f"{limit.value:.1f}"
                 self._transition(now, "%s %s: %s", name, shown, limit.reason)
 

@@ -117,6 +117,7 @@ class Oracle:
         ccl["failsafe"] = failsafe.charge_current if is_stale else math.inf
         dcl["failsafe"] = failsafe.discharge_current if is_stale else math.inf
         ccl["waiting"] = 0 if stage is Stage.WAITING else math.inf
+        ccl["ceiling"], dcl["ceiling"] = _ceilings(m, config)
         return Limits(self._cvl(m, config, high, volts, date), ccl, dcl)
 
     def _latch(self, m, s, n, low, volts, stage) -> None:
@@ -157,6 +158,26 @@ class Oracle:
         floor = s.min_charge_voltage * n
         bounds = {"charge voltage": volts_per_cell * n + s.voltage_offset, "high cell": clamp}
         return {name: max(bound, floor) for name, bound in bounds.items()}
+
+
+def _ceilings(m: Seen, config: LimiterConfig) -> tuple[float, float]:
+    """What the file allows at most, whatever the protections say: CCL and DCL in A."""
+    c = config.ceiling
+    cells = [v for v in (*m.known.voltages, m.known.lowest, m.known.highest) if v is not None]
+    cells += [] if m.voltage is None else [m.voltage / config.cells]
+    places = [d for d in (m.coldest, m.hottest) if d is not None]
+    charge, discharge = c.charge_current, c.discharge_current
+    if not cells:
+        charge = min(charge, c.failsafe.charge_current)
+    if any(v >= c.cell_voltage or v <= c.dead_cell for v in cells):
+        charge = 0.0
+    if any(v <= c.min_cell_voltage for v in cells):
+        discharge = 0.0
+    if not all(c.charge_temperature[0] <= d <= c.charge_temperature[1] for d in places):
+        charge = 0.0
+    if not all(c.discharge_temperature[0] <= d <= c.discharge_temperature[1] for d in places):
+        discharge = 0.0
+    return charge, discharge
 
 
 def _extremes(m: Seen, n: int) -> tuple[float | None, float | None, float | None]:

@@ -282,12 +282,12 @@ def test_a_stop_by_a_reading_in_doubt_does_not_blame_the_pack() -> None:
 # --- requests ---------------------------------------------------------------------------------
 
 
-def test_a_request_tightens_and_null_withdraws_it() -> None:
+def test_a_request_tightens_and_off_withdraws_it() -> None:
     bench = Bench()
     bench.feed()
     bench.mqtt("/Info/MaxChargeCurrent", "40")
     assert (bench.ccl, bench["/Info/ChargeLimitation"]) == (40.0, "request")
-    bench.mqtt("/Info/MaxChargeCurrent", '{"value": null}')
+    bench.mqtt("/Info/MaxChargeCurrent", '{"value": "off"}')
     bench.settle()
     assert (bench.ccl, bench["/Info/ChargeLimitation"]) == (40.0, "recovery")
     bench.pass_time(60, bench.feed)

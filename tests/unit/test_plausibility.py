@@ -73,7 +73,7 @@ class TestAReadingThatTheGateRefuses:
     def rising(self) -> Bench:
         bench = fed(freshness={"aging": 300, "stale": 300})  # silence shall not hold the limit
         bench.dbus("/Info/MaxChargeCurrent", 40)
-        bench.dbus("/Info/MaxChargeCurrent", None)
+        bench.dbus("/Info/MaxChargeCurrent", "off")
         bench.settle()
         assert bench.ccl == 40.0
         return bench
@@ -87,7 +87,7 @@ class TestAReadingThatTheGateRefuses:
     def test_is_forgotten_when_the_reading_it_is_about_is_stale(self) -> None:
         bench = fed()
         bench.dbus("/Info/MaxChargeCurrent", 40)
-        bench.dbus("/Info/MaxChargeCurrent", None)
+        bench.dbus("/Info/MaxChargeCurrent", "off")
         bench.dbus("/Soc", 101)
         told = {f"Voltages/Cell{n}": 3.3 for n in range(1, 17)}
         told |= {"Dc/0/Voltage": 52.8, "Dc/0/Temperature": 20}

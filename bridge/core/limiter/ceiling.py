@@ -20,9 +20,9 @@ USUAL = "the ceiling of the configuration"
 class Seen(NamedTuple):
     """What is measured, None where unknown.
 
-    highest, lowest: of all cells that are known, in V. voltage: of the pack, in V. coldest, hottest:
-    in °C. voltage_age: seconds since the newest voltage of a cell or of the pack; infinite if there
-    was none.
+    highest, lowest: of all cells that are known, in V. voltage: of the pack, in V. coldest,
+    hottest: in °C. voltage_age: seconds since the newest voltage of a cell or of the pack; infinite
+    if there was none.
     """
 
     highest: float | None

@@ -10,7 +10,6 @@ from bridge.core.limiter.caps import PackCaps
 from bridge.core.limiter.ceiling import (
     Seen,
     highest_charge_current,
-    highest_charge_voltage,
     highest_discharge_current,
 )
 from bridge.core.limiter.situation import LimiterConfig
@@ -35,8 +34,7 @@ def ceiling_caps(allowed: PackCaps, config: LimiterConfig, voltage_age: float) -
         seen = _seen(allowed.suspected, voltage_age)
         charge = min(charge, highest_charge_current(seen, ceiling, cells))
         discharge = min(discharge, highest_discharge_current(seen, ceiling, cells))
-    voltage = highest_charge_voltage(ceiling, cells)
-    return Limits(_cap(*voltage), _cap(*charge), _cap(*discharge))
+    return Limits(config.ceiling_of_cvl, _cap(*charge), _cap(*discharge))
 
 
 def newest_voltage_age(measurements: Measurements) -> float:
@@ -49,7 +47,7 @@ def _seen(measurements: Measurements, voltage_age: float) -> Seen:
     readings: Any = measurements.readings
     cells: Cells = readings[CELLS]
     degrees: Temperatures | None = readings[TEMPERATURE]
-    known = [v for v in (*cells.voltages, cells.lowest, cells.highest) if v is not None]
+    known: set[float] = {*cells.voltages, cells.lowest, cells.highest} - {None}  # type: ignore[assignment]
     coldest, hottest = (None, None) if degrees is None else degrees
     return Seen(
         max(known, default=None),

@@ -1,4 +1,4 @@
-"""The decision: the smallest cap of all protections, loosened slowly, then requests and ceilings.
+"""The decision: the smallest cap of all protections and requests, loosened slowly, then ceilings.
 
 `decide` is pure: equal arguments give equal results. What must be kept from one decision to the
 next is passed in and returned as a `LimiterState`.
@@ -17,7 +17,6 @@ from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, secon
 from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
 from bridge.core.measurements.inputs import Measurements
 from bridge.core.model import (
-    CVL,
     Cap,
     Date,
     Decision,
@@ -102,7 +101,10 @@ def limits_from(
     now: float,
     voltage_age: float,
 ) -> tuple[Decision, BatteryState]:
-    """From what the pack allows to the limits: recovery, then requests, then the ceilings.
+    """From what the pack allows to the limits: requests, then recovery, then the ceilings.
+
+    A request is one more cap. So a limit rises as slowly after a request was raised or withdrawn as
+    after a protection: the write may be an error.
 
     now: monotonic s, not before the state's own time. voltage_age: s since the newest voltage of a
     cell or of the pack; infinite if there was none.
@@ -113,27 +115,29 @@ def limits_from(
     stage = situation.stage
     may_loosen, is_blind = situation.is_certain, stage > Stage.AGING
 
-    held, ccl_after = _recovered(
-        allowed.caps.ccl, before.limits.ccl, paces.ccl, now, may_loosen, is_blind
-    )
-    ccl = _bounded(held, allowed.caps.ccl, requests.ccl, ceilings.ccl)
-    ccl_after = _kept_below(ceilings.ccl, ccl_after)
+    caps: Caps = {**allowed.caps.ccl, "ceiling": ceilings.ccl}
+    if requests.ccl is not None:
+        caps = _with_request(caps, requests.ccl)
+    held, ccl_after = _recovered(caps, before.limits.ccl, paces.ccl, now, may_loosen, is_blind)
+    ccl = _below_ceiling(held, caps, ceilings.ccl)
     # The 0 A while waiting for the first data are no danger: CCL may rise from them at once.
     is_unheard = stage is Stage.WAITING and before.limits.ccl is None
-    held, dcl_after = _recovered(
-        allowed.caps.dcl, before.limits.dcl, paces.dcl, now, may_loosen, is_blind
-    )
-    dcl = _bounded(held, allowed.caps.dcl, requests.dcl, ceilings.dcl)
-    dcl_after = _kept_below(ceilings.dcl, dcl_after)
+    caps = {**allowed.caps.dcl, "ceiling": ceilings.dcl}
+    if requests.dcl is not None:
+        caps = _with_request(caps, requests.dcl)
+    held, dcl_after = _recovered(caps, before.limits.dcl, paces.dcl, now, may_loosen, is_blind)
+    dcl = _below_ceiling(held, caps, ceilings.dcl)
 
     assert ccl.value is not None, "withdrawing comes last"
     caps, latches = _after_ccl(allowed.caps.cvl, before, situation, ccl.value)
     floor = settings.min_charge_voltage * config.cells
     if situation.measurements.silent:
         may_loosen = False  # CVL rises only while no input is silent
-    caps = _floored(caps, floor)
+    caps = {**_floored(caps, floor), "ceiling": ceilings.cvl}
+    if requests.cvl is not None:
+        caps = _with_request(caps, requests.cvl, floor)
     held, cvl_after = _recovered(caps, before.limits.cvl, paces.cvl, now, may_loosen, is_blind)
-    cvl = _bounded(held, caps, requests.cvl, ceilings.cvl, floor)
+    cvl = _below_ceiling(held, caps, ceilings.cvl)
 
     if stage is Stage.LOST and config.withdraw_when_lost:
         cvl, ccl, dcl = _withdrawn(cvl), _withdrawn(ccl), _withdrawn(dcl)
@@ -141,23 +145,6 @@ def limits_from(
         Decision(cvl, ccl, dcl, _charge_mode(allowed), _charge_request(allowed)),
         BatteryState(Limits(cvl_after, None if is_unheard else ccl_after, dcl_after), latches, now),
     )
-
-
-def without_request(
-    state: BatteryState, config: LimiterConfig, limit: str, request: Request, now: float
-) -> BatteryState:
-    """The state after a client has withdrawn its request.
-
-    The limit then rises as slowly as after a protection, because the null may be an error (a
-    Node-RED flow turns a NaN into a null). limit: CVL, CCL or DCL. now: monotonic s.
-    """
-    before = state.limits[limit]
-    floor = config.limiter.min_charge_voltage * config.cells if limit == CVL else 0.0
-    held = max(request.value, floor)
-    if before is None or before.value <= held:
-        return state
-    risen = Recovering(held, None, max(now, before.at))
-    return replace(state, limits=state.limits.with_(limit, risen))
 
 
 def _charge_mode(allowed: PackCaps) -> str | None:
@@ -239,32 +226,25 @@ def _recovered(
     return (after.value, "recovery", reason), after
 
 
-def _bounded(
-    held: _Held, caps: Caps, request: Request | None, ceiling: Cap, floor: float = 0.0
-) -> Limit:
-    """Apply the request, then the ceiling. All in V or A."""
+def _with_request(caps: Caps, request: Request, floor: float = 0.0) -> Caps:
+    """The caps with that of the request. floor: V or A, which no request goes below."""
+    asked = max(request.value, floor)
+    words = "a client asks for it"
+    if asked > request.value:
+        words = f"a client asks for {request.value:g}, the floor is {floor:.2f}"
+    return {**caps, "request": Cap(asked, words)}
+
+
+def _below_ceiling(held: _Held, caps: Caps, ceiling: Cap) -> Limit:
+    """The limit that is published: the ceiling has the last word. All in V or A.
+
+    The ceiling is also one of the caps, so that a limit rises slowly after it.
+    """
     value, rule, reason = held
-    caps = dict(caps)
-    if request is not None:
-        asked = max(request.value, floor)
-        words = "a client asks for it"
-        if asked > request.value:
-            words = f"a client asks for {request.value:g}, the floor is {floor:.2f}"
-        caps["request"] = Cap(asked, words)
-        if asked < value:
-            value, rule, reason = asked, "request", words
-    caps["ceiling"] = ceiling
     lowered = lower(value, ceiling.value)
     if lowered != value:
         value, rule, reason = lowered, "ceiling", ceiling.reason
     return Limit(value, rule, reason, caps)
-
-
-def _kept_below(ceiling: Cap, after: Recovering) -> Recovering:
-    """A limit that a ceiling has lowered rises from there as slowly as after a protection."""
-    if after.value <= ceiling.value:
-        return after
-    return Recovering(ceiling.value, None, after.at)
 
 
 def _withdrawn(limit: Limit) -> Limit:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from bridge.core.limiter.ceiling import highest_charge_voltage
 from bridge.core.limiter.recovery import Pace
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE, Cells, Input, Measurements
-from bridge.core.model import Date, Limits, Stage
+from bridge.core.model import Cap, Date, Limits, Stage
 from bridge.core.settings.declarations import Ceiling, FailsafeSettings, LimiterSettings
 
 R = TypeVar("R")
@@ -44,6 +45,12 @@ class LimiterConfig:
             for most in (s.max_charge_current, s.max_discharge_current)
         )
         return Limits(Pace(s.voltage_hold, s.voltage_rise), charge, discharge)
+
+
+    @cached_property
+    def ceiling_of_cvl(self) -> Cap:
+        """The ceiling of CVL, in V of the whole pack."""
+        return Cap(*highest_charge_voltage(self.ceiling, self.cells))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from bridge.core.limiter.decide import Requests
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.freshness import Freshness
-from bridge.core.model import CCL, CVL, DCL, Decision, Group, Value
+from bridge.core.model import CCL, CVL, DCL, Decision, Group, Request, Value
 from bridge.core.paths.gate import LIMIT_AMP, VOLT
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH
 from bridge.core.settings.setting_paths import CHANGED, SETTING_ROWS
@@ -39,7 +39,8 @@ def state_document(
     rules: dict[str, str] = {}
     reasons: dict[str, str] = {}
     caps: dict[str, dict[str, float]] = {}
-    for limit, (name, path, decimals) in zip(decision, _LIMITS, strict=True):
+    of_all = (decision.cvl, decision.ccl, decision.dcl)
+    for limit, (name, path, decimals) in zip(of_all, _LIMITS, strict=True):
         limits[name] = values.get(path)
         rules[name], reasons[name] = limit.rule, limit.reason
         caps[name] = {rule: round(cap.value, decimals) for rule, cap in limit.caps.items()}
@@ -56,7 +57,7 @@ def state_document(
         "reasons": reasons,
         "caps": caps,
         "requests": {
-            name: {"value": request.value, "age": round(max(0.0, now - request.at), 1)}
+            name: _request(request, now)
             for name, request in requests.items()
             if request is not None
         },
@@ -76,14 +77,23 @@ def state_document(
 
 def without_ages(content: Mapping[str, Any]) -> dict[str, Any]:
     """The state document without ages: passing time alone is no reason to publish it."""
-    requests = {name: request["value"] for name, request in content["requests"].items()}
-    kept = {key: part for key, part in content.items() if key not in ("next", "ages", "requests")}
-    return {**kept, "requests": requests}
+    kept = {**content}
+    del kept["next"], kept["ages"]
+    if kept["requests"]:
+        kept["requests"] = {name: asked["value"] for name, asked in kept["requests"].items()}
+    return kept
 
 
 def as_json(content: Mapping[str, Any]) -> str:
     """Compact JSON; there is never a NaN in it."""
     return _ENCODER.encode(content)
+
+
+def _request(request: Request, now: float) -> dict[str, float]:
+    shown = {"value": request.value, "age": round(max(0.0, now - request.at), 1)}
+    if request.until is not None:
+        shown["expires"] = round(max(0.0, request.until - now), 1)
+    return shown
 
 
 def _next(freshness: Freshness) -> dict[str, Any] | None:

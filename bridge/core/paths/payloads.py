@@ -13,6 +13,9 @@ from typing import Any
 
 from bridge.core.model import Refused
 
+EXPIRES = "expires"
+"""The key beside "value" that gives a request's expiry in s."""
+
 MAX_WRITE = 4096  # bytes of a payload for one path; ours: twice the longest text, a table
 MAX_BATCH = 64 * 1024  # bytes of a batch; ours: each cell of 256 fits in several times
 
@@ -39,6 +42,7 @@ NOTHING = Nothing()
 def decode_write(payload: bytes) -> object:
     """The value of one write: `{"value": X}`, a bare JSON value, or plain words.
 
+    An object with EXPIRES is returned as it is: `{"value": X, "expires": S}`.
     Returns NOTHING for an empty payload and None for an explicit null.
     Raises Refused for what cannot be understood.
     """
@@ -49,12 +53,13 @@ def decode_write(payload: bytes) -> object:
         python = _in_python_dict(text)
         if python is not None:
             return _loads(python.replace("'", '"'))
+        text = _as_json_object(text)
     value = _loads(text)
     if not isinstance(value, dict):
         return value
     if "value" not in value:
         raise Refused('an object needs a "value"')
-    return value["value"]
+    return value if EXPIRES in value else value["value"]
 
 
 def decode_batch(payload: bytes) -> object:
@@ -88,16 +93,26 @@ def _leaves(content: Mapping[str, Any], prefix: str, depth: int = 0) -> Iterator
         path = f"{prefix}/{key.strip('/')}"
         if not isinstance(value, Mapping):
             yield path, value
-        elif set(value) == {"value"} and not isinstance(value["value"], Mapping):
-            yield path, value["value"]
+        elif "value" in value and set(value) <= {"value", EXPIRES} and (
+            not isinstance(value["value"], Mapping)
+        ):
+            yield path, value if EXPIRES in value else value["value"]
         elif depth < 8:  # the deepest path has five parts
             yield from _leaves(value, path, depth + 1)
         else:
             yield path, value  # too deep for any path, so it will be refused
 
 
+def _as_json_object(text: str) -> str:
+    """A Python dict of numbers and words, such as `{'value': 40, 'expires': 300}`, as JSON."""
+    is_dict = text.startswith("{'value'") and text.endswith("}")
+    return text.replace("'", '"') if is_dict else text
+
+
 def _in_python_dict(text: str) -> str | None:
     """What stands for X in `{'value': X}`; None where the text is no such thing.
+
+    Nor where more stands beside it.
 
     Not by a regular expression: one that tries every way to split a row of blanks takes hours for
     4 kB of them, and blocks the whole process.
@@ -108,7 +123,7 @@ def _in_python_dict(text: str) -> str | None:
     if not inner.startswith("'value'"):
         return None
     inner = inner.removeprefix("'value'").lstrip()
-    if not inner.startswith(":"):
+    if not inner.startswith(":") or f"'{EXPIRES}'" in inner:
         return None
     return inner[1:].strip().removesuffix(",").rstrip()
 

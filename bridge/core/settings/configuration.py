@@ -17,6 +17,7 @@ from bridge.core.settings.declarations import (
     FreshnessSettings,
     LimiterSettings,
     PlausibilitySettings,
+    RequestSettings,
 )
 from bridge.core.settings.envelope import default_ceiling
 from bridge.core.settings.reader import REQUIRED, SectionReader
@@ -76,6 +77,7 @@ class BatteryConfig:
     freshness: FreshnessSettings
     failsafe: FailsafeSettings
     plausibility: PlausibilitySettings
+    requests: RequestSettings
     alarms: AlarmSettings
 
 
@@ -211,12 +213,14 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
     from_file = default_ceiling(chemistry_known, limiter, freshness, failsafe)
     ceiling = _ceiling(section.section("ceiling"), from_file)
     plausibility = _settings(section.section("plausibility"), PlausibilitySettings)
+    requests = _settings(section.section("requests"), RequestSettings)
     alarms = _alarms(section.section("alarms"), chemistry_known, ceiling)
     parts = {
         "limiter": limiter,
         "freshness": freshness,
         "failsafe": failsafe,
         "plausibility": plausibility,
+        "requests": requests,
         "alarms": alarms,
     }
     for part, declared in SECTIONS.items():
@@ -237,6 +241,7 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
         freshness=freshness,
         failsafe=failsafe,
         plausibility=plausibility,
+        requests=requests,
         alarms=alarms,
     )
 

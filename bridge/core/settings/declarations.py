@@ -226,6 +226,19 @@ class FailsafeSettings:
     discharge_current: float = _amps("DCL while stale", 0.0)
 
 
+LONGEST_EXPIRY = 7 * 86400.0  # s; ours: a client that is alive writes it again within a week
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestSettings:
+    """What holds for all requests of clients."""
+
+    # ours: a client that wants its requests to end says so.
+    expire: float = _seconds(
+        LONGEST_EXPIRY, "a request without an expiry of its own ends after this time; 0: never", 0.0
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlausibilitySettings:
     """How far a reading may be from the last one to be believed at once; 0: any distance."""

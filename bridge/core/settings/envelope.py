@@ -1,4 +1,4 @@
-"""The ceilings where the configuration file names none: the chemistry's, or what the file itself says.
+"""The ceilings where the configuration file names none: the chemistry's, or its own settings.
 
 Whoever writes the file stands before the battery. So a setting of the file that is beyond a default
 ceiling raises that ceiling; `check` shows it. Only the voltages of the cells are the chemistry's,

@@ -13,6 +13,7 @@ from bridge.core.settings.declarations import (
     FreshnessSettings,
     LimiterSettings,
     PlausibilitySettings,
+    RequestSettings,
 )
 
 Problems = list[tuple[str, str]]
@@ -121,6 +122,7 @@ SECTIONS: Mapping[str, Section] = {
     "failsafe": Section(FailsafeSettings, failsafe_problems),
     "freshness": Section(FreshnessSettings, lambda times, _ceiling: freshness_problems(times)),
     "plausibility": Section(PlausibilitySettings, lambda _settings, _ceiling: []),
+    "requests": Section(RequestSettings, lambda _settings, _ceiling: []),
     "alarms": Section(AlarmSettings, lambda _settings, _ceiling: []),
 }
 """By the name that each has in the configuration and as a field of BatteryConfig."""

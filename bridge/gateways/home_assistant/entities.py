@@ -229,7 +229,7 @@ def _of_limits(device: Device) -> Entities:
             "stat_on": "ON",
             "stat_off": "OFF",
             "pl_on": _json({path[1:]: 0}),
-            "pl_off": _json({path[1:]: None}),
+            "pl_off": _json({path[1:]: "off"}),
             "avty": _WHILE_RUNNING,
         }
     return found
@@ -266,7 +266,7 @@ def _buttons() -> Entities:
         "withdraw_requests": {
             "p": "button",
             "name": "Withdraw all requests",
-            "pl_prs": _json({path[1:]: None for _, path, _, _ in _LIMITS}),
+            "pl_prs": _json({path[1:]: "off" for _, path, _, _ in _LIMITS}),
             "avty": _WHILE_RUNNING,
         },
         "restore_settings": {
