@@ -29,7 +29,11 @@ _ALL = {
     limit: tuple(p for p in PROTECTIONS if p.limit == limit and not p.after_ccl)
     for limit in LIMIT_NAMES
 }
-_LATCHES = tuple((p, p.latch) for p in PROTECTIONS if p.latch and not p.after_ccl)
+_LATCHES = tuple(
+    (latch, frozenset().union(*(p.inputs for p in PROTECTIONS if p.latch is latch)))
+    for latch in dict.fromkeys(p.latch for p in PROTECTIONS if p.latch and not p.after_ccl)
+)
+"""Each latch once, with the inputs of all protections that share it."""
 NO_CAPS: Limits[Caps] = Limits({}, {}, {})
 
 
@@ -155,9 +159,9 @@ def _all_updated(
     A latch at rest stays at rest while its inputs are the same, so it is skipped.
     """
     latches = before
-    for protection, latch in _LATCHES:
+    for latch, inputs in _LATCHES:
         is_at_rest = latch.name not in before
-        if is_at_rest and changed is not None and changed.isdisjoint(protection.inputs):
+        if is_at_rest and changed is not None and changed.isdisjoint(inputs):
             continue
         latches = updated(latch, latches, situation)
     return latches
@@ -172,8 +176,22 @@ def _collected(situation: Situation, protections: tuple[Protection, ...]) -> Cap
     for protection in protections:
         cap = protection.cap(situation)
         if cap is not None:
-            caps[protection.name] = cap
+            caps[protection.name] = _graded(cap, protection, situation) if cap.of_silence else cap
     return caps
+
+
+def _graded(cap: Cap, protection: Protection, situation: Situation) -> Cap:
+    """The cap of a silent input, which is not below the failsafe while the pack itself ages.
+
+    What one publisher sends does not become stale all at once. Without this, the first input that
+    does would turn each outage into 0 A, and the failsafe limits would never be used.
+    """
+    failsafe = situation.config.failsafe
+    currents = {CCL: failsafe.charge_current, DCL: failsafe.discharge_current}
+    least = currents.get(protection.limit, 0.0)
+    if situation.stage is Stage.FRESH or cap.value >= least:
+        return cap
+    return replace(cap, value=least)
 
 
 def _renewed(
@@ -185,11 +203,17 @@ def _renewed(
     """
     renewed_caps: dict[str, Cap | None] = {}
     for protection in _ALL[limit]:
-        if not protection.changes_with_time and changed.isdisjoint(protection.inputs):
-            name = protection.latch.name if protection.latch else ""
-            if situation.latches.get(name) == before.latches.get(name):
+        if changed.isdisjoint(protection.renewed_by):
+            if protection.latch is None:
+                continue
+            name = protection.latch.name
+            state, old = situation.latches.get(name), before.latches.get(name)
+            is_timed = protection.changes_with_time and state is not None
+            if not is_timed and (state is old or state == old):
                 continue
         cap = protection.cap(situation)
+        if cap is not None and cap.of_silence:
+            cap = _graded(cap, protection, situation)
         if cap != caps.get(protection.name):
             renewed_caps[protection.name] = cap
     if not renewed_caps:

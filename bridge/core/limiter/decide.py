@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from bridge.core.limiter.caps import Caps, PackCaps, PackState, caps_of
 from bridge.core.limiter.ceiling import lower
 from bridge.core.limiter.ceiling_caps import ceiling_caps, newest_voltage_age
+from bridge.core.limiter.charging import plan
 from bridge.core.limiter.protection import updated
-from bridge.core.limiter.protections import PROTECTIONS, charge_voltage, maintained_soc
+from bridge.core.limiter.protections import PROTECTIONS, maintained_soc
 from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, seconds_to
 from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
 from bridge.core.measurements.inputs import Measurements
@@ -113,30 +114,37 @@ def limits_from(
     ceilings = ceiling_caps(allowed, config, voltage_age)
     situation = allowed.situation
     stage = situation.stage
-    may_loosen, is_blind = situation.is_certain, stage > Stage.AGING
+    may_loosen, is_fresh = situation.is_certain, stage is Stage.FRESH
+    is_blind = stage > Stage.AGING
 
     caps: Caps = {**allowed.caps.ccl, "ceiling": ceilings.ccl}
     if requests.ccl is not None:
         caps = _with_request(caps, requests.ccl)
-    held, ccl_after = _recovered(caps, before.limits.ccl, paces.ccl, now, may_loosen, is_blind)
+    held, ccl_after = _recovered(
+        caps, before.limits.ccl, paces.ccl, now, may_loosen, is_fresh, is_blind
+    )
     ccl = _below_ceiling(held, caps, ceilings.ccl)
     # The 0 A while waiting for the first data are no danger: CCL may rise from them at once.
     is_unheard = stage is Stage.WAITING and before.limits.ccl is None
     caps = {**allowed.caps.dcl, "ceiling": ceilings.dcl}
     if requests.dcl is not None:
         caps = _with_request(caps, requests.dcl)
-    held, dcl_after = _recovered(caps, before.limits.dcl, paces.dcl, now, may_loosen, is_blind)
+    held, dcl_after = _recovered(
+        caps, before.limits.dcl, paces.dcl, now, may_loosen, is_fresh, is_blind
+    )
     dcl = _below_ceiling(held, caps, ceilings.dcl)
 
     assert ccl.value is not None, "withdrawing comes last"
     caps, latches = _after_ccl(allowed.caps.cvl, before, situation, ccl.value)
     floor = settings.min_charge_voltage * config.cells
     if situation.measurements.silent:
-        may_loosen = False  # CVL rises only while no input is silent
+        may_loosen = is_fresh = False  # CVL rises only while no input is silent
     caps = {**_floored(caps, floor), "ceiling": ceilings.cvl}
     if requests.cvl is not None:
         caps = _with_request(caps, requests.cvl, floor)
-    held, cvl_after = _recovered(caps, before.limits.cvl, paces.cvl, now, may_loosen, is_blind)
+    held, cvl_after = _recovered(
+        caps, before.limits.cvl, paces.cvl, now, may_loosen, is_fresh, is_blind
+    )
     cvl = _below_ceiling(held, caps, ceilings.cvl)
 
     if stage is Stage.LOST and config.withdraw_when_lost:
@@ -148,9 +156,10 @@ def limits_from(
 
 
 def _charge_mode(allowed: PackCaps) -> str | None:
-    if allowed.situation.settings.absorption_voltage is None:
+    settings = allowed.situation.settings
+    if not plan.is_in_use(settings):
         return None
-    return charge_voltage.LATCH.of(allowed.latches).name
+    return plan.words_of(plan.LATCH.of(allowed.latches), settings)
 
 
 def _charge_request(allowed: PackCaps) -> int | None:
@@ -198,12 +207,13 @@ def _recovered(
     pace: Pace,
     now: float,
     may_loosen: bool,
+    is_fresh: bool,
     is_blind: bool,
 ) -> tuple[_Held, Recovering]:
     """The smallest cap, or the limit while it still rises to that cap. Of equal caps the first.
 
-    may_loosen: the measurements are fresh and beyond doubt. is_blind: they are not known at all, so
-    the hold before a rise starts only when they are known again.
+    may_loosen: the measurements are fresh and beyond doubt. is_fresh: they are fresh. is_blind:
+    they are not known at all.
     """
     rule, smallest = "", None
     for name, cap in caps.items():
@@ -213,7 +223,7 @@ def _recovered(
     target = max(0.0, smallest.value)
     if is_blind and before is not None:
         target = min(target, before.value)
-    after = recover(before, target, pace, now, may_loosen)
+    after = recover(before, target, pace, now, may_loosen, is_fresh)
     if after.value >= smallest.value - NOISE:
         return (after.value, rule, smallest.reason), after
     if not may_loosen:
