@@ -86,7 +86,7 @@ class StatusPublisher:
                 log.info("%s: %s", self._ident, line)
 
     def transitions(self, before: Assessment | None, after: Assessment, now: float) -> None:
-        """Log a stage that has changed, and each limit that is now held by another protection.
+        """Log a stage or a warning that has changed, and each limit that another protection holds.
 
         now: monotonic s.
         """
@@ -95,6 +95,9 @@ class StatusPublisher:
         if freshness.stage is not stage:
             worst_group = f" ({freshness.worst_group.value})" if freshness.worst_group else ""
             self._transition(now, "measurements are %s%s", freshness.stage.word, worst_group)
+        warning = after.pack.warning
+        if warning != ("" if before is None else before.pack.warning):
+            self._transition(now, "%s", warning or "no measurement is in question any more")
         earlier = (None, None, None) if before is None else before.decision
         for name, limit, old in zip(LIMIT_NAMES, after.decision, earlier, strict=True):
             if old is None or limit.rule != old.rule:
