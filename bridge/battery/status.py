@@ -86,7 +86,7 @@ class StatusPublisher:
                 log.info("%s: %s", self._ident, line)
 
     def transitions(self, before: Assessment | None, after: Assessment, now: float) -> None:
-        """Log a stage or a warning that has changed, and each limit that another protection holds.
+        """Log a stage, a warning or a suspicion that has changed, and what now holds a limit.
 
         now: monotonic s.
         """
@@ -98,6 +98,10 @@ class StatusPublisher:
         warning = after.pack.warning
         if warning != ("" if before is None else before.pack.warning):
             self._transition(now, "%s", warning or "no measurement is in question any more")
+        suspects = after.pack.measurements.frozen.suspects
+        if suspects != ("" if before is None else before.pack.measurements.frozen.suspects):
+            words = f"suspect, {freshness.frozen}" if suspects else "no longer suspect"
+            self._transition(now, "measurements are %s", words)
         earlier = (None, None, None) if before is None else before.decision
         for name, limit, old in zip(LIMIT_NAMES, after.decision, earlier, strict=True):
             if old is None or limit.rule != old.rule:
