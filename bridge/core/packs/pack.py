@@ -51,12 +51,14 @@ class PackSettings:
 class PackView:
     """A pack at one moment: how fresh it is, what is measured, and what its protections allow.
 
+    voltage_age: s since the newest voltage of a cell or of the pack; infinite if there was none.
     warning: what is wrong with its publishers, in words; "" for nothing.
     """
 
     freshness: Freshness
     measurements: Measurements
     allowed: PackCaps
+    voltage_age: float
     warning: str = ""
 
 
@@ -188,7 +190,9 @@ class Pack:
         allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
-        return PackView(freshness, measurements, allowed, warning)
+        inputs = self._store.inputs
+        newest = max(inputs[CELLS].newest, inputs[PACK_VOLTAGE].newest)
+        return PackView(freshness, measurements, allowed, now - newest, warning)
 
     def commit(self, view: PackView) -> None:
         """The latches of this view are the pack's from now on."""
