@@ -10,6 +10,7 @@ from bridge.battery.requests import RequestDesk
 from bridge.core.limiter.decide import BatteryState, limits_from
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.charge_count import Kind
 from bridge.core.measurements.inputs import inputs_of
 from bridge.core.model import Date, Decision
 from bridge.core.outputs.alarms import WATCHED
@@ -56,6 +57,10 @@ class Control:
     def config(self) -> BatteryConfig:
         """The configuration with the settings in force."""
         return self.settings.in_force
+
+    def count_charge(self, now: float) -> None:
+        """Once a tick: count the charge that went by. now: monotonic s."""
+        self.pack.count_charge(now)
 
     def assess(self, now: float) -> Assessment:
         """The decision for the present measurements. now: monotonic s."""
@@ -104,4 +109,6 @@ class Control:
         self.pack.change_settings(self._pack_settings(), now)
 
     def _pack_settings(self) -> PackSettings:
-        return PackSettings(self.config.freshness, self.config.plausibility, self.limiter)
+        config = self.config
+        kind = Kind(config.capacity, config.chemistry)
+        return PackSettings(config.freshness, config.plausibility, self.limiter, kind)
