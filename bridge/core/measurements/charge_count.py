@@ -35,7 +35,6 @@ _STEPS_KEPT = 3
 """Of the SoC. So many steps after a correction of the SoC, its step is seen right again."""
 
 _SECONDS_PER_HOUR = 3600.0
-_SPEAK_OF_CHARGE = {PACK_VOLTAGE, PACK_CURRENT, SOC}
 
 
 class Kind(NamedTuple):
@@ -122,7 +121,7 @@ def counted(before: Count, look: Look, kind: Kind, now: float) -> Count:
         standing=standing,
         soc_steps=_soc_steps(before, look),
         bounds=_corrected(bounds, look, kind),
-        unheard=0.0 if look.moved & _SPEAK_OF_CHARGE else before.unheard + (0.0 if at_rest else charge),
+        unheard=_unheard(before, look, 0.0 if at_rest else charge),
     )
 
 
@@ -137,6 +136,11 @@ def _soc_steps(before: Count, look: Look) -> tuple[float, ...]:
         return before.soc_steps
     step = abs(look.soc - before.last.soc)
     return (*before.soc_steps, step)[-_STEPS_KEPT:] if step else before.soc_steps
+
+
+def _unheard(before: Count, look: Look, charge: float) -> float:
+    is_heard = look.moved & {PACK_VOLTAGE, PACK_CURRENT, SOC}
+    return 0.0 if is_heard else before.unheard + charge
 
 
 def _corrected(bounds: SocBounds, look: Look, kind: Kind) -> SocBounds:
