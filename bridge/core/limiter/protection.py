@@ -14,7 +14,6 @@ from bridge.core.limiter.situation import LatchState, Situation
 from bridge.core.limiter.sweeps import Sweep
 from bridge.core.measurements.inputs import Input
 from bridge.core.model import Cap
-from bridge.core.settings.declarations import LimiterSettings
 
 S = TypeVar("S")
 
@@ -46,7 +45,7 @@ def updated(latch: Latch[Any], latches: LatchState, situation: Situation) -> Lat
 
     A latch at rest is not in the mapping.
     """
-    before = latch.of(latches)
+    before = latches.get(latch.name, latch.at_rest)
     after = latch.update(before, situation)
     if after == before:
         return latches
@@ -61,8 +60,8 @@ class Protection:
     name: as it stands on D-Bus while it holds the limit. limit: CVL, CCL or DCL. what: in words,
     for the documentation. inputs: all inputs that its cap or its latch depends on. cap: computes
     its cap. sweeps: what `explain` shows of it. changes_with_time: its cap depends on the time
-    itself. after_ccl: it needs CCL, so it comes after all others. is_on: whether these settings
-    use it at all.
+    itself. after_ccl: it needs CCL, so it comes after all others. is_on: only for those: whether
+    a latch at rest must be looked at.
     """
 
     name: str
@@ -74,7 +73,7 @@ class Protection:
     sweeps: tuple[Sweep, ...] = ()
     changes_with_time: bool = False
     after_ccl: bool = False
-    is_on: Callable[[LimiterSettings], bool] = lambda settings: True
+    is_on: Callable[[Situation], bool] = lambda situation: True
 
     def __repr__(self) -> str:
         return f"{self.limit}: {self.name}"

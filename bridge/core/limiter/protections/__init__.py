@@ -15,6 +15,7 @@ from bridge.core.limiter.protections import (
     failsafe,
     high_cell,
     high_cell_clamp,
+    high_cell_push,
     imbalance,
     low_cell,
     low_cell_charge,
@@ -30,6 +31,7 @@ from bridge.core.limiter.protections import (
 PROTECTIONS: tuple[Protection, ...] = (
     charge_voltage.CHARGE_VOLTAGE,
     high_cell_clamp.CHARGE_VOLTAGE,
+    high_cell_push.CHARGE_VOLTAGE,
     slide.CHARGE_VOLTAGE,
     maximum.CHARGE,
     high_cell.CHARGE,
