@@ -10,6 +10,7 @@ from bridge.battery.requests import RequestDesk
 from bridge.core.limiter.decide import BatteryState, limits_from
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.charge_count import Kind
 from bridge.core.measurements.inputs import inputs_of
 from bridge.core.model import Date, Decision
 from bridge.core.outputs.alarms import WATCHED
@@ -57,12 +58,18 @@ class Control:
         """The configuration with the settings in force."""
         return self.settings.in_force
 
+    def count_charge(self, now: float) -> None:
+        """Once a tick: count the charge that went by. now: monotonic s."""
+        self.pack.count_charge(now)
+
     def assess(self, now: float) -> Assessment:
         """The decision for the present measurements. now: monotonic s."""
         now = max(now, self._state.at)
         view = self.pack.assess(now, self._today())
         requests = self.requests.in_force
-        decision, state = limits_from(view.allowed, self.limiter, requests, self._state, now)
+        decision, state = limits_from(
+            view.allowed, self.limiter, requests, self._state, now, view.voltage_age
+        )
         return Assessment(view, decision, state)
 
     def commit(self, assessment: Assessment) -> None:
@@ -75,7 +82,8 @@ class Control:
         """Whether a limit is lower than in the last assessment, or withdrawn, or given again."""
         if self.last is None:
             return True
-        for new, old in zip(assessment.decision, self.last.decision, strict=True):
+        now, before = assessment.decision, self.last.decision
+        for new, old in ((now.cvl, before.cvl), (now.ccl, before.ccl), (now.dcl, before.dcl)):
             if new.value is None or old.value is None:
                 if new.value is not old.value:
                     return True
@@ -104,4 +112,6 @@ class Control:
         self.pack.change_settings(self._pack_settings(), now)
 
     def _pack_settings(self) -> PackSettings:
-        return PackSettings(self.config.freshness, self.config.plausibility, self.limiter)
+        config = self.config
+        kind = Kind(config.capacity, config.chemistry)
+        return PackSettings(config.freshness, config.plausibility, self.limiter, kind)

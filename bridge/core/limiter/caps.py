@@ -29,7 +29,11 @@ _ALL = {
     limit: tuple(p for p in PROTECTIONS if p.limit == limit and not p.after_ccl)
     for limit in LIMIT_NAMES
 }
-_LATCHES = tuple((p, p.latch) for p in PROTECTIONS if p.latch and not p.after_ccl)
+_LATCHES = tuple(
+    (latch, frozenset().union(*(p.inputs for p in PROTECTIONS if p.latch is latch)))
+    for latch in dict.fromkeys(p.latch for p in PROTECTIONS if p.latch and not p.after_ccl)
+)
+"""Each latch once, with the inputs of all protections that share it."""
 NO_CAPS: Limits[Caps] = Limits({}, {}, {})
 
 
@@ -56,12 +60,14 @@ class PackCaps:
     """What one pack allows.
 
     caps: for what is measured and what is suspected, the smaller ones. state: for the next call.
+    suspected: what would be measured if the readings in doubt were right; None: nothing counts.
     """
 
     caps: Limits[Caps]
     situation: Situation
     latches: LatchState
     state: PackState
+    suspected: Measurements | None = None
 
 
 def caps_of(
@@ -84,7 +90,8 @@ def caps_of(
         return PackCaps(caps, situation, latches, found)
     if_right = find_caps(suspected, config, stage, PackState(latches), now, date)
     caps, latches = least_caps(caps, if_right.caps), if_right.latches
-    return PackCaps(caps, situation, latches, PackState(latches, situation, found.caps))
+    state = PackState(latches, situation, found.caps)
+    return PackCaps(caps, situation, latches, state, suspected)
 
 
 def find_caps(
@@ -139,6 +146,7 @@ def _changed_inputs(now: Situation, before: Situation | None) -> set[Input[Any]]
         or now.stage is not before.stage
         or now.date != before.date
         or now.measurements.doubt != before.measurements.doubt
+        or now.measurements.frozen is not before.measurements.frozen
     ):
         return None
     return now.measurements.changed_since(before.measurements)
@@ -152,9 +160,9 @@ def _all_updated(
     A latch at rest stays at rest while its inputs are the same, so it is skipped.
     """
     latches = before
-    for protection, latch in _LATCHES:
+    for latch, inputs in _LATCHES:
         is_at_rest = latch.name not in before
-        if is_at_rest and changed is not None and changed.isdisjoint(protection.inputs):
+        if is_at_rest and changed is not None and changed.isdisjoint(inputs):
             continue
         latches = updated(latch, latches, situation)
     return latches
@@ -196,9 +204,13 @@ def _renewed(
     """
     renewed_caps: dict[str, Cap | None] = {}
     for protection in _ALL[limit]:
-        if not protection.changes_with_time and changed.isdisjoint(protection.inputs):
-            name = protection.latch.name if protection.latch else ""
-            if situation.latches.get(name) == before.latches.get(name):
+        if changed.isdisjoint(protection.renewed_by):
+            if protection.latch is None:
+                continue
+            name = protection.latch.name
+            state, old = situation.latches.get(name), before.latches.get(name)
+            is_timed = protection.changes_with_time and state is not None
+            if not is_timed and (state is old or state == old):
                 continue
         cap = protection.cap(situation)
         if cap is not None and cap.of_silence:

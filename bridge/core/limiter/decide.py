@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from bridge.core.limiter.caps import Caps, PackCaps, PackState, caps_of
+from bridge.core.limiter.ceiling import lower
+from bridge.core.limiter.ceiling_caps import ceiling_caps, newest_voltage_age
+from bridge.core.limiter.charging import plan
 from bridge.core.limiter.protection import updated
-from bridge.core.limiter.protections import PROTECTIONS, charge_voltage, maintained_soc
+from bridge.core.limiter.protections import PROTECTIONS, maintained_soc
 from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, seconds_to
 from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
 from bridge.core.measurements.inputs import Measurements
@@ -74,16 +77,20 @@ def decide(
     now: float,
     date: Date | None = None,
     suspected: Measurements | None = None,
+    voltage_age: float | None = None,
 ) -> Outcome:
     """The limits of a battery of one pack, for these measurements at this moment.
 
     measurements: V, A, °C, percent, finite or None for unknown. now: monotonic seconds; a time
     before the last decision counts as the time of that decision. date: for the seasons; None: none.
     suspected: what would be measured if the readings in doubt were right; they may only tighten.
+    voltage_age: s since the newest voltage; None: every voltage in the measurements is new.
     """
     now = max(now, state.battery.at)
+    if voltage_age is None:
+        voltage_age = newest_voltage_age(measurements)
     allowed = caps_of(measurements, suspected, config, stage, state.pack, now, date)
-    decision, battery = limits_from(allowed, config, requests, state.battery, now)
+    decision, battery = limits_from(allowed, config, requests, state.battery, now, voltage_age)
     return Outcome(decision, LimiterState(allowed.state, battery))
 
 
@@ -93,43 +100,52 @@ def limits_from(
     requests: Requests,
     before: BatteryState,
     now: float,
+    voltage_age: float,
 ) -> tuple[Decision, BatteryState]:
     """From what the pack allows to the limits: requests, then recovery, then the ceilings.
 
     A request is one more cap. So a limit rises as slowly after a request was raised or withdrawn as
     after a protection: the write may be an error.
 
-    now: monotonic s, not before the state's own time.
+    now: monotonic s, not before the state's own time. voltage_age: s since the newest voltage of a
+    cell or of the pack; infinite if there was none.
     """
-    settings, ceilings, paces = config.limiter, config.ceiling_caps, config.paces
+    settings, paces = config.limiter, config.paces
+    ceilings = ceiling_caps(allowed, config, voltage_age)
     situation = allowed.situation
     stage = situation.stage
     may_loosen, is_fresh = situation.is_certain, stage is Stage.FRESH
     is_blind = stage > Stage.AGING
 
-    caps = _with_request(allowed.caps.ccl, requests.ccl)
+    caps: Caps = {**allowed.caps.ccl, "ceiling": ceilings.ccl}
+    if requests.ccl is not None:
+        caps = _with_request(caps, requests.ccl)
     held, ccl_after = _recovered(
         caps, before.limits.ccl, paces.ccl, now, may_loosen, is_fresh, is_blind
     )
-    ccl = _bounded(held, caps, ceilings.ccl)
+    ccl = _below_ceiling(held, caps, ceilings.ccl)
     # The 0 A while waiting for the first data are no danger: CCL may rise from them at once.
     is_unheard = stage is Stage.WAITING and before.limits.ccl is None
-    caps = _with_request(allowed.caps.dcl, requests.dcl)
+    caps = {**allowed.caps.dcl, "ceiling": ceilings.dcl}
+    if requests.dcl is not None:
+        caps = _with_request(caps, requests.dcl)
     held, dcl_after = _recovered(
         caps, before.limits.dcl, paces.dcl, now, may_loosen, is_fresh, is_blind
     )
-    dcl = _bounded(held, caps, ceilings.dcl)
+    dcl = _below_ceiling(held, caps, ceilings.dcl)
 
     assert ccl.value is not None, "withdrawing comes last"
     caps, latches = _after_ccl(allowed.caps.cvl, before, situation, ccl.value)
     floor = settings.min_charge_voltage * config.cells
     if situation.measurements.silent:
         may_loosen = is_fresh = False  # CVL rises only while no input is silent
-    caps = _with_request(_floored(caps, floor), requests.cvl, floor)
+    caps = {**_floored(caps, floor), "ceiling": ceilings.cvl}
+    if requests.cvl is not None:
+        caps = _with_request(caps, requests.cvl, floor)
     held, cvl_after = _recovered(
         caps, before.limits.cvl, paces.cvl, now, may_loosen, is_fresh, is_blind
     )
-    cvl = _bounded(held, caps, ceilings.cvl)
+    cvl = _below_ceiling(held, caps, ceilings.cvl)
 
     if stage is Stage.LOST and config.withdraw_when_lost:
         cvl, ccl, dcl = _withdrawn(cvl), _withdrawn(ccl), _withdrawn(dcl)
@@ -140,9 +156,10 @@ def limits_from(
 
 
 def _charge_mode(allowed: PackCaps) -> str | None:
-    if allowed.situation.settings.absorption_voltage is None:
+    settings = allowed.situation.settings
+    if not plan.is_in_use(settings):
         return None
-    return charge_voltage.LATCH.of(allowed.latches).name
+    return plan.words_of(plan.LATCH.of(allowed.latches), settings)
 
 
 def _charge_request(allowed: PackCaps) -> int | None:
@@ -220,10 +237,8 @@ def _recovered(
     return (after.value, "recovery", reason), after
 
 
-def _with_request(caps: Caps, request: Request | None, floor: float = 0.0) -> Caps:
+def _with_request(caps: Caps, request: Request, floor: float = 0.0) -> Caps:
     """The caps with that of the request. floor: V or A, which no request goes below."""
-    if request is None:
-        return caps
     asked = max(request.value, floor)
     words = "a client asks for it"
     if asked > request.value:
@@ -231,12 +246,16 @@ def _with_request(caps: Caps, request: Request | None, floor: float = 0.0) -> Ca
     return {**caps, "request": Cap(asked, words)}
 
 
-def _bounded(held: _Held, caps: Caps, ceiling: Cap) -> Limit:
-    """Apply the ceiling. All in V or A."""
+def _below_ceiling(held: _Held, caps: Caps, ceiling: Cap) -> Limit:
+    """The limit that is published: the ceiling has the last word. All in V or A.
+
+    The ceiling is also one of the caps, so that a limit rises slowly after it.
+    """
     value, rule, reason = held
-    if ceiling.value < value:
-        value, rule, reason = ceiling.value, "ceiling", ceiling.reason
-    return Limit(max(0.0, value), rule, reason, {**caps, "ceiling": ceiling})
+    lowered = lower(value, ceiling.value)
+    if lowered != value:
+        value, rule, reason = lowered, "ceiling", ceiling.reason
+    return Limit(value, rule, reason, caps)
 
 
 def _withdrawn(limit: Limit) -> Limit:

@@ -10,7 +10,9 @@ from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.protections import (
     blocked,
     cell_overvoltage,
+    charge_to_soc,
     charge_voltage,
+    counted_charge,
     discharge_stop,
     failsafe,
     high_cell,
@@ -30,8 +32,10 @@ from bridge.core.limiter.protections import (
 
 PROTECTIONS: tuple[Protection, ...] = (
     charge_voltage.CHARGE_VOLTAGE,
+    charge_to_soc.CHARGE_VOLTAGE,
     high_cell_clamp.CHARGE_VOLTAGE,
     high_cell_push.CHARGE_VOLTAGE,
+    counted_charge.CHARGE_VOLTAGE,
     slide.CHARGE_VOLTAGE,
     maximum.CHARGE,
     high_cell.CHARGE,
@@ -40,9 +44,11 @@ PROTECTIONS: tuple[Protection, ...] = (
     temperature.CHARGE,
     mosfet_temperature.CHARGE,
     soc.CHARGE,
+    charge_to_soc.CHARGE,
     imbalance.CHARGE,
     voltage_mismatch.CHARGE,
     low_cell_charge.CHARGE,
+    counted_charge.CHARGE,
     failsafe.WAITING,
     failsafe.CHARGE,
     maximum.DISCHARGE,
@@ -53,6 +59,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     temperature.DISCHARGE,
     mosfet_temperature.DISCHARGE,
     soc.DISCHARGE,
+    counted_charge.DISCHARGE,
     failsafe.DISCHARGE,
 )
 """In the order in which their caps are listed; of equal caps the first holds the limit."""
