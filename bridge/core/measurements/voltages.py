@@ -72,7 +72,7 @@ def sums_of(cells: Cells, count: int) -> tuple[float, float] | None:
         return None
     known = [v for v in (*voltages, one, other) if v is not None]
     low, high = min(known), max(known)
-    return high + (count - 1) * low, low + (count - 1) * high
+    return high + (count - 1) * low, max(high, low + (count - 1) * high)  # a lone cell: high twice
 
 
 def spread(cells: Cells) -> float | None:

@@ -13,6 +13,7 @@ from bridge.core.model import Group
 from bridge.core.paths.gate import (
     AMP,
     AMP_HOUR,
+    BLOCKERS,
     CELL_VOLT,
     CELSIUS,
     CODE,
@@ -170,8 +171,8 @@ _SYSTEM = (
     _measured(TEMPERATURE, "/System/MOSTemperature", CELSIUS, "C", "the BMS's transistors"),
     _measured(FLAGS, "/System/NrOfModulesOnline", COUNT, "G", "modules that report"),
     _measured(FLAGS, "/System/NrOfModulesOffline", COUNT, "G", "modules that do not"),
-    _measured(FLAGS, "/System/NrOfModulesBlockingCharge", COUNT, "GM", "above 0 blocks"),
-    _measured(FLAGS, "/System/NrOfModulesBlockingDischarge", COUNT, "GM", "above 0 blocks"),
+    _measured(FLAGS, "/System/NrOfModulesBlockingCharge", BLOCKERS, "GM", "above 0 blocks"),
+    _measured(FLAGS, "/System/NrOfModulesBlockingDischarge", BLOCKERS, "GM", "above 0 blocks"),
     _measured(None, "/System/NrOfBatteries", COUNT, "GM", "batteries in this one"),
     _measured(None, "/System/BatteriesParallel", COUNT, "GM", "of them in parallel"),
     _measured(None, "/System/BatteriesSeries", COUNT, "GM", "of them in series"),
