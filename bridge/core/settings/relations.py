@@ -128,11 +128,16 @@ def freshness_problems(settings: FreshnessSettings) -> Problems:
 
 def failsafe_problems(settings: FailsafeSettings, ceiling: Ceiling) -> Problems:
     """The failsafe must stay within the ceilings."""
-    return [
+    problems = [
         (name, f"{getattr(settings, name):g} is above ceiling.{name} ({getattr(ceiling, name):g})")
         for name in ("charge_current", "discharge_current")
         if getattr(settings, name) > getattr(ceiling, name)
     ]
+    volts, most = settings.charge_voltage, ceiling.failsafe.charge_voltage
+    if volts > most:
+        words = f"{volts:g} is above ceiling.failsafe.charge_voltage ({most:g})"
+        problems.append(("charge_voltage", words))
+    return problems
 
 
 @dataclass(frozen=True)
