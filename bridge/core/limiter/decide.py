@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from bridge.core.limiter.caps import Caps, PackCaps, PackState, caps_of
 from bridge.core.limiter.protection import updated
-from bridge.core.limiter.protections import PROTECTIONS, charge_voltage, maintained_soc
+from bridge.core.limiter.protections import PROTECTIONS, charge_voltage, failsafe, maintained_soc
 from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, seconds_to
 from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
 from bridge.core.measurements.inputs import Measurements
@@ -43,6 +43,18 @@ class BatteryState:
     limits: Limits[Recovering | None] = Limits(None, None, None)
     latches: LatchState = field(default_factory=dict)
     at: float = float("-inf")
+
+
+def battery_state(limits: Limits[float | None], latches: LatchState, at: float) -> BatteryState:
+    """The state that a restart begins with. limits: how far each had risen, in V and A.
+
+    latches: all that were kept. at: the time of the start (monotonic s). The hold before a rise
+    begins anew.
+    """
+    cvl, ccl, dcl = (None if v is None else Recovering(v, None, at) for v in limits)
+    names = {p.latch.name for p in _AFTER_CCL if p.latch}
+    own = {name: state for name, state in latches.items() if name in names}
+    return BatteryState(Limits(cvl, ccl, dcl), own, at)
 
 
 @dataclass(frozen=True)
@@ -106,12 +118,22 @@ def limits_from(
     stage = situation.stage
     may_loosen, is_blind = situation.is_certain, stage > Stage.AGING
 
-    caps = _with_request(allowed.caps.ccl, requests.ccl)
-    held, ccl_after = _recovered(caps, before.limits.ccl, paces.ccl, now, may_loosen, is_blind)
+    caps = allowed.caps.ccl
+    if requests.ccl is not None:
+        caps = _with_request(caps, requests.ccl)
+    # The 0 A while waiting for the first data are no danger: CCL goes back at once to what it was.
+    waiting = caps.get(failsafe.WAITING.name)
+    lasting = caps
+    if waiting is not None:
+        lasting = {name: cap for name, cap in caps.items() if cap is not waiting}
+    held, ccl_after = _recovered(lasting, before.limits.ccl, paces.ccl, now, may_loosen, is_blind)
+    if waiting is not None and held[0] > waiting.value:
+        held = (waiting.value, failsafe.WAITING.name, waiting.reason)
     ccl = _bounded(held, caps, ceilings.ccl)
-    # The 0 A while waiting for the first data are no danger: CCL may rise from them at once.
-    is_unheard = stage is Stage.WAITING and before.limits.ccl is None
-    caps = _with_request(allowed.caps.dcl, requests.dcl)
+    is_unheard = waiting is not None and before.limits.ccl is None
+    caps = allowed.caps.dcl
+    if requests.dcl is not None:
+        caps = _with_request(caps, requests.dcl)
     held, dcl_after = _recovered(caps, before.limits.dcl, paces.dcl, now, may_loosen, is_blind)
     dcl = _bounded(held, caps, ceilings.dcl)
 
@@ -120,7 +142,9 @@ def limits_from(
     floor = settings.min_charge_voltage * config.cells
     if situation.measurements.silent:
         may_loosen = False  # CVL rises only while no input is silent
-    caps = _with_request(_floored(caps, floor), requests.cvl, floor)
+    caps = _floored(caps, floor)
+    if requests.cvl is not None:
+        caps = _with_request(caps, requests.cvl, floor)
     held, cvl_after = _recovered(caps, before.limits.cvl, paces.cvl, now, may_loosen, is_blind)
     cvl = _bounded(held, caps, ceilings.cvl)
 
@@ -211,10 +235,8 @@ def _recovered(
     return (after.value, "recovery", reason), after
 
 
-def _with_request(caps: Caps, request: Request | None, floor: float = 0.0) -> Caps:
+def _with_request(caps: Caps, request: Request, floor: float = 0.0) -> Caps:
     """The caps with that of the request. floor: V or A, which no request goes below."""
-    if request is None:
-        return caps
     asked = max(request.value, floor)
     words = "a client asks for it"
     if asked > request.value:

@@ -37,6 +37,7 @@ class Freshness:
     silent: inputs of groups that are not required, written once and stale now. Empty while the
     battery itself is aging, stale or lost: then everything is silent, and the failsafe applies.
     alarm: 0, 1 or 2 for /Alarms/BmsCable.
+    heard_at: the last moment of fresh data (monotonic s); the start, if there was none.
     """
 
     stage: Stage
@@ -46,6 +47,7 @@ class Freshness:
     next_in: float | None
     silent: frozenset[Input[Any]]
     alarm: int
+    heard_at: float
 
     @property
     def may_loosen(self) -> bool:
@@ -58,11 +60,15 @@ _Judged = tuple[Stage, float, "ShelfLife | None"]
 
 
 class FreshnessWatch:
-    """Follows the freshness of one pack over time. started: monotonic s."""
+    """Follows the freshness of one pack over time.
 
-    def __init__(self, store: MeasurementStore, started: float) -> None:
+    heard_at: the last moment of fresh data (monotonic s). It may lie before the start of the
+    process: then what was left of the grace is left now.
+    """
+
+    def __init__(self, store: MeasurementStore, heard_at: float) -> None:
         self._store = store
-        self._started = started
+        self._started = self._heard_at = heard_at
         self._first_seen: dict[Input[Any], float] = {}
         self._alarm = 0
         self._fresh_since: float | None = None
@@ -98,6 +104,8 @@ class FreshnessWatch:
         worst_group = _worst_group(settings.required, stages, ages)
         stage = stages[worst_group]
         next_stage, next_in = self._next(required, stage, settings, now)
+        if stage is Stage.FRESH:
+            self._heard_at = now
         return Freshness(
             stage=stage,
             ages=ages,
@@ -106,6 +114,7 @@ class FreshnessWatch:
             next_in=next_in,
             silent=frozenset(silent if stage in (Stage.FRESH, Stage.WAITING) else ()),
             alarm=self._follow_alarm(stage, settings, now),
+            heard_at=self._heard_at,
         )
 
     def _judge(

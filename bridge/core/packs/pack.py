@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.core.limiter.caps import PackCaps, PackState, caps_of
-from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.limiter.caps import PackCaps, PackState, caps_of, pack_latches
+from bridge.core.limiter.situation import LatchState, LimiterConfig
 from bridge.core.measurements.display import Display
 from bridge.core.measurements.freshness import Freshness, FreshnessWatch
 from bridge.core.measurements.inputs import Input, Measurements
@@ -46,11 +46,17 @@ class Pack:
     """Takes in the values of one pack, and gives the caps of its protections.
 
     `assess` does not change the latches, so it can be called without a decision; `commit` stores
-    the latches of a view as those of the pack. started: monotonic s.
+    the latches of a view as those of the pack. heard_at: the last moment of fresh data before this
+    start, from which the grace counts (monotonic s). latches: their states then.
     """
 
     def __init__(
-        self, paths: Paths, inputs: tuple[Input[Any], ...], settings: PackSettings, started: float
+        self,
+        paths: Paths,
+        inputs: tuple[Input[Any], ...],
+        settings: PackSettings,
+        heard_at: float,
+        latches: LatchState,
     ) -> None:
         cells = settings.limiter.cells
         self.clients = Source(CLIENTS, shelf_life_of(settings.freshness))
@@ -58,8 +64,8 @@ class Pack:
         self._store = MeasurementStore(paths, inputs, cells)
         self._display = Display(self._store)
         self._plausibility = Plausibility(inputs, cells)
-        self._watch = FreshnessWatch(self._store, started)
-        self._state = PackState()
+        self._watch = FreshnessWatch(self._store, heard_at)
+        self._state = PackState(pack_latches(latches))
         self._measurements = Measurements({})
         self.limiter_paths = frozenset(
             path for input_ in inputs for path in (*input_.paths_of(cells), *input_.stand_ins)

@@ -13,7 +13,8 @@ from bridge.core.limiter.protection import Latch, Protection
 from bridge.core.limiter.situation import Situation
 from bridge.core.limiter.sweeps import MONTH, PHASES
 from bridge.core.measurements.inputs import SOC
-from bridge.core.model import CVL, Cap
+from bridge.core.model import CVL, Cap, Stage
+from bridge.core.typed_json import Past
 
 BULK, ABSORPTION, FLOAT = "Bulk", "Absorption", "Float"
 
@@ -23,18 +24,22 @@ class Phase:
     """The phase, since when, and when the last absorption ended (monotonic s; None: never)."""
 
     name: str = BULK
-    since: float = 0.0
-    absorbed_at: float | None = None
+    since: Past = 0.0
+    absorbed_at: Past | None = None
 
 
 def _update(before: Phase, situation: Situation) -> Phase:
-    """The phase now. Absorption begins only with a certain SoC, and ends when it is unknown."""
+    """The phase now. Absorption begins only with a certain SoC, and ends when it is unknown.
+
+    Before the first data after a restart the phase of before goes on.
+    """
     settings, soc, now = situation.settings, situation.of(SOC), situation.now
     if settings.absorption_voltage is None:
         return Phase()
     if before.name == ABSORPTION:
         over = now - before.since >= settings.absorption_time
-        left = soc is None or soc < settings.rebulk_soc
+        is_unknown = soc is None and situation.stage is not Stage.WAITING
+        left = is_unknown or (soc is not None and soc < settings.rebulk_soc)
         return Phase(FLOAT, now, now) if over or left else before
     if soc is None or not situation.is_certain:
         return before
