@@ -25,13 +25,15 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 def folder_of(setting: str, environment: Mapping[str, str]) -> Path | None:
     """The folder that the configuration means; None: nothing is to be kept.
 
-    "auto" is a folder in memory: that of the user's session, else /run.
+    "auto" is a folder in memory: the one that systemd has made for the service, else one in that of
+    the user's session, else one in /run.
     """
     if setting == OFF:
         return None
     if setting != AUTO:
         return Path(setting)
-    return Path(environment.get("XDG_RUNTIME_DIR") or "/run") / _NAME
+    own = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Path(own) if own else Path(environment.get("XDG_RUNTIME_DIR") or "/run") / _NAME
 
 
 class MemoryFile:

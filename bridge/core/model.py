@@ -74,10 +74,14 @@ class Date(NamedTuple):
 
 @dataclass(frozen=True)
 class Cap:
-    """The cap of one protection: no more than `value` (V or A), and why."""
+    """The cap of one protection: no more than `value` (V or A), and why.
+
+    of_silence: given because an input is silent, and not because of a measured value.
+    """
 
     value: float
     reason: str
+    of_silence: bool = False
 
 
 @dataclass(frozen=True)

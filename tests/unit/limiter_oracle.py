@@ -73,12 +73,16 @@ class Oracle:
 
         ccl["cell voltage"] = math.inf if high is None else _charge_by_cell(s, high, steps)
         is_over = high is not None and high >= s.cell_overvoltage - EPSILON
-        ccl["cell overvoltage"] = 0 if is_over or CELLS in m.silent else math.inf
+        failsafe, is_fresh = config.failsafe, stage is Stage.FRESH
+        no_charge = 0.0 if is_fresh else failsafe.charge_current
+        no_discharge = 0.0 if is_fresh else failsafe.discharge_current
+        ccl["cell overvoltage"] = no_charge if CELLS in m.silent else math.inf
+        ccl["cell overvoltage"] = 0 if is_over else ccl["cell overvoltage"]
         has_dv1 = low is not None and s.dv1 is not None
         dcl["cell voltage"] = _discharge_by_cell(s, low, steps) if has_dv1 else math.inf
         self._latch(m, s, n, low, volts, stage)
-        is_stopped = self.stopped or CELLS in m.silent or PACK_VOLTAGE in m.silent
-        dcl["discharge stop"] = 0 if is_stopped else math.inf
+        is_silent = CELLS in m.silent or PACK_VOLTAGE in m.silent
+        dcl["discharge stop"] = 0 if self.stopped else no_discharge if is_silent else math.inf
 
         charge_until, discharge_until = self.blocked_until
         charge_until = min(charge_until, now + s.block_release)
@@ -88,32 +92,34 @@ class Oracle:
         if m.discharge_blocked_by:
             discharge_until = now + s.block_release
         self.blocked_until = (charge_until, discharge_until)
-        blocks = m.charge_blocked_by or now < charge_until or CHARGE_PERMISSION in m.silent
-        ccl["blocked"] = 0 if blocks else math.inf
+        blocks = m.charge_blocked_by or now < charge_until
+        ccl["blocked"] = 0 if blocks else no_charge if CHARGE_PERMISSION in m.silent else math.inf
         blocks = m.discharge_blocked_by or now < discharge_until
-        dcl["blocked"] = 0 if blocks or DISCHARGE_PERMISSION in m.silent else math.inf
+        is_silent = DISCHARGE_PERMISSION in m.silent
+        dcl["blocked"] = 0 if blocks else no_discharge if is_silent else math.inf
 
-        for limits, most, temperature, soc in (
-            (ccl, s.max_charge_current, s.charge_temperature, s.charge_soc),
-            (dcl, s.max_discharge_current, s.discharge_temperature, s.discharge_soc),
+        for limits, most, least, temperature, soc in (
+            (ccl, s.max_charge_current, no_charge, s.charge_temperature, s.charge_soc),
+            (dcl, s.max_discharge_current, no_discharge, s.discharge_temperature, s.discharge_soc),
         ):
             both, mosfet = (m.coldest, m.hottest), s.mosfet_temperature
-            limits["temperature"] = most * _worst(temperature, both, TEMPERATURE, m)
-            limits["SoC"] = most * _worst(soc, (m.soc,), SOC, m)
-            limits["MOSFET temperature"] = most * _worst(mosfet, (m.mosfet,), MOSFET, m)
+            limits["temperature"] = _worst(temperature, both, TEMPERATURE, m, most, least)
+            limits["SoC"] = _worst(soc, (m.soc,), SOC, m, most, least)
+            limits["MOSFET temperature"] = _worst(mosfet, (m.mosfet,), MOSFET, m, most, least)
+        most, least = s.max_charge_current, no_charge
         spread = None if m.cells is None or high is None or low is None else high - low
-        ccl["imbalance"] = s.max_charge_current * _worst(s.imbalance, (spread,), CELLS, m)
+        ccl["imbalance"] = _worst(s.imbalance, (spread,), CELLS, m, most, least)
 
         lows = [v for v in (low, None if m.voltage is None else m.voltage / n) if v is not None]
         lowest = min(lows, default=None)
-        ccl["low cell"] = s.max_charge_current * _worst(s.low_cell_charge, (lowest,), CELLS, m)
+        ccl["low cell"] = _worst(s.low_cell_charge, (lowest,), CELLS, m, most, least)
 
         least = _monthly(s.maintain_soc_by_month, date)
         self._maintain(m.soc, least, s.maintain_soc_hysteresis, stage, m.doubt)
-        maintains = self.maintaining or (least and SOC in m.silent)
-        dcl["maintained SoC"] = 0 if maintains else math.inf
+        is_silent = least and SOC in m.silent
+        dcl["maintained SoC"] = 0 if self.maintaining else no_discharge if is_silent else math.inf
 
-        is_stale, failsafe = stage >= Stage.STALE, config.failsafe
+        is_stale = stage >= Stage.STALE
         ccl["failsafe"] = failsafe.charge_current if is_stale else math.inf
         dcl["failsafe"] = failsafe.discharge_current if is_stale else math.inf
         ccl["waiting"] = 0 if stage is Stage.WAITING else math.inf
@@ -199,15 +205,18 @@ def _discharge_by_cell(s, low: float, steps: bool) -> float:
     return _interpolated(points, low)
 
 
-def _worst(table: Table, xs: tuple, source: Input, m: Seen) -> float:
-    """The share of the worst of several x; 1 for a rule that is off or was never fed."""
+def _worst(table: Table, xs: tuple, source: Input, m: Seen, most: float, least: float) -> float:
+    """The current at the worst of several x; all of it for a rule that is off or was never fed.
+
+    most: with a share of 1. least: what silence leaves in any case.
+    """
     if not table:
-        return 1.0
+        return most
     if source in m.silent and (source is TEMPERATURE or None in xs):
-        return min(y for _, y in table)
+        return max(least, most * min(y for _, y in table))
     if None in xs:
-        return 1.0
-    return min(_interpolated(table, x) for x in xs)
+        return most
+    return most * min(_interpolated(table, x) for x in xs)
 
 
 def _interpolated(points, x: float) -> float:

@@ -42,9 +42,20 @@ def test_a_clock_that_jumps_is_not_that_much_recovery() -> None:
     assert recover(Recovering(10.0, 0, 1), 99.0, pace, 6, True).value == 12.0, "1 s past the hold"
 
 
-def test_while_nothing_may_loosen_the_hold_goes_on_but_nothing_rises() -> None:
+def test_while_a_reading_is_in_doubt_the_hold_stands_still() -> None:
     pace = Pace(hold=5, rise=2.0)
-    assert recover(Recovering(10.0, 0, 9), 99.0, pace, 10, False) == Recovering(10.0, 0, 10)
+    state = recover(Recovering(10.0, 0, 3), 99.0, pace, 4, False)
+    assert state == Recovering(10.0, 1, 4), "3 s of the hold are over"
+    state = recover(state, 99.0, pace, 5, True)
+    assert (state.value, seconds_to(state, 10.5, pace)) == (10.0, 1.25)
+    assert recover(Recovering(10.0, None, 3), 99.0, pace, 4, False) == Recovering(10.0, None, 4)
+
+
+def test_while_the_measurements_are_not_fresh_there_is_no_hold() -> None:
+    pace = Pace(hold=5, rise=2.0)
+    state = recover(Recovering(10.0, 0, 9), 99.0, pace, 10, False, is_known=False)
+    assert state == Recovering(10.0, None, 10)
+    assert recover(state, 99.0, pace, 11, True) == Recovering(10.0, 11, 11)
 
 
 def test_from_0_it_starts_only_when_the_rise_is_worth_it() -> None:

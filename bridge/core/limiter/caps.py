@@ -175,8 +175,22 @@ def _collected(situation: Situation, protections: tuple[Protection, ...]) -> Cap
     for protection in protections:
         cap = protection.cap(situation)
         if cap is not None:
-            caps[protection.name] = cap
+            caps[protection.name] = _graded(cap, protection, situation) if cap.of_silence else cap
     return caps
+
+
+def _graded(cap: Cap, protection: Protection, situation: Situation) -> Cap:
+    """The cap of a silent input, which is not below the failsafe while the pack itself ages.
+
+    What one publisher sends does not become stale all at once. Without this, the first input that
+    does would turn each outage into 0 A, and the failsafe limits would never be used.
+    """
+    failsafe = situation.config.failsafe
+    currents = {CCL: failsafe.charge_current, DCL: failsafe.discharge_current}
+    least = currents.get(protection.limit, 0.0)
+    if situation.stage is Stage.FRESH or cap.value >= least:
+        return cap
+    return replace(cap, value=least)
 
 
 def _renewed(
@@ -193,6 +207,8 @@ def _renewed(
             if situation.latches.get(name) == before.latches.get(name):
                 continue
         cap = protection.cap(situation)
+        if cap is not None and cap.of_silence:
+            cap = _graded(cap, protection, situation)
         if cap != caps.get(protection.name):
             renewed_caps[protection.name] = cap
     if not renewed_caps:

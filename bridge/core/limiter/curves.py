@@ -38,12 +38,12 @@ def cap_of_silence(
     """
     if not situation.is_silent(input_):
         return None
-    return Cap(maximum * most_careful(table), f"{input_.name} went silent")
+    return Cap(maximum * most_careful(table), f"{input_.name} went silent", of_silence=True)
 
 
 def nothing_for_silence(input_: Input[object]) -> Cap:
     """A cap of 0 A, for an input that was written once and is silent."""
-    return Cap(0.0, f"{input_.name} went silent")
+    return Cap(0.0, f"{input_.name} went silent", of_silence=True)
 
 
 def share(table: Table, x: float) -> float:

@@ -116,7 +116,8 @@ def limits_from(
     settings, ceilings, paces = config.limiter, config.ceiling_caps, config.paces
     situation = allowed.situation
     stage = situation.stage
-    may_loosen, is_blind = situation.is_certain, stage > Stage.AGING
+    may_loosen, is_fresh = situation.is_certain, stage is Stage.FRESH
+    is_blind = stage > Stage.AGING
 
     caps = allowed.caps.ccl
     if requests.ccl is not None:
@@ -126,7 +127,9 @@ def limits_from(
     lasting = caps
     if waiting is not None:
         lasting = {name: cap for name, cap in caps.items() if cap is not waiting}
-    held, ccl_after = _recovered(lasting, before.limits.ccl, paces.ccl, now, may_loosen, is_blind)
+    held, ccl_after = _recovered(
+        lasting, before.limits.ccl, paces.ccl, now, may_loosen, is_fresh, is_blind
+    )
     if waiting is not None and held[0] > waiting.value:
         held = (waiting.value, failsafe.WAITING.name, waiting.reason)
     ccl = _bounded(held, caps, ceilings.ccl)
@@ -134,18 +137,22 @@ def limits_from(
     caps = allowed.caps.dcl
     if requests.dcl is not None:
         caps = _with_request(caps, requests.dcl)
-    held, dcl_after = _recovered(caps, before.limits.dcl, paces.dcl, now, may_loosen, is_blind)
+    held, dcl_after = _recovered(
+        caps, before.limits.dcl, paces.dcl, now, may_loosen, is_fresh, is_blind
+    )
     dcl = _bounded(held, caps, ceilings.dcl)
 
     assert ccl.value is not None, "withdrawing comes last"
     caps, latches = _after_ccl(allowed.caps.cvl, before, situation, ccl.value)
     floor = settings.min_charge_voltage * config.cells
     if situation.measurements.silent:
-        may_loosen = False  # CVL rises only while no input is silent
+        may_loosen = is_fresh = False  # CVL rises only while no input is silent
     caps = _floored(caps, floor)
     if requests.cvl is not None:
         caps = _with_request(caps, requests.cvl, floor)
-    held, cvl_after = _recovered(caps, before.limits.cvl, paces.cvl, now, may_loosen, is_blind)
+    held, cvl_after = _recovered(
+        caps, before.limits.cvl, paces.cvl, now, may_loosen, is_fresh, is_blind
+    )
     cvl = _bounded(held, caps, ceilings.cvl)
 
     if stage is Stage.LOST and config.withdraw_when_lost:
@@ -207,12 +214,13 @@ def _recovered(
     pace: Pace,
     now: float,
     may_loosen: bool,
+    is_fresh: bool,
     is_blind: bool,
 ) -> tuple[_Held, Recovering]:
     """The smallest cap, or the limit while it still rises to that cap. Of equal caps the first.
 
-    may_loosen: the measurements are fresh and beyond doubt. is_blind: they are not known at all, so
-    the hold before a rise starts only when they are known again.
+    may_loosen: the measurements are fresh and beyond doubt. is_fresh: they are fresh. is_blind:
+    they are not known at all.
     """
     rule, smallest = "", None
     for name, cap in caps.items():
@@ -222,7 +230,7 @@ def _recovered(
     target = max(0.0, smallest.value)
     if is_blind and before is not None:
         target = min(target, before.value)
-    after = recover(before, target, pace, now, may_loosen)
+    after = recover(before, target, pace, now, may_loosen, is_fresh)
     if after.value >= smallest.value - NOISE:
         return (after.value, rule, smallest.reason), after
     if not may_loosen:

@@ -1,8 +1,10 @@
 """Tighten in the same call, loosen slowly: hold, then rise.
 
 A limit whose caps allow more first waits `hold` seconds. The wait starts anew when its caps allow
-no more, so an input that moves around a threshold never raises the limit. Then the limit rises at
-a constant rate. From 0 it rises only if its caps allow at least `release`.
+no more, so an input that moves around a threshold never raises the limit. It also starts anew while
+the measurements are not fresh: what is not known has not allowed more. While a reading is in doubt
+the wait stands still, so that a glitch now and then does not hold a limit for ever. Then the limit
+rises at a constant rate. From 0 it rises only if its caps allow at least `release`.
 """
 
 from __future__ import annotations
@@ -45,11 +47,17 @@ class Recovering:
 
 
 def recover(
-    before: Recovering | None, target: float, pace: Pace, now: float, may_loosen: bool
+    before: Recovering | None,
+    target: float,
+    pace: Pace,
+    now: float,
+    may_loosen: bool,
+    is_known: bool = True,
 ) -> Recovering:
     """The limit now: never above target (V or A), and above the last value only by recovery.
 
-    now: monotonic s.
+    now: monotonic s. may_loosen: whether it may rise at all now. is_known: whether the measurements
+    are fresh, so that the hold goes on afterwards where it was.
     """
     if before is None:
         return Recovering(target, None, now)
@@ -59,8 +67,12 @@ def recover(
     is_worth_it = before.value > 0.0 or target >= pace.release
     if target <= before.value + NOISE or not is_worth_it:
         return Recovering(before.value, None, now)
-    since = now if before.rising_since is None else before.rising_since
-    if not may_loosen or now - since < pace.hold:
+    since = before.rising_since
+    if not may_loosen:
+        paused = since + now - before.at if is_known and since is not None else None
+        return Recovering(before.value, paused, now)
+    since = now if since is None else since
+    if now - since < pace.hold:
         return Recovering(before.value, since, now)
     rising_for = min(now - before.at, now - since - pace.hold, LONGEST_STEP)
     return Recovering(min(target, before.value + pace.rise * rising_for), since, now)

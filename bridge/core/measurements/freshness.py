@@ -35,7 +35,7 @@ class Freshness:
     worst_group: the required group that determines the stage, None while fresh.
     next_stage, next_in: what silence leads to, and in how many seconds; None when nothing more.
     silent: inputs of groups that are not required, written once and stale now. Empty while the
-    battery itself is aging, stale or lost: then everything is silent, and the failsafe applies.
+    battery itself is stale or lost: then the failsafe applies.
     alarm: 0, 1 or 2 for /Alarms/BmsCable.
     heard_at: the last moment of fresh data (monotonic s); the start, if there was none.
     """
@@ -112,7 +112,7 @@ class FreshnessWatch:
             worst_group=None if stage is Stage.FRESH else worst_group,
             next_stage=next_stage,
             next_in=next_in,
-            silent=frozenset(silent if stage in (Stage.FRESH, Stage.WAITING) else ()),
+            silent=frozenset(silent if stage < Stage.STALE else ()),
             alarm=self._follow_alarm(stage, settings, now),
             heard_at=self._heard_at,
         )
