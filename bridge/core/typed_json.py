@@ -39,6 +39,22 @@ def to_json(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be kept as JSON")
 
 
+def check_kind(kind: Any) -> None:
+    """Raise TypeError for a type that is not supported."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        check_kind(get_args(kind)[0])
+    elif origin in (Union, types.UnionType, tuple):
+        for part in get_args(kind):
+            if part is not Ellipsis:
+                check_kind(part)
+    elif is_dataclass(kind):
+        for field in get_type_hints(kind, include_extras=True).values():
+            check_kind(field)
+    elif kind not in (bool, int, float, str, types.NoneType):
+        raise TypeError(f"{kind} cannot be kept as JSON")
+
+
 def from_json(kind: Any, raw: object, now: float) -> Any:
     """The value of this type. now: s, on the clock of its moments. Raises Unreadable."""
     origin = get_origin(kind)

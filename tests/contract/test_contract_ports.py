@@ -438,8 +438,9 @@ def test_every_stand_in_is_held_here() -> None:
     """A new stand-in in doubles.py or fake_ports.py needs a contract above."""
     from tests.unit import doubles, fake_ports
 
-    held = {FakeBus, FakeClient, FakeTimer, FakeStore, FakeMemory, FakeSettingsService, FakeBatteryService,
-            FakeLoop, FakeLink, FakeNotificationSource, FakeDiscoverySource}  # fmt: skip
+    held = {FakeBus, FakeClient, FakeTimer, FakeStore, FakeMemory, FakeSettingsService,
+            FakeBatteryService, FakeLoop, FakeLink, FakeNotificationSource,
+            FakeDiscoverySource}  # fmt: skip
     found = {
         thing
         for module in (doubles, fake_ports)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from itertools import pairwise
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,8 +15,7 @@ from bridge.battery.restart_memory import HEARD_EVERY
 from bridge.core.limiter.decide import LimiterState
 from bridge.core.limiter.kept import LATCH_TYPES, KeptState, decoded, encoded
 from bridge.core.limiter.protections import PROTECTIONS
-from bridge.core.model import Limits, Request, Stage
-from bridge.core.typed_json import Unreadable
+from bridge.core.model import Limits
 
 CCL = "/Info/MaxChargeCurrent"
 DCL = "/Info/MaxDischargeCurrent"
@@ -128,7 +127,7 @@ def test_no_restart_permits_more_than_what_held_before(gap: float, low: float) -
         for _ in range(5):
             assert bench.dcl <= held[0] and bench.ccl <= held[1] and bench.cvl <= held[2]
             bench.pass_time(1)
-        bench.pass_time(3, lambda: bench.feed(cell=low))
+        bench.pass_time(3, partial(bench.feed, cell=low))
 
 
 def test_a_block_of_a_bms_survives_for_its_time() -> None:

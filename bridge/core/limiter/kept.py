@@ -15,7 +15,7 @@ from bridge.core.limiter.decide import NO_REQUESTS, Requests
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LatchState
 from bridge.core.model import Limits, Request
-from bridge.core.typed_json import Past, Unreadable, from_json, returned_by, to_json
+from bridge.core.typed_json import Past, Unreadable, check_kind, from_json, returned_by, to_json
 
 VERSION = 1
 
@@ -23,6 +23,9 @@ LATCH_TYPES: Mapping[str, Any] = {
     p.latch.name: returned_by(p.latch.update) for p in PROTECTIONS if p.latch
 }
 """The type of each latch's state, by the latch's name: what its update declares to return."""
+
+for _type in LATCH_TYPES.values():
+    check_kind(_type)
 
 _AT_BOOT = 0.0  # s on the monotonic clock, which begins with the boot
 
