@@ -1,5 +1,7 @@
 """Renews the generated tables of the documentation: `./run docs`. A test fails when they are old.
 
+The results in docs/comparison.md take minutes: `./run compare` renews them.
+
 Each table stands between `<!-- name -->` and `<!-- end name -->`.
 """
 
@@ -18,6 +20,8 @@ from bridge.core.paths.gate import PathSpec, Role
 from bridge.core.paths.table import ROWS
 from bridge.core.settings.declarations import FROM_PRESET, LEVELS, NUMBER
 from bridge.core.settings.setting_paths import OFF, SETTINGS, Setting
+from tests.comparison.contestants import CONTESTANTS
+from tests.comparison.scenarios import SCENARIOS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,7 +40,7 @@ _WHO = {
 def paths_table() -> str:
     """Every path that holds no setting."""
     rows = (row for row in ROWS if row.role in _WHO)
-    return _table(("path", "type", "range", "group", "decided by", "what"), map(_path_row, rows))
+    return markdown(("path", "type", "range", "group", "decided by", "what"), map(_path_row, rows))
 
 
 def _path_row(row: PathSpec) -> tuple[str, ...]:
@@ -48,7 +52,7 @@ def _path_row(row: PathSpec) -> tuple[str, ...]:
 def settings_table() -> str:
     """Every setting that clients may change."""
     head = ("path below /Settings/", "in the file", "range", "default", "what")
-    return _table(head, map(_setting_row, SETTINGS.values()))
+    return markdown(head, map(_setting_row, SETTINGS.values()))
 
 
 def _setting_row(setting: Setting) -> tuple[str, ...]:
@@ -81,7 +85,7 @@ def _range(row: PathSpec) -> str:
     return f"{row.low:g} to {row.high:g} {row.quantity.unit}".rstrip()
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -89,7 +93,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def protections_table() -> str:
     """Every protection, with the inputs that it rests on."""
     head = ("limit", "protection", "what it allows", "rests on", "remembers")
-    return _table(head, map(_protection_row, PROTECTIONS))
+    return markdown(head, map(_protection_row, PROTECTIONS))
 
 
 def _protection_row(protection: Protection) -> tuple[str, ...]:
@@ -101,7 +105,7 @@ def _protection_row(protection: Protection) -> tuple[str, ...]:
 def inputs_table() -> str:
     """Everything that is followed, by the paths that are written."""
     head = ("input", "group", "paths", "doubted beyond", "protections")
-    return _table(head, map(_input_row, INPUTS))
+    return markdown(head, map(_input_row, INPUTS))
 
 
 def _input_row(source: Input[Any]) -> tuple[str, ...]:
@@ -111,21 +115,48 @@ def _input_row(source: Input[Any]) -> tuple[str, ...]:
     return (source.name, source.group.value, ", ".join(paths), doubted, ", ".join(users))
 
 
+def scenarios_table() -> str:
+    """What the comparison simulates. Its results take minutes: ./run compare."""
+    return markdown(("scenario", "what"), ((each.name, each.what) for each in SCENARIOS))
+
+
+def contestants_table() -> str:
+    """Who steers the pack in the comparison."""
+    rows = ((name, entry.what) for name, entry in CONTESTANTS.items())
+    return markdown(("who steers", "what it is"), rows)
+
+
 TABLES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"paths": paths_table, "settings": settings_table},
     ROOT / "docs" / "protections.md": {"protections": protections_table, "inputs": inputs_table},
+    ROOT / "docs" / "comparison.md": {
+        "scenarios": scenarios_table,
+        "contestants": contestants_table,
+    },
 }
 
 
 def renewed(file: Path) -> str:
     """A document with every table of it made afresh."""
     text = file.read_text(encoding="utf-8")
-    for name, table in TABLES[file].items():
-        begin, end = f"<!-- {name} -->", f"<!-- end {name} -->"
-        before, rest = text.split(begin)
-        after = rest.split(end)[1]
-        text = f"{before}{begin}\n\n{table()}\n\n{end}{after}"
+    for name, made in TABLES[file].items():
+        text = with_table(text, name, made())
     return text
+
+
+def with_table(text: str, name: str, table: str) -> str:
+    """A document with another table in the place of this name."""
+    begin, end = f"<!-- {name} -->", f"<!-- end {name} -->"
+    before, rest = text.split(begin)
+    after = rest.split(end)[1]
+    return f"{before}{begin}\n\n{table}\n\n{end}{after}"
+
+
+def table_in(text: str, name: str) -> list[tuple[str, ...]]:
+    """The rows of the table in the place of this name, without its head."""
+    place = text.split(f"<!-- {name} -->")[1].split(f"<!-- end {name} -->")[0]
+    lines = [line for line in place.splitlines() if line.startswith("|")]
+    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines[2:]]
 
 
 def main() -> int:

@@ -146,12 +146,12 @@ class Battery:
     def _turn_page(self, path: str, value: Value, _now: float) -> None:
         self._publisher.change_constant(path, value)
 
-    def _forget(self, _path: str, what: Value, _now: float) -> None:
+    def _forget(self, _path: str, what: Value, now: float) -> None:
         """Forget a path or a group: its sensor is gone, or it was written by mistake.
 
         Raises Refused.
         """
-        forgotten = self._control.pack.forget(str(what or ""))
+        forgotten = self._control.pack.forget(str(what or ""), now)
         if not forgotten:
             raise Refused(f"nothing called {str(what or '')!r} was written: name a path or a group")
         log.info("%s: forgot %s", self._ident, ", ".join(forgotten))

@@ -52,7 +52,8 @@ class Control:
         memory: Memory | None,
     ) -> None:
         self.settings = LiveSettings(config)
-        self.limiter = _limiter_config(config)
+        self._of_file = config
+        self.limiter = LimiterConfig.of(config)
         self._memory = RestartMemory(memory, config.ident, config.cells)
         kept = self._memory.recall(started)
         self.pack = Pack(paths, INPUTS, self._pack_settings(), kept.heard_at, kept.latches)
@@ -117,18 +118,8 @@ class Control:
         return unusable
 
     def _apply(self, now: float) -> None:
-        self.limiter = _limiter_config(self.config)
+        self.limiter = LimiterConfig.of(self.config, self._of_file)
         self.pack.change_settings(self._pack_settings(), now)
 
     def _pack_settings(self) -> PackSettings:
         return PackSettings(self.config.freshness, self.config.plausibility, self.limiter)
-
-
-def _limiter_config(config: BatteryConfig) -> LimiterConfig:
-    return LimiterConfig(
-        cells=config.cells,
-        limiter=config.limiter,
-        failsafe=config.failsafe,
-        ceiling=config.ceiling,
-        withdraw_when_lost=config.freshness.on_lost == "withdraw",
-    )

@@ -35,7 +35,7 @@ class Swept:
 
 def sweeps(config: BatteryConfig) -> list[Swept]:
     """All sweeps of the protections that make sense with this configuration."""
-    limiter = LimiterConfig(config.cells, config.limiter, config.failsafe, config.ceiling)
+    limiter = LimiterConfig.of(config)
     known = dict.fromkeys((*STANDARD_SWEEPS, *(s for p in PROTECTIONS for s in p.sweeps)))
     return [
         Swept(sweep, _points(sweep, limiter), sweep.is_stepped(limiter))

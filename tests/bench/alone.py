@@ -53,7 +53,7 @@ def _decide(cells: int, times: int) -> float:
         hottest=25.0,
     )  # fmt: skip
     battery = battery_config(cells=cells)
-    config = LimiterConfig(cells, battery.limiter, battery.failsafe, battery.ceiling)
+    config = LimiterConfig.of(battery)
     state = LimiterState()
     return median(
         _microseconds(

@@ -12,12 +12,12 @@ from typing import NamedTuple
 from tests.pack.charger import Day, Limits, System
 from tests.pack.meters import Part, measured
 from tests.pack.model import Pack
+from tests.pack.reversals import Reversals
 from tests.pack.simulation import Simulation
 from tests.unit.doubles import Bench
 
 DAY, HOUR = 86400.0, 3600.0
 FRESHNESS = {"aging": 65, "stale": 120, "lost": 600}  # for a client as slow as CALM
-REVERSAL = 5.0  # A that CCL must move to count
 
 
 class Pace(NamedTuple):
@@ -66,10 +66,13 @@ class Life:
     full_at: float | None = None  # s; when the pack first had 97 %
     coldest: float = 99.0
     longest_above: float = 0.0  # s without a break above the limit
-    reversals: int = 0  # how often CCL changed its direction, moves below REVERSAL left out
     _above: float = 0.0
-    _turn: float | None = None
-    _rises: bool | None = None
+    _ccl: Reversals = field(default_factory=Reversals)
+
+    @property
+    def reversals(self) -> int:
+        """How often CCL changed its direction, small moves left out."""
+        return self._ccl.count
 
     def note(self, simulation: Simulation, limits: Limits, seconds: float) -> None:
         """Note one interval of so many seconds that has just ended."""
@@ -86,21 +89,7 @@ class Life:
         self._above = self._above + seconds if max(voltages) > self.limit else 0.0
         self.longest_above = max(self.longest_above, self._above)
         if limits.ccl is not None:
-            self._follow(limits.ccl)
-
-    def _follow(self, ccl: float) -> None:
-        """Count a reversal where CCL has come back by REVERSAL from its last turn."""
-        if self._turn is None:
-            self._turn = ccl
-        moved = ccl - self._turn
-        if self._rises is None:
-            if abs(moved) > REVERSAL:
-                self._rises, self._turn = moved > 0, ccl
-        elif moved * (1 if self._rises else -1) > 0:
-            self._turn = ccl
-        elif abs(moved) > REVERSAL:
-            self.reversals += 1
-            self._rises, self._turn = not self._rises, ccl
+            self._ccl.follow(limits.ccl)
 
 
 Watcher = Callable[[Simulation, Bench], None]

@@ -7,7 +7,7 @@ them, in order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
 from tests.pack.client import readings
@@ -78,15 +78,33 @@ def dies(at: float) -> Part:
     return lambda said, t: {} if t >= at else said
 
 
-def glitches(share: float, seed: int = 1) -> Part:
-    """In this share of the publications, one value is far off."""
+FAR_OFF = (0.0, 0.7, 12.0, 100.0, -20.0, 655.35)
+
+
+def glitches(
+    share: float, seed: int = 1, path: str = "", values: Sequence[float] = FAR_OFF
+) -> Part:
+    """In this share of the publications, one value is one of these instead. path: of those that
+    begin so."""
     random = Random(seed)
 
     def part(said: Readings, _t: float) -> Readings:
         if said and random.random() < share:
-            path = random.choice(sorted(said))
-            return {**said, path: random.choice((0.0, 0.7, 12.0, 100.0, -20.0, 655.35))}
+            wrong = random.choice(sorted(key for key in said if key.startswith(path)))
+            return {**said, wrong: random.choice(values)}
         return said
+
+    return part
+
+
+def repeats_itself(since: float) -> Part:
+    """From this moment on (t in s) the BMS says again and again what it said last."""
+    last: Readings = {}
+
+    def part(said: Readings, t: float) -> Readings:
+        if t < since or not last:
+            last.update(said)
+        return dict(last)
 
     return part
 

@@ -50,7 +50,7 @@ def config_of(cells: int = CELLS, failsafe: float = 0.0, **limiter: object) -> L
         limiter={**CURRENTS, **limiter},
         failsafe={"charge_current": failsafe, "discharge_current": 2 * failsafe},
     )
-    return LimiterConfig(cells, config.limiter, config.failsafe, config.ceiling)
+    return LimiterConfig.of(config)
 
 
 CONFIGS = [

@@ -107,12 +107,16 @@ class Oracle:
             limits["SoC"] = _worst(soc, (m.soc,), SOC, m, most, least)
             limits["MOSFET temperature"] = _worst(mosfet, (m.mosfet,), MOSFET, m, most, least)
         most, least = s.max_charge_current, no_charge
-        spread = None if m.cells is None or high is None or low is None else high - low
+        values = [v for v in (*m.known.voltages, m.known.lowest, m.known.highest) if v is not None]
+        spread = None if m.cells is None else max(values) - min(values)
         ccl["imbalance"] = _worst(s.imbalance, (spread,), CELLS, m, most, least)
 
         lows = [v for v in (low, None if m.voltage is None else m.voltage / n) if v is not None]
         lowest = min(lows, default=None)
         ccl["low cell"] = _worst(s.low_cell_charge, (lowest,), CELLS, m, most, least)
+
+        is_off = _percent_off(m, n) >= config.voltage_mismatch
+        ccl["voltage mismatch"] = s.max_charge_current_above_cv2 if is_off else math.inf
 
         least = _monthly(s.maintain_soc_by_month, date)
         self._maintain(m.soc, least, s.maintain_soc_hysteresis, stage, m.doubt)
@@ -169,14 +173,34 @@ def _extremes(m: Seen, n: int) -> tuple[float | None, float | None, float | None
     singles = [v for v in m.known.voltages if v is not None]
     extremes = [v for v in (m.known.lowest, m.known.highest) if v is not None]
     highs, lows = singles + extremes, singles + extremes
-    if m.cells is None and m.voltage is not None:
+    if m.voltage is not None:
         highs.append(m.voltage / n)
         lows.append(m.voltage / n)
     volts = m.voltage
-    if volts is None and m.cells is not None:
+    if m.cells is not None:
         whole = len(singles) == len(m.known.voltages)
-        volts = sum(singles) if whole else max(highs) + (n - 1) * min(lows)
+        if whole:
+            volts = min(sum(singles), math.inf if volts is None else volts)
+        elif volts is None:
+            volts = max(highs) + (n - 1) * min(lows)
+        else:
+            volts = min(volts, min(extremes) + (n - 1) * max(extremes))
     return max(highs, default=None), min(lows, default=None), volts
+
+
+def _percent_off(m: Seen, n: int) -> float:
+    """How many percent V is from the nearest sum that the cells can have."""
+    singles = [v for v in m.known.voltages if v is not None]
+    if m.voltage is None or m.cells is None:
+        return 0.0
+    sums = [sum(singles)]
+    if len(singles) < len(m.known.voltages):
+        one, other = m.known.lowest, m.known.highest
+        sums = [one + (n - 1) * other, other + (n - 1) * one]
+    if min(sums) <= 0:
+        return 0.0
+    over, under = m.voltage - max(sums), min(sums) - m.voltage
+    return max(0.0, 100 * over / max(sums), 100 * under / min(sums))
 
 
 def _charge_by_cell(s, high: float, steps: bool) -> float:

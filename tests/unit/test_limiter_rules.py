@@ -34,7 +34,7 @@ class Limiter:
 
     def __init__(self, **settings: object) -> None:
         config = battery_config(limiter={**CURRENTS, **settings})
-        self.frame = LimiterConfig(16, config.limiter, config.failsafe, config.ceiling)
+        self.frame = LimiterConfig.of(config)
         self.state = LimiterState()
         self.now = 0.0
         self.date: Date | None = None
@@ -120,7 +120,7 @@ def decided_at(chemistry: str, degrees: float) -> Decision:
                             "max_discharge_current": 140})  # fmt: skip
     volts = config.limiter.min_charge_voltage
     told = measured(volts, coldest=degrees, hottest=degrees)
-    frame = LimiterConfig(16, config.limiter, config.failsafe, config.ceiling)
+    frame = LimiterConfig.of(config)
     return decide(told, frame, NO_REQUESTS, Stage.FRESH, LimiterState(), 0.0).decision
 
 

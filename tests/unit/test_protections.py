@@ -47,7 +47,7 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         assert name != "measurements", "look at an input by `of` or `is_silent`"
-        if name in ("highest", "lowest", "voltage"):
+        if name == "volts":
             self.looked_at |= {CELLS, PACK_VOLTAGE}
         return getattr(self._situation, name)
 

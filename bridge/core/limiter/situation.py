@@ -5,6 +5,7 @@ N cells in series, v their voltages, V the pack's. Currents in A, voltages in V.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,9 @@ from typing import Any, TypeVar
 
 from bridge.core.limiter.recovery import Pace
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE, Cells, Input, Measurements
+from bridge.core.measurements.voltages import TINY, Volts, volts_of
 from bridge.core.model import Cap, Date, Limits, Stage
+from bridge.core.settings.configuration import BatteryConfig
 from bridge.core.settings.declarations import Ceiling, FailsafeSettings, LimiterSettings
 
 R = TypeVar("R")
@@ -20,20 +23,36 @@ R = TypeVar("R")
 LatchState = Mapping[str, Any]
 """The state of each latch that is not at rest, by name; kept from one decision to the next."""
 
-TINY = 1e-6
-"""Volts. Rounding errors are smaller. A value this close to a threshold counts as having reached
-it, so that a rounding error can tighten, but never loosen."""
-
-
 @dataclass(frozen=True)
 class LimiterConfig:
-    """Everything about a battery that decides its limits besides the measurements."""
+    """Everything about a battery that decides its limits besides the measurements.
+
+    voltage_mismatch: % by which the pack voltage may differ from the sum of the cells.
+    """
 
     cells: int  # in series
     limiter: LimiterSettings
     failsafe: FailsafeSettings
     ceiling: Ceiling
     withdraw_when_lost: bool = False
+    voltage_mismatch: float = math.inf
+
+    @classmethod
+    def of(cls, config: BatteryConfig, of_file: BatteryConfig | None = None) -> LimiterConfig:
+        """What the limiter needs of the settings in force.
+
+        of_file: the configuration of the file. A client can make the level of a voltage mismatch
+        smaller than there, but not larger.
+        """
+        levels = [c.alarms.voltage_mismatch for c in (config, of_file) if c is not None]
+        return cls(
+            cells=config.cells,
+            limiter=config.limiter,
+            failsafe=config.failsafe,
+            ceiling=config.ceiling,
+            withdraw_when_lost=config.freshness.on_lost == "withdraw",
+            voltage_mismatch=min([level[0] for level in levels if level], default=math.inf),
+        )
 
     @cached_property
     def paces(self) -> Limits[Pace]:
@@ -61,8 +80,7 @@ class Situation:
     """Everything that a protection may use.
 
     settings, cells: of the configuration, cells in series.
-    highest, lowest: the extreme cells in V, None where nothing is known of them.
-    voltage: the pack in V, written or made from the cells, None where neither is known.
+    volts: what the cells and the pack voltage say together.
     now: monotonic s. Only for protections with `after_ccl`: ccl in A; cvl in V, the smallest cap of
     the others; since: when the last decision was made (monotonic s).
     """
@@ -74,9 +92,7 @@ class Situation:
     stage: Stage
     now: float
     date: Date | None
-    highest: float | None
-    lowest: float | None
-    voltage: float | None
+    volts: Volts
     latches: LatchState
     ccl: float = 0.0
     cvl: float = 0.0
@@ -118,46 +134,12 @@ def build_situation(
         if same[CELLS] is cells and same[PACK_VOLTAGE] == written:
             return Situation(
                 measurements, config, config.limiter, config.cells, stage, now, date,
-                before.highest, before.lowest, before.voltage, latches,
+                before.volts, latches,
             )  # fmt: skip
-    highest, lowest = extremes(cells, written, config.cells)
-    voltage = pack_voltage(cells, written, config.cells, highest, lowest)
+    volts = volts_of(cells, written, config.cells)
     return Situation(
-        measurements, config, config.limiter, config.cells, stage, now, date,
-        highest, lowest, voltage, latches,
-    )  # fmt: skip
-
-
-def extremes(cells: Cells, voltage: float | None, count: int) -> tuple[float | None, float | None]:
-    """The highest and the lowest cell voltage known, in V.
-
-    Both written extremes count for both results, because a client may have swapped them. While not
-    all cells are known, the mean V / N counts too, because the highest cell is never below it. So
-    a battery without any cell data is limited by its pack voltage alone.
-    """
-    known = [v for v in (*cells.voltages, cells.lowest, cells.highest) if v is not None]
-    if voltage is not None and not cells.is_whole:
-        known.append(voltage / count)
-    return max(known, default=None), min(known, default=None)
-
-
-def pack_voltage(
-    cells: Cells, written: float | None, count: int, highest: float | None, lowest: float | None
-) -> float | None:
-    """The written pack voltage in V; else the sum of the cells; else the least by the extremes.
-
-    The least is one cell at the highest voltage and all others at the lowest. None without any.
-    """
-    if written is not None:
-        return written
-    if not cells.is_whole:
-        return None
-    voltages = [v for v in cells.voltages if v is not None]
-    if voltages and len(voltages) == len(cells.voltages):
-        return sum(voltages)
-    if highest is None or lowest is None:
-        return None
-    return highest + (count - 1) * lowest
+        measurements, config, config.limiter, config.cells, stage, now, date, volts, latches
+    )
 
 
 def name_of(cells: Cells, voltage: float) -> str:
@@ -171,5 +153,8 @@ def name_of(cells: Cells, voltage: float) -> str:
 
 
 def reached(value: float, threshold: float) -> bool:
-    """Whether a value is at or above a threshold, within TINY. Both in V."""
+    """Whether a value is at or above a threshold, within TINY. Both in V.
+
+    So a rounding error can tighten, but never loosen.
+    """
     return value >= threshold - TINY

@@ -86,6 +86,16 @@ def _apart(base: Measurements, config: LimiterConfig, volts: float) -> Moment:
     return with_readings(base, {CELLS: cells, PACK_VOLTAGE: quiet * config.cells + volts})
 
 
+def _off_by(base: Measurements, config: LimiterConfig, percent: float) -> Moment:
+    """Around a voltage at which no other protection limits, as far as possible."""
+    s = config.limiter
+    quiet = round((s.min_charge_voltage + s.min_cell_voltage) / 2, 3)
+    cells = Cells((quiet,) * config.cells)
+    return with_readings(
+        base, {CELLS: cells, PACK_VOLTAGE: quiet * config.cells * (1 + percent / 100)}
+    )
+
+
 def _volts(config: LimiterConfig) -> Sequence[float]:
     low_points = [volts for volts, _ in config.limiter.low_cell_charge]
     lowest = int(min([config.limiter.min_cell_voltage, *low_points]) * 100) - 10
@@ -153,6 +163,14 @@ CELL_SPREAD = Sweep(
     _apart,
     lambda config: bool(config.limiter.imbalance),
 )
+PACK_MISMATCH = Sweep(
+    "pack voltage off by",
+    "%",
+    0,
+    lambda config: [float(x) for x in range(-10, 11)],
+    _off_by,
+    lambda config: config.voltage_mismatch <= 10,
+)
 MONTH = Sweep(
     "in month",
     "",
@@ -176,6 +194,6 @@ PHASES = Sweep(
 
 STANDARD_SWEEPS = (
     EVERY_CELL, ONE_CELL, BATTERY_TEMPERATURE, STATE_OF_CHARGE, MOSFET_TEMPERATURE, CELL_SPREAD,
-    MONTH, PHASES,
+    PACK_MISMATCH, MONTH, PHASES,
 )  # fmt: skip
 """In the order in which they are shown; further sweeps that protections name follow."""

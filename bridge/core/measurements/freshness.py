@@ -70,6 +70,8 @@ class FreshnessWatch:
         self._store = store
         self._started = self._heard_at = heard_at
         self._first_seen: dict[Input[Any], float] = {}
+        self._whole_at: dict[Input[Any], float] = {}
+        self._overdue: set[Input[Any]] = set()
         self._alarm = 0
         self._fresh_since: float | None = None
         self._inputs_of: dict[Group, list[InputState]] = {group: [] for group in Group}
@@ -90,6 +92,8 @@ class FreshnessWatch:
                 is_heard = is_heard or bool(state.needed)
             for state in inputs:
                 if not state.needed and (is_heard or not is_required):
+                    if state.input in self._first_seen:
+                        self._forget(state.input)
                     continue  # an input that was never written is missed only if required
                 worst = Stage.FRESH
                 for judged in self._judge(state, is_required, settings, now):
@@ -132,12 +136,13 @@ class FreshnessWatch:
                 stage = Stage.FRESH if is_whole else Stage.AGING
             elif age <= life.stale:
                 stage = Stage.AGING
-            elif math.isinf(age):
-                stage = self._stage_of_incomplete(state.input, is_required, settings, now)
             else:
+                if math.isinf(age):  # expired: stale at whatever age
+                    age = now - min(map(self._store.came_at, paths))
                 stage = Stage.LOST if age > life.lost else Stage.STALE
             judged.append((stage, max(0.0, age), life))
         if judged:
+            self._whole_at[state.input] = now
             return judged
         stage = self._stage_of_incomplete(state.input, is_required, settings, now)
         return [(stage, math.inf, None)]
@@ -145,15 +150,23 @@ class FreshnessWatch:
     def _stage_of_incomplete(
         self, input_: Input[Any], is_required: bool, settings: FreshnessSettings, now: float
     ) -> Stage:
-        """The stage of an input that was never complete: waiting for `grace`, then stale or lost.
+        """The stage of an incomplete input: waiting for `grace`, then stale or lost.
 
-        The time counts from the start for required groups, for others from the first value.
+        The time counts from the start for required groups, for others from the first value. An
+        input that was complete once has no grace, and a grace that is over does not come back.
         """
-        since = self._started if is_required else self._first_seen.get(input_, now)
-        waited = max(0.0, now - since)
-        if waited <= settings.grace:
-            return Stage.WAITING
-        return Stage.LOST if waited > max(settings.lost, settings.grace) else Stage.STALE
+        since = self._whole_at.get(input_)
+        if since is None:
+            since = self._started if is_required else self._first_seen.get(input_, now)
+            if now - since <= settings.grace and input_ not in self._overdue:
+                return Stage.WAITING
+        self._overdue.add(input_)
+        return Stage.LOST if now - since > max(settings.lost, settings.grace) else Stage.STALE
+
+    def _forget(self, input_: Input[Any]) -> None:
+        self._whole_at.pop(input_, None)
+        del self._first_seen[input_]
+        self._overdue.discard(input_)
 
     def _next(
         self, required: list[_Judged], stage: Stage, settings: FreshnessSettings, now: float

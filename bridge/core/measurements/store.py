@@ -8,7 +8,7 @@ the last valid write, and nothing may loosen until a new value comes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bridge.core.measurements.input_state import InputState
@@ -26,8 +26,9 @@ class MeasurementStore:
     """Stores values with their times. Time is passed in; there is no clock here.
 
     inputs: the inputs in use. at, sources: when each path was last written (monotonic s), and by
-    which source. withdrawn: the paths whose last value was withdrawn by a null. touched: the paths
-    whose display may have changed since the display was last brought up to date.
+    which source; LONG_AGO once a value has expired, whatever its age. withdrawn: the paths whose
+    last value was withdrawn by a null. touched: the paths whose display may have changed since the
+    display was last brought up to date.
     """
 
     def __init__(self, paths: Paths, inputs: tuple[Input[Any], ...], cells: int) -> None:
@@ -39,6 +40,7 @@ class MeasurementStore:
         self.sources: dict[str, Source] = {}
         self._values: dict[str, Value] = {}
         self.withdrawn: set[str] = set()
+        self._expired: dict[str, float] = {}
         self._inputs_of: dict[str, list[InputState]] = {}
         for one in self.inputs.values():
             for path in one.paths:
@@ -64,6 +66,7 @@ class MeasurementStore:
         self._values[path] = value
         self.shown[path] = spec.show(value)
         self.at[path] = now
+        self._expired.pop(path, None)
         self.sources[path] = source
         self.withdrawn.discard(path)
         self.touched.add(path)
@@ -76,21 +79,34 @@ class MeasurementStore:
 
     def expire(self, now: float) -> None:
         """Mark what is stale now (monotonic s), so that only a new write can make it fresh."""
-        for path, at in self.at.items():
-            if now - at > self.sources[path].shelf_life.stale:
-                self.at[path] = LONG_AGO
+        stale = [path for path, source in self.sources.items() if self._is_stale(path, source, now)]
+        self.expire_paths(stale)
         self.look_at_all()
+
+    def expire_paths(self, paths: Iterable[str]) -> None:
+        """Make these values stale, whatever their age, until a new one is written."""
+        for path in paths:
+            at = self.at.get(path, LONG_AGO)
+            if at > LONG_AGO:
+                self._expired[path], self.at[path] = at, LONG_AGO
+                self.touched.add(path)
+                for state in self._inputs_of.get(path, ()):
+                    state.reconsider()
 
     def look_at_all(self) -> None:
         """Check every value again for staleness, because the freshness times have changed."""
         for state in self.inputs.values():
             state.reconsider()
 
+    def named(self, what: str) -> list[str]:
+        """The written paths that a path or a group names."""
+        return [path for path in self.at if what in (path, path[1:], self._group_name(path))]
+
     def forget(self, what: str) -> list[str]:
         """Forget one path or a group, as if never written. Returns the forgotten paths."""
-        gone = [path for path in self.at if what in (path, path[1:], self._group_name(path))]
+        gone = self.named(what)
         for path in gone:
-            for known in (self._values, self.shown, self.at, self.sources):
+            for known in (self._values, self.shown, self.at, self.sources, self._expired):
                 known.pop(path, None)
             self.withdrawn.discard(path)
             self.touched.add(path)
@@ -103,8 +119,28 @@ class MeasurementStore:
 
     def last(self, path: str) -> tuple[Value, float] | None:
         """The last valid value and when it came (monotonic s); None if there was none."""
-        at = self.at.get(path, LONG_AGO)
-        return None if at == LONG_AGO else (self._values[path], at)
+        if path not in self.at:
+            return None
+        return self._values[path], self._expired.get(path, self.at[path])
+
+    def came_at(self, path: str) -> float:
+        """When the last valid value of a written path came (monotonic s), expired or not."""
+        return self._expired.get(path, self.at[path])
+
+    def blocking(self, path: str, now: float) -> str:
+        """Why the last value of a written path must not be forgotten; "" if it may be.
+
+        A value is forgotten because its sensor is gone: so it must be stale (now: monotonic s). And
+        a BMS that has blocked goes on blocking until somebody says otherwise.
+        """
+        states, value = self._inputs_of.get(path, ()), self._values[path]
+        if states and not self._is_stale(path, self.sources[path], now):
+            return f"{path} has a fresh value, only what is silent can be forgotten"
+        for state in states:
+            alone = state.input.read({path: value}, ()) if isinstance(value, (int, float)) else ""
+            if isinstance(alone, str) and alone:
+                return f"{alone}; write another value to {path} before it is forgotten"
+        return ""
 
     def readings(self, now: float) -> Mapping[Input[Any], Any]:
         """The reading of every input, without stale values. The same object while none changes."""
@@ -122,6 +158,9 @@ class MeasurementStore:
         """The readings if these numbers, by path, had been measured instead."""
         self.readings(now)
         return {input_: one.with_others(others) for input_, one in self.inputs.items()}
+
+    def _is_stale(self, path: str, source: Source, now: float) -> bool:
+        return now - self.at[path] > source.shelf_life.stale
 
     def _group_name(self, path: str) -> str:
         group: Group | None = self.groups[path]

@@ -22,6 +22,7 @@ from bridge.core.measurements.inputs import (
     Input,
     Measurements,
 )
+from bridge.core.measurements.voltages import mismatch, spread, sums_of
 from bridge.core.settings.declarations import AlarmSettings, Levels
 
 SENSOR_LEVELS: Levels = (1.0, 2.0)  # a silent sensor counts as 1: a warning
@@ -69,13 +70,7 @@ def _lowest(m: Measurements, _cells: int) -> float | None:
 
 
 def _spread(m: Measurements, _cells: int) -> float | None:
-    cells = m.readings[CELLS]
-    if not cells.is_whole:
-        return None
-    known = [v for v in cells.voltages if v is not None]
-    highest = known if cells.highest is None else [*known, cells.highest]
-    lowest = known if cells.lowest is None else [*known, cells.lowest]
-    return float(max(highest) - min(lowest))
+    return spread(m.readings[CELLS])
 
 
 def _per_cell(m: Measurements, cells: int) -> float | None:
@@ -83,13 +78,9 @@ def _per_cell(m: Measurements, cells: int) -> float | None:
     return None if voltage is None else voltage / cells
 
 
-def _mismatch(m: Measurements, _cells: int) -> float | None:
-    """How far the pack's voltage is from the sum of its cells, in %."""
-    voltages, voltage = m.readings[CELLS].voltages, m.readings[PACK_VOLTAGE]
-    known = [v for v in voltages if v is not None]
-    if voltage is None or len(known) < len(voltages) or not sum(known):
-        return None
-    return float(abs(voltage / sum(known) - 1) * 100)
+def _mismatch(m: Measurements, cells: int) -> float | None:
+    sums, voltage = sums_of(m.readings[CELLS], cells), m.readings[PACK_VOLTAGE]
+    return None if sums is None or voltage is None else mismatch(sums, voltage)
 
 
 def _soc(m: Measurements, _cells: int) -> float | None:

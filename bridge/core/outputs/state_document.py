@@ -42,7 +42,9 @@ def state_document(
     for limit, (name, path, decimals) in zip(decision, _LIMITS, strict=True):
         limits[name] = values.get(path)
         rules[name], reasons[name] = limit.rule, limit.reason
-        caps[name] = {rule: round(cap.value, decimals) for rule, cap in limit.caps.items()}
+        caps[name] = rounded = {}
+        for rule, cap in limit.caps.items():
+            rounded[rule] = round(cap.value, decimals)
     ages = freshness.ages
     return {
         "stage": freshness.stage.word,

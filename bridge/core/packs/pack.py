@@ -90,8 +90,16 @@ class Pack:
         self._plausibility.check(path, value, last, self._settings.plausibility, now)
         self._store.write(spec, value, source, now)
 
-    def forget(self, what: str) -> list[str]:
-        """Forget one path or a group, as if never written. Returns the forgotten paths."""
+    def forget(self, what: str, now: float) -> list[str]:
+        """Forget one path or a group, as if never written. Returns the forgotten paths.
+
+        Raises Refused for a path of a protection that is not silent (now: monotonic s) or blocks. A
+        required group can always be forgotten as a whole, because that only tightens.
+        """
+        if what not in self._settings.freshness.required:
+            for path in self._store.named(what):
+                if why := self._store.blocking(path, now):
+                    raise Refused(why)
         return self._store.forget(what)
 
     def change_settings(self, settings: PackSettings, now: float) -> None:

@@ -24,6 +24,7 @@ from bridge.core.limiter.protections import (
     slide,
     soc,
     temperature,
+    voltage_mismatch,
 )
 
 PROTECTIONS: tuple[Protection, ...] = (
@@ -38,6 +39,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     mosfet_temperature.CHARGE,
     soc.CHARGE,
     imbalance.CHARGE,
+    voltage_mismatch.CHARGE,
     low_cell_charge.CHARGE,
     failsafe.WAITING,
     failsafe.CHARGE,

@@ -14,7 +14,7 @@ from bridge.core.model import CCL, Cap
 
 
 def _cap(situation: Situation) -> Cap | None:
-    limit, highest = situation.settings.cell_overvoltage, situation.highest
+    limit, highest = situation.settings.cell_overvoltage, situation.volts.highest
     if highest is not None and reached(highest, limit):
         name = name_of(situation.of(CELLS), highest)
         return Cap(0.0, f"{name} at {highest:.3f} V, overvoltage is {limit:g} V")

@@ -20,7 +20,7 @@ def _update(was: bool, situation: Situation) -> bool:
     unknown cell may be the one that set the latch.
     """
     settings, cells = situation.settings, situation.cells
-    lowest, voltage = situation.lowest, situation.voltage
+    lowest, voltage = situation.volts.lowest, situation.volts.pack
     low_cell = lowest is not None and reached(-lowest, -settings.min_cell_voltage)
     low_pack = voltage is not None and reached(-voltage, -settings.discharge_voltage * cells)
     if low_cell or low_pack:
@@ -59,7 +59,7 @@ def _cap(situation: Situation) -> Cap | None:
 
 def _why(situation: Situation) -> str:
     """Why the latch is set, and at which voltage it ends."""
-    settings, lowest, voltage = situation.settings, situation.lowest, situation.voltage
+    settings, lowest, voltage = situation.settings, situation.volts.lowest, situation.volts.pack
     margin = settings.discharge_hysteresis
     cell_end = settings.min_cell_voltage + margin
     if lowest is not None and not reached(lowest, cell_end):

@@ -12,7 +12,7 @@ from bridge.core.settings.declarations import LimiterSettings
 
 
 def _cap(situation: Situation) -> Cap | None:
-    settings, highest = situation.settings, situation.highest
+    settings, highest = situation.settings, situation.volts.highest
     if highest is None or not reached(highest, settings.cv1):
         return None
     name = f"{name_of(situation.of(CELLS), highest)} at {highest:.3f} V"

@@ -12,7 +12,7 @@ from bridge.core.model import CVL, Cap
 def _cap(situation: Situation) -> Cap | None:
     """V - sum of max(0, v - max_cell_voltage), from the first cell at max_cell_voltage."""
     limit = situation.settings.max_cell_voltage
-    highest, voltage = situation.highest, situation.voltage
+    highest, voltage = situation.volts.highest, situation.volts.pack
     if highest is None or not reached(highest, limit):
         return None
     name = f"{name_of(situation.of(CELLS), highest)} at {highest:.3f} V"
@@ -30,7 +30,7 @@ def excess(situation: Situation, limit: float) -> float:
     the pack voltage allows, the others at the lowest.
     """
     voltages, count = situation.of(CELLS).voltages, situation.cells
-    highest, lowest, voltage = situation.highest, situation.lowest, situation.voltage
+    highest, lowest, voltage = situation.volts.highest, situation.volts.lowest, situation.volts.pack
     above = sum([max(0.0, v - limit) for v in voltages if v is not None])
     if None not in voltages and len(voltages) == count:
         missed = 0.0 if highest is None else max(0.0, highest - limit)

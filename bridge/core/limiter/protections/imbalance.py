@@ -6,30 +6,30 @@ from bridge.core.limiter.curves import cap_of_silence, share
 from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.situation import Situation
 from bridge.core.limiter.sweeps import CELL_SPREAD
-from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
+from bridge.core.measurements.inputs import CELLS
+from bridge.core.measurements.voltages import spread
 from bridge.core.model import CCL, Cap
 
 
 def _cap(situation: Situation) -> Cap | None:
     settings = situation.settings
     table, maximum = settings.imbalance, settings.max_charge_current
-    highest, lowest = situation.highest, situation.lowest
     if not table:
         return None
-    if not situation.of(CELLS).is_whole or highest is None or lowest is None:
+    apart = spread(situation.of(CELLS))
+    if apart is None:
         return cap_of_silence(situation, table, maximum, CELLS)
-    spread = highest - lowest
-    share_of_spread = share(table, spread)
+    share_of_spread = share(table, apart)
     if share_of_spread == 1:
         return None
-    return Cap(maximum * share_of_spread, f"cells {spread:.3f} V apart")
+    return Cap(maximum * share_of_spread, f"cells {apart:.3f} V apart")
 
 
 CHARGE = Protection(
     "imbalance",
     CCL,
     "max_charge_current times imbalance, over highest less lowest cell",
-    frozenset({CELLS, PACK_VOLTAGE}),
+    frozenset({CELLS}),
     _cap,
     sweeps=(CELL_SPREAD,),
 )

@@ -11,7 +11,7 @@ from bridge.core.model import DCL, Cap
 
 
 def _cap(situation: Situation) -> Cap | None:
-    settings, lowest = situation.settings, situation.lowest
+    settings, lowest = situation.settings, situation.volts.lowest
     below_dv1 = settings.max_discharge_current_below_dv1
     if settings.dv1 is None or below_dv1 is None or lowest is None:
         return None

@@ -11,14 +11,11 @@ from bridge.core.model import CCL, Cap
 
 
 def _cap(situation: Situation) -> Cap | None:
-    """Maximum (A) times the share at the lowest cell or at the mean cell V / N, the lower one."""
-    settings, lowest = situation.settings, situation.lowest
+    """Maximum (A) times the share at the lowest cell."""
+    settings, lowest = situation.settings, situation.volts.lowest
     table, maximum = settings.low_cell_charge, settings.max_charge_current
     if not table:
         return None
-    written = situation.of(PACK_VOLTAGE)
-    if written is not None and (lowest is None or written < lowest * situation.cells):
-        lowest = written / situation.cells
     if lowest is None:
         return cap_of_silence(situation, table, maximum, CELLS)
     share_of_lowest = share(table, lowest)
@@ -33,7 +30,7 @@ def _cap(situation: Situation) -> Cap | None:
 CHARGE = Protection(
     "low cell",
     CCL,
-    "max_charge_current times low_cell_charge, at the lowest cell or the mean one",
+    "max_charge_current times low_cell_charge, at the lowest cell",
     frozenset({CELLS, PACK_VOLTAGE}),
     _cap,
     sweeps=(EVERY_CELL, ONE_CELL),

@@ -1,0 +1,216 @@
+"""Follows a script step by step, and says which law the battery's limits break.
+
+It sees what a client sees: the steps, the clock, and what stands on the bus. It never asks the
+battery for a stage, an age or a reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from bridge.core.model import Value
+from bridge.core.settings.configuration import BatteryConfig
+from tests.search.laws import AWAITED, LAWS, TINY, Moment, blocking
+from tests.search.pace import AFTER_RESTART, Pace
+from tests.search.requests import Asked
+from tests.search.script import Batch, Dbus, Kept, Mqtt, Reboot, Restart, Step
+from tests.search.settings import InForce
+from tests.search.written import (
+    CCL,
+    CHARGE_FLAGS,
+    CVL,
+    DCL,
+    DISCHARGE_FLAGS,
+    FORGET,
+    LIMITS,
+    Written,
+    payload_of,
+)
+
+SETTLED_AFTER = 0.06  # s; the publish interval is 0.05
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A law that a limit breaks."""
+
+    law: str
+    limit: str
+    shown: float
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.limit} is {self.shown:g}, at most {self.bound:g} is right: {self.law}"
+
+
+class Oracle:
+    """One battery's oracle, from its start at `now` (monotonic s)."""
+
+    def __init__(self, config: BatteryConfig, on_bus: Mapping[str, Value], now: float) -> None:
+        self._settings = InForce(config)
+        self._settings.read(on_bus)
+        self._cells = config.cells
+        self._blocked_at: dict[str, float] = {}
+        self._stopped = False
+        self._at = now
+        self._settings_set_at, self._settings_are_open = -math.inf, False
+        self._boot(now)
+        self._start(now)
+
+    def follow(self, step: Step, on_bus: Mapping[str, Value], now: float) -> Broken | None:
+        """What is broken after this step, if anything. now: monotonic s, after the step."""
+        passed, self._at = now - self._at, now
+        writes = list(_writes(step))
+        if _touches_settings(step, writes):
+            self._settings_set_at = now
+        if now - self._settings_set_at <= SETTLED_AFTER or self._settings_are_open:
+            self._read_settings(on_bus, now)
+        for path, raw in writes:
+            self._write(path, raw, now)
+        if isinstance(step, (Restart, Reboot)):
+            if isinstance(step, Reboot):
+                self._boot(now)
+            self._start(now)
+        self._written.grow_old(self._settings.freshness.stale, now)
+        moment = self._moment(now)
+        self._follow_latches(now)
+        moment.stopped = self._stopped
+        may_rise = self._is_fresh(now)
+        if may_rise:
+            self._fresh_at = moment.fresh_at = now
+        return next(self._broken(moment, step, on_bus, passed, may_rise), None)
+
+    # --- what happens ------------------------------------------------------------------------
+
+    def _boot(self, now: float) -> None:
+        """What a boot clears: latches, requests, limits, and since when there is no data."""
+        self._fresh_at = now
+        self._stopped = False
+        self._blocked_at = {}
+        self._asked = Asked({CVL: 5.0 * self._cells, CCL: 5000.0, DCL: 5000.0})
+        self._paces = {limit: Pace(limit) for limit in LIMITS}
+
+    def _start(self, now: float) -> None:
+        """A process starts: nothing was written to it yet."""
+        if AFTER_RESTART in AWAITED:
+            self._boot(now)
+        self._written = Written(self._cells)
+        self._wrote_at = -math.inf
+
+    def _write(self, path: str, raw: object, now: float) -> None:
+        if path in LIMITS:
+            expire = getattr(getattr(self._settings, "requests", None), "expire", 0.0)
+            self._asked.write(path, raw, expire, now)
+        elif path == FORGET:
+            self._written.forget(str(raw))
+        else:
+            self._written.write(path, raw, self._settings, now)
+        self._wrote_at = now
+
+    def _read_settings(self, on_bus: Mapping[str, Value], now: float) -> None:
+        """Read the settings again until the publish interval after a change is over."""
+        self._written.grow_old(self._settings.freshness.stale, now)
+        self._settings.read(on_bus)
+        self._settings_are_open = now - self._settings_set_at <= SETTLED_AFTER
+
+    # --- what follows --------------------------------------------------------------------------
+
+    def _moment(self, now: float) -> Moment:
+        settled = now - self._wrote_at >= SETTLED_AFTER
+        return Moment(
+            now, self._settings, self._written, self._asked.at(now), self._fresh_at, self._stopped,
+            self._blocked_at, settled,
+        )  # fmt: skip
+
+    def _is_fresh(self, now: float) -> bool:
+        written, freshness = self._written, self._settings.freshness
+        for group in freshness.required:
+            if not written.have(group.value):
+                return False
+            if now - written.youngest(group.value) > freshness.aging + 0.01:
+                return False
+        return True
+
+    def _follow_latches(self, now: float) -> None:
+        for flags in (CHARGE_FLAGS, DISCHARGE_FLAGS):
+            if blocking(self._written, flags):
+                self._blocked_at[flags[0]] = now
+        s = self._settings.limiter
+        low, mean = self._written.lowest_cell(), self._written.mean_cell()
+        low_cell = low is not None and low <= s.min_cell_voltage + TINY
+        low_pack = mean is not None and mean[1] <= s.discharge_voltage + TINY
+        if low_cell or low_pack:
+            self._stopped = True
+        elif self._stopped and (low is not None or mean is not None):
+            margin = s.discharge_hysteresis
+            cell_ok = low is None or low >= s.min_cell_voltage + margin - 2 * TINY
+            pack_ok = mean is None or mean[1] >= s.discharge_voltage + margin - 2 * TINY
+            self._stopped = not (cell_ok and pack_ok)
+
+    def _broken(
+        self,
+        moment: Moment,
+        step: Step,
+        on_bus: Mapping[str, Value],
+        passed: float,
+        may_rise: bool,
+    ) -> Iterator[Broken]:
+        """Every law that is broken now, those about one moment first."""
+        shown = {limit: on_bus.get(limit) for limit in LIMITS}
+        paced = list(self._paced(step, shown, passed, may_rise))
+        for limit, words, law in LAWS:
+            value = shown[limit]
+            if not isinstance(value, (int, float)) or words in AWAITED:
+                continue
+            bound = law(moment)
+            if bound is not None and value > bound + TINY:
+                yield Broken(words, limit, float(value), bound)
+        yield from paced
+
+    def _paced(
+        self, step: Step, shown: Mapping[str, Value], passed: float, may_rise: bool
+    ) -> Iterator[Broken]:
+        """The limits that have risen wrongly. What is withdrawn keeps its last value."""
+        for limit, pace in self._paces.items():
+            value = shown[limit]
+            if not isinstance(value, (int, float)):
+                pace.hide(passed, self._settings)
+                continue
+            before = pace.seen
+            if isinstance(step, (Restart, Reboot)):
+                wrong = pace.after_restart(float(value), self._at)
+            else:
+                what = _in_words(step)
+                wrong = pace.check(float(value), passed, may_rise, what, self._settings, self._at)
+            if pace.free and (limit != CCL or value):
+                pace.free = False
+            if wrong and wrong not in AWAITED:
+                yield Broken(wrong, limit, float(value), before)
+
+
+def _in_words(step: Step) -> str:
+    """What a step is, for the words of a law."""
+    paths = [path for path, _ in _writes(step)]
+    if isinstance(step, Kept) or any(path.startswith("/Settings") for path in paths):
+        return "a setting"
+    if any(path in LIMITS for path in paths):
+        return "a request"
+    return "forgetting a path" if FORGET in paths else "a write"
+
+
+def _touches_settings(step: Step, writes: list[tuple[str, object]]) -> bool:
+    started = isinstance(step, (Kept, Restart, Reboot))
+    return started or any(path.startswith("/Settings") for path, _ in writes)
+
+
+def _writes(step: Step) -> Iterator[tuple[str, object]]:
+    """The single writes of a step, by path."""
+    if isinstance(step, Mqtt):
+        if step.payload.strip():
+            yield step.path, payload_of(step.payload)
+    elif isinstance(step, Dbus):
+        yield step.path, step.value
+    elif isinstance(step, Batch):
+        yield from step.writes.items()

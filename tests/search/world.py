@@ -1,0 +1,120 @@
+"""Plays the steps of a script to a whole battery: intake, packs, limiter, settings, restarts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bridge.battery.battery import SETTINGS_KEY, Battery
+from bridge.core.model import Date, Value
+from bridge.topics import BatteryTopics
+from tests.search.script import Batch, Dbus, Kept, Mqtt, Reboot, Restart, Script, Step, Wait
+from tests.unit.doubles import Clock, FakeTimer, battery_config
+
+BOOT = 1000.0  # s, where the monotonic clock of a script begins
+REBOOT_TAKES = 60.0  # s
+TODAY = Date(2025, 1)
+
+
+class _Bus:
+    """What stands on the bus."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Value] = {}
+
+    def publish(self, changes: dict[str, Value]) -> None:
+        self.values.update(changes)
+
+
+class _Client:
+    """Nobody listens: a search keeps no messages."""
+
+    def publish(self, topic: str, payload: str, retain: bool = False) -> None:
+        pass
+
+
+class _Store:
+    """The settings service: the last text of each key."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Value] = {}
+
+    def save(self, key: str, value: Value) -> None:
+        self.kept[key] = value
+
+
+class World:
+    """One battery, its clock, and what outlives a restart."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = battery_config(**config)
+        self.clock = Clock(BOOT)
+        self.store = _Store()
+        self._boot()
+        self._start()
+
+    @property
+    def now(self) -> float:
+        """Monotonic s."""
+        return self.clock.now
+
+    @property
+    def on_bus(self) -> dict[str, Value]:
+        """What stands on the bus."""
+        return self._bus.values
+
+    def play(self, step: Step) -> None:
+        """Let one step happen, with everything that follows from it in the same call."""
+        now, battery = self.clock.now, self._battery
+        if isinstance(step, Wait):
+            self._timer.run(step.seconds)
+            battery.on_tick(self.clock.now)
+        elif isinstance(step, Batch):
+            battery.on_batch(json.dumps(step.writes).encode(), "set", now)
+            battery.settle(now)
+        elif isinstance(step, Mqtt):
+            battery.on_message(step.path, step.payload.encode(), f"W{step.path}", now)
+            battery.settle(now)
+        elif isinstance(step, Dbus):
+            battery.on_write(step.path, step.value, now)
+            battery.settle(now)
+        elif isinstance(step, Restart):
+            self.clock.now += step.after
+            self._start()
+        elif isinstance(step, Reboot):
+            self.clock.now += REBOOT_TAKES
+            self._boot()
+            self._start()
+        elif isinstance(step, Kept):
+            battery.load_settings(step.text, newest=True)
+            battery.settle(now)
+
+    def _boot(self) -> None:
+        """Lose what a boot clears."""
+
+    def _start(self) -> None:
+        self._bus = _Bus()
+        self._timer = FakeTimer(self.clock)
+        self._battery = Battery(
+            self.config,
+            topics=BatteryTopics("virtual-battery", "test"),
+            publish_interval=0.05,
+            bus=self._bus,
+            client=_Client(),
+            timer=self._timer,
+            store=self.store,
+            monotonic=self.clock,
+            today=lambda: TODAY,
+        )
+        kept = self.store.kept.get(SETTINGS_KEY)
+        if kept is not None:
+            self._battery.load_settings(str(kept))
+        self._battery.refresh(self.clock.now)
+
+
+def play(script: Script) -> World:
+    """The world after a script."""
+    world = World(script.config)
+    for step in script.steps:
+        world.play(step)
+    return world

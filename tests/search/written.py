@@ -1,0 +1,306 @@
+"""What is known from the writes alone: the last value of each path, its age, and what is doubtful.
+
+A reading that is too far from the last one may be a glitch or the truth. Which of both the bridge
+believes is its own choice, so both values are kept here, and a law takes the one that allows more.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.search.settings import InForce
+
+CVL, CCL, DCL = "/Info/MaxChargeVoltage", "/Info/MaxChargeCurrent", "/Info/MaxDischargeCurrent"
+LIMITS = (CVL, CCL, DCL)
+VOLTAGE, CURRENT, SOC = "/Dc/0/Voltage", "/Dc/0/Current", "/Soc"
+LOWEST, HIGHEST = "/System/MinCellVoltage", "/System/MaxCellVoltage"
+TEMPERATURES = ("/Dc/0/Temperature", "/System/MinCellTemperature", "/System/MaxCellTemperature")
+MOSFET = "/System/MOSTemperature"
+CHARGE_FLAGS = ("/Io/AllowToCharge", "/System/NrOfModulesBlockingCharge")
+DISCHARGE_FLAGS = ("/Io/AllowToDischarge", "/System/NrOfModulesBlockingDischarge")
+FORGET = "/Freshness/Forget"
+
+GROUPS = {
+    "cells": ("Voltages/Cell", "System/MinCellVoltage", "System/MaxCellVoltage"),
+    "dc": ("Dc/0/Voltage", "Dc/0/Current"),
+    "soc": ("Soc",),
+    "temperature": (*(path[1:] for path in TEMPERATURES), MOSFET[1:]),
+    "flags": tuple(path[1:] for path in (*CHARGE_FLAGS, *DISCHARGE_FLAGS)),
+}
+
+ROUNDING = 0.002  # s; a law about an age begins so much later than the age itself
+COPY_WITHIN = 0.5  # s; a GX brings each write by two ways, a copy confirms nothing
+
+INVALID = object()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a path holds: the range of the gate, and how fast a value is believed to change.
+
+    step: the name of the plausibility setting; rate: units per s. first: the range of a first
+    reading that is believed. whole: only whole numbers.
+    """
+
+    low: float
+    high: float
+    step: str = ""
+    rate: float = 0.0
+    first: tuple[float, float] = (-math.inf, math.inf)
+    scale: int = 1
+    whole: bool = False
+
+
+def kinds_of(cells: int) -> dict[str, Kind]:
+    """The kinds of all paths on which a limit depends."""
+    cell = Kind(0, 5, "cell_voltage_step", 0.01, (1.0, 4.5))
+    degrees = Kind(-60, 150, "temperature_step", 0.1, (-40.0, 80.0))
+    singles = {cell_path(n): cell for n in range(1, cells + 1)}
+    flags = {path: Kind(0, 1, whole=True) for path in (CHARGE_FLAGS[0], DISCHARGE_FLAGS[0])}
+    counts = {
+        path: Kind(0, 1_000_000, whole=True) for path in (CHARGE_FLAGS[1], DISCHARGE_FLAGS[1])
+    }
+    pack = Kind(0, 5 * cells, "cell_voltage_step", 0.01, (1.0 * cells, 4.5 * cells), cells)
+    return {
+        **singles,
+        LOWEST: cell,
+        HIGHEST: cell,
+        VOLTAGE: pack,
+        CURRENT: Kind(-5000, 5000),
+        SOC: Kind(0, 100, "soc_step", 0.1, (0.0, 100.0)),
+        **dict.fromkeys(TEMPERATURES, degrees),
+        MOSFET: Kind(-60, 150, "temperature_step", 1.0, (-40.0, 120.0)),
+        **flags,
+        **counts,
+    }
+
+
+def cell_path(number: int) -> str:
+    """The path of a cell's voltage; cells count from 1."""
+    return f"/Voltages/Cell{number}"
+
+
+def number_in(raw: object, kind: Kind) -> Any:
+    """The number of a raw value, None for a null, INVALID for what is none."""
+    if raw is None:
+        return None
+    if isinstance(raw, str):
+        word = raw.strip().lower()
+        if word in ("on", "true", "yes", "off", "false", "no"):
+            raw = word in ("on", "true", "yes")
+        else:
+            try:
+                raw = float(word)
+            except ValueError:
+                return INVALID
+    if isinstance(raw, bool):
+        return float(raw) if kind.whole and kind.high == 1 else INVALID
+    if not isinstance(raw, (int, float)) or not math.isfinite(raw):
+        return INVALID
+    if not kind.low <= raw <= kind.high or (kind.whole and raw != int(raw)):
+        return INVALID
+    return float(raw)
+
+
+def payload_of(text: str) -> object:
+    """The value in a payload of one path: {"value": x}, a bare JSON value, or words."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value.get("value") if isinstance(value, dict) else value
+
+
+Reading = tuple[float, float]
+"""A value and when it came (monotonic s)."""
+
+
+@dataclass
+class Seen:
+    """What was written to one path.
+
+    values: what the last value may be; several while a reading is doubtful. at: the last time when
+    a reading was, or may have been, taken (monotonic s). is_silent: it has once been older than
+    stale since then. bad_since, bad_at: the first and the last of the readings since the last good
+    one that were refused or doubtful. is_withdrawn: the last write was a null. bases: with which
+    reading the next one may be compared; None: with none. odd: a reading that is surely in doubt.
+    """
+
+    kind: Kind
+    values: tuple[float, ...] = ()
+    at: float = -math.inf
+    is_silent: bool = False
+    bad_since: float = math.inf
+    bad_at: float = -math.inf
+    is_withdrawn: bool = False
+    bases: tuple[Reading | None, ...] = (None,)
+    odd: Reading | None = None
+
+    @property
+    def is_known(self) -> bool:
+        return not self.is_silent and bool(self.values)
+
+    def write(self, number: float, step: float, stale: float, now: float) -> None:
+        """A number has come. step: how far from the last one it is believed at once.
+
+        stale: s, after which a doubtful reading is forgotten.
+        """
+        if self.odd is not None and now - self.odd[1] > stale:
+            self.odd = None
+        near = [self._is_near(number, base, step, now) for base in self.bases]
+        agrees = self.odd is not None and self._is_near(number, self.odd, step, now)
+        is_taken = all(near) or (agrees and self.odd is not None and self._is_older(self.odd, now))
+        if is_taken:
+            self.values, self.bases, self.odd = (number,), ((number, now),), None
+            self.bad_since, self.bad_at = math.inf, -math.inf
+        else:
+            self.values = (*(v for v in self.values if v != number), number)[-5:]
+            self.note_bad(now)
+            if not agrees:
+                self.odd = (number, now)
+        if is_taken or any(near):
+            self.at, self.is_silent, self.is_withdrawn = now, False, False
+        if not is_taken and any(near):
+            self.bases = (*self.bases, (number, now))[-5:]
+
+    def note_bad(self, now: float) -> None:
+        """A reading has come that cannot be believed."""
+        self.bad_since = min(self.bad_since, now)
+        self.bad_at = now
+
+    def grow_old(self, stale: float, now: float) -> None:
+        """Nothing but a new value makes known again what was once older than stale (s)."""
+        if not self.is_silent and now - self.at > stale + ROUNDING:
+            self.is_silent = True
+            self.bases = (*self.bases, None)
+
+    @staticmethod
+    def _is_older(reading: Reading, now: float) -> bool:
+        return now - reading[1] >= COPY_WITHIN
+
+    def _is_near(self, number: float, last: Reading | None, step: float, now: float) -> bool:
+        if not self.kind.step or step == 0:
+            return True
+        if last is None:
+            return self.kind.first[0] <= number <= self.kind.first[1]
+        allowed = (step + self.kind.rate * max(0.0, now - last[1])) * self.kind.scale
+        return abs(number - last[0]) <= allowed
+
+
+@dataclass
+class Written:
+    """Everything that was written to the paths on which a limit depends, since the start."""
+
+    cells: int
+    paths: dict[str, Seen] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.kinds = kinds_of(self.cells)
+        self.singles = tuple(cell_path(n) for n in range(1, self.cells + 1))
+
+    def write(self, path: str, raw: object, settings: InForce, now: float) -> None:
+        """A raw value was written to a path."""
+        kind = self.kinds.get(path)
+        if kind is None:
+            return
+        number, seen = number_in(raw, kind), self.paths.get(path)
+        if number is None:
+            if seen is not None:
+                seen.is_withdrawn = True
+            return
+        if seen is None:
+            seen = self.paths[path] = Seen(kind)
+        if number is INVALID:
+            seen.note_bad(now)
+        else:
+            step = getattr(settings.plausibility, kind.step, 0.0)
+            seen.write(number, step, settings.freshness.stale, now)
+
+    def grow_old(self, stale: float, now: float) -> None:
+        """Find what is older than stale; nothing but a new value ends that."""
+        for seen in self.paths.values():
+            seen.grow_old(stale, now)
+
+    def forget(self, what: str) -> None:
+        """A path or a group was forgotten."""
+        for path in list(self.paths):
+            in_group = what in GROUPS and path[1:].startswith(GROUPS[what])
+            if what in (path, path[1:]) or in_group:
+                del self.paths[path]
+
+    # --- by their meaning ------------------------------------------------------------------
+
+    def ever(self, paths: Iterable[str]) -> list[Seen]:
+        """What was ever written of these paths, and taken."""
+        return [seen for path in paths if (seen := self.paths.get(path)) and seen.at > -math.inf]
+
+    def known(self, paths: Iterable[str]) -> list[Seen]:
+        """Those that are not silent."""
+        return [seen for seen in self.ever(paths) if seen.is_known]
+
+    @property
+    def cell_paths(self) -> tuple[str, ...]:
+        return (*self.singles, LOWEST, HIGHEST)
+
+    def have_cells(self) -> bool:
+        """Whether something may be known of every cell: all single ones, or both extremes."""
+        extremes = len(self.known((LOWEST, HIGHEST))) == 2
+        return extremes or len(self.known(self.singles)) == self.cells
+
+    def have(self, group: str) -> bool:
+        """Whether a group may be complete and younger than stale."""
+        if group == "cells":
+            return self.have_cells()
+        paths = _VITAL[group]
+        ever = self.ever(paths)
+        return bool(ever) and all(seen.is_known for seen in ever)
+
+    def was_heard(self, group: str) -> bool:
+        """Whether a group was ever complete since the start."""
+        if group == "cells":
+            extremes = len(self.ever((LOWEST, HIGHEST))) == 2
+            return extremes or len(self.ever(self.singles)) == self.cells
+        return bool(self.ever(_VITAL[group]))
+
+    def youngest(self, group: str) -> float:
+        """The latest time at which a group may have been fresh as a whole (monotonic s)."""
+        if group == "cells":
+            times = [-math.inf]
+            for paths, count in ((self.singles, self.cells), ((LOWEST, HIGHEST), 2)):
+                ever = self.ever(paths)
+                if len(ever) == count:
+                    times.append(min(seen.at for seen in ever))
+            return max(times)
+        return min((seen.at for seen in self.ever(_VITAL[group])), default=-math.inf)
+
+    def newest_voltage(self) -> float:
+        """When the last voltage came (monotonic s)."""
+        voltages = self.ever((*self.cell_paths, VOLTAGE))
+        return max((seen.at for seen in voltages), default=-math.inf)
+
+    def highest_cell(self) -> float | None:
+        """No less than this is the highest cell, in V."""
+        return max((min(seen.values) for seen in self.known(self.cell_paths)), default=None)
+
+    def lowest_cell(self) -> float | None:
+        """No more than this is the lowest cell, in V."""
+        return min((max(seen.values) for seen in self.known(self.cell_paths)), default=None)
+
+    def mean_cell(self) -> tuple[float, float] | None:
+        """The least and the most that the mean cell may be, in V."""
+        known = self.known((VOLTAGE,))
+        if not known:
+            return None
+        return min(known[0].values) / self.cells, max(known[0].values) / self.cells
+
+
+_VITAL: dict[str, tuple[str, ...]] = {
+    "dc": (VOLTAGE,),
+    "soc": (SOC,),
+    "temperature": (*TEMPERATURES, MOSFET),
+    "flags": (*CHARGE_FLAGS, *DISCHARGE_FLAGS),
+}
