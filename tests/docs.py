@@ -18,7 +18,7 @@ from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.measurements.inputs import Input
 from bridge.core.paths.gate import PathSpec, Role
 from bridge.core.paths.table import ROWS
-from bridge.core.settings.declarations import FROM_PRESET, LEVELS, NUMBER
+from bridge.core.settings.declarations import FROM_PRESET, LEVELS, NUMBER, TIME
 from bridge.core.settings.setting_paths import OFF, SETTINGS, Setting
 from tests.comparison.contestants import CONTESTANTS
 from tests.comparison.scenarios import SCENARIOS
@@ -65,6 +65,8 @@ def _setting_range(setting: Setting) -> str:
     spec = setting.spec
     if spec.choices:
         return ", ".join(spec.choices)
+    if spec.kind == TIME:
+        return "HH:MM"
     if spec.kind == NUMBER:
         return f"{spec.low:g} to {spec.high:g} {spec.unit}".rstrip()
     if spec.kind == LEVELS:

@@ -25,6 +25,13 @@ SEASONS = {
     "float_voltage": 3.37,
     "absorption_time": 1200,
 }
+WINDOW = {
+    "charge_to_soc": 80,
+    "full_charge_at": "16:00",
+    "balancing_voltage": 3.5,
+    "balancing_time": 3600,
+    "voltage_offset": 0.2,
+}
 EVERYTHING = {
     "max_discharge_current_below_dv1": 70,
     "max_discharge_current_below_dv2": 20,
@@ -44,6 +51,7 @@ def sweeps() -> dict[str, str]:
             limiter = {**TAPERS[chemistry], **EVERYTHING, "taper": taper}
             texts[f"{chemistry}-everything-{taper}.txt"] = _text(chemistry, limiter)
     texts["lfp-seasons.txt"] = _text("lfp", SEASONS)
+    texts["lfp-window.txt"] = _text("lfp", WINDOW)
     return texts
 
 

@@ -7,14 +7,14 @@ past: it shows what the protections allow, before any recovery.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, decide
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.limiter.sweeps import STANDARD_SWEEPS, Sweep, normal_measurements
 from bridge.core.measurements.inputs import inputs_of
-from bridge.core.model import Decision, Limit, Stage
+from bridge.core.model import Decision, Limit, Limits, Stage
 from bridge.core.panel import Curve, Panel
 from bridge.core.settings.configuration import BatteryConfig
 
@@ -55,7 +55,8 @@ def _points(sweep: Sweep, config: LimiterConfig) -> tuple[tuple[float, Decision]
         outcome = decide(measurements, config, NO_REQUESTS, Stage.FRESH, before, now, date)
         points.append((x, outcome.decision))
         if sweep.seconds_per_unit:
-            before = outcome.state
+            without_recovery = replace(outcome.state.battery, limits=Limits(None, None, None))
+            before = replace(outcome.state, battery=without_recovery)
     return tuple(points)
 
 

@@ -42,6 +42,13 @@ SEASONAL = {
     "voltage_offset": 0.3,
     "slide": "on",
 }
+WINDOWED = {
+    "charge_to_soc": 80,
+    "full_charge_every": 0.02,
+    "balancing_voltage": 3.48,
+    "balancing_time": 60,
+    "absorption_pause": 300,
+}
 
 
 def config_of(cells: int = CELLS, failsafe: float = 0.0, **limiter: object) -> LimiterConfig:
@@ -59,6 +66,9 @@ CONFIGS = [
     config_of(**TAPERED),
     config_of(**TAPERED, taper="linear", failsafe=20.0),
     config_of(**SEASONAL),
+    config_of(**WINDOWED, float_voltage=3.37, voltage_offset=-0.2),
+    config_of(**{**SEASONAL, **WINDOWED}, full_charge_at="12:00", full_charge_hours=1),
+    config_of(charge_to_soc=70, charge_to_soc_hysteresis=0, full_charge_every=0.01),
     config_of(**TAPERED, **SEASONAL, taper="linear", max_charge_current=60, current_hold=0),
 ]
 
@@ -69,7 +79,9 @@ DEGREES = [20.0, 25.0, 9.9, 10.0, 5.0, 2.0, 1.0, 0.0, -5.0, -10.0, -20.0, 40.0, 
 SOCS = [50.0, 0.0, 4.0, 7.0, 10.0, 15.0, 39.9, 40.0, 44.9, 45.0, 80.0, 89.9, 90.0, 95.0, 98.0,
         100.0]  # fmt: skip
 JUMPS = [1.0, 1.0, 1.0, 1.0, 0.0, 0.05, 5.0, 31.0, 61.0, 700.0, -1.0, -1000.0, 1.0, 1.0, 1.0, 1.0]
-DATES = [None, Date(1970, 1), Date(2026, 1), Date(2026, 7), Date(2026, 12), Date(2025, 3)]
+AMPS = [20.0, -20.0, 0.0, 5.0, 11.0, None]
+DATES = [None, Date(1970, 1), Date(2026, 1), Date(2026, 7), Date(2026, 12), Date(2025, 3),
+         Date(2026, 12, 20, 660), Date(2026, 12, 19, 725)]  # fmt: skip
 VITAL = [source for source in INPUTS if not source.may_be_silent]
 REQUESTS = [None, 0.0, 5.0, 40.0, 1000.0]
 
@@ -105,7 +117,7 @@ class Machine:
 
     def step(self, op: int, a: int, b: int) -> Step:
         """Change one thing, let time pass, and tell what is measured then."""
-        self._change(op % 18, a, b)
+        self._change(op % 19, a, b)
         self.now += JUMPS[(op // 18 + a) % len(JUMPS)]
         doubt = "" if self.odd is None else "a cell is in doubt"
         told = changed(self._measurements(), doubt=doubt)
@@ -165,6 +177,8 @@ class Machine:
         elif op == 15:
             sources = [source for bit, source in enumerate(VITAL) if b >> bit & 1]
             self.rest = changed(self.rest, silent=frozenset(sources if a % 2 else ()))
+        elif op == 17:
+            self.rest = changed(self.rest, current=AMPS[b % len(AMPS)])
         elif op == 16:
             self.date = DATES[b % len(DATES)]
         else:

@@ -5,9 +5,12 @@ Written from the words of the rules, not from the code: no latch, ramp or reason
 
 from __future__ import annotations
 
+import datetime
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+
+from charge_plan_oracle import ChargePlan, View
 
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.inputs import (
@@ -15,6 +18,7 @@ from bridge.core.measurements.inputs import (
     CHARGE_PERMISSION,
     DISCHARGE_PERMISSION,
     MOSFET,
+    PACK_CURRENT,
     PACK_VOLTAGE,
     SOC,
     TEMPERATURE,
@@ -37,6 +41,7 @@ class Seen:
         self.cells = self.known if self.known.is_whole else None
         self.voltage, self.soc, self.mosfet = (readings[s] for s in (PACK_VOLTAGE, SOC, MOSFET))
         self.coldest, self.hottest = (None, None) if degrees is None else degrees
+        self.amps = readings[PACK_CURRENT]
         self.charge_blocked_by = readings[CHARGE_PERMISSION]
         self.discharge_blocked_by = readings[DISCHARGE_PERMISSION]
         self.silent, self.doubt = measurements.silent, measurements.doubt
@@ -54,6 +59,7 @@ class Oracle:
     maintaining: bool = False
     blocked_until: tuple[float, float] = (-math.inf, -math.inf)
     clock: float = -math.inf
+    plan: ChargePlan = field(default_factory=ChargePlan)
 
     def bounds(
         self,
@@ -127,7 +133,12 @@ class Oracle:
         ccl["failsafe"] = failsafe.charge_current if is_stale else math.inf
         dcl["failsafe"] = failsafe.discharge_current if is_stale else math.inf
         ccl["waiting"] = 0 if stage is Stage.WAITING else math.inf
-        return Limits(self._cvl(m, config, high, volts, date), ccl, dcl)
+
+        season = _monthly(s.charge_voltage_by_month, date) or s.charge_voltage
+        self.plan.follow(s, n, season, _view(m, high, spread, volts, stage, now, date))
+        held = self.plan.closed or (s.charge_to_soc is not None and SOC in m.silent)
+        ccl["charge to SoC"] = 0 if held else math.inf
+        return Limits(self._cvl(m, config, high, volts, season), ccl, dcl)
 
     def _latch(self, m, s, n, low, volts, stage) -> None:
         low_cell = low is not None and low <= s.min_cell_voltage + EPSILON
@@ -153,11 +164,9 @@ class Oracle:
         elif soc is not None and stage is Stage.FRESH and not doubt:
             self.maintaining = self.maintaining and soc < min(100, least + hysteresis)
 
-    def _cvl(self, m, config, high, volts, date) -> Bounds:
+    def _cvl(self, m, config, high, volts, season) -> Bounds:
         s, n = config.limiter, config.cells
-        volts_per_cell = _monthly(s.charge_voltage_by_month, date) or s.charge_voltage
-        if s.absorption_voltage is not None:
-            volts_per_cell = max(volts_per_cell, s.absorption_voltage)
+        charged_to = self.plan.volts(s, n, season, self.clock) + s.voltage_offset
         clamp = math.inf
         if high is not None and high >= s.max_cell_voltage - EPSILON:
             known = [v for v in m.known.voltages if v is not None]
@@ -165,8 +174,25 @@ class Oracle:
             over = max(over, high - s.max_cell_voltage)
             clamp = -math.inf if volts is None else volts - over
         floor = s.min_charge_voltage * n
-        bounds = {"charge voltage": volts_per_cell * n + s.voltage_offset, "high cell": clamp}
+        lowered = self.plan.lowered if self.plan.closed else math.inf
+        bounds = {"charge voltage": charged_to, "charge to SoC": lowered, "high cell": clamp}
         return {name: max(bound, floor) for name, bound in bounds.items()}
+
+
+def _view(m, high, spread, volts, stage, now, date) -> View:
+    is_set = date is not None and date.year >= 2024
+    return View(
+        soc=m.soc,
+        volts=volts,
+        high=high,
+        spread=None if CELLS in m.silent else spread,
+        amps=m.amps,
+        trusted=stage is Stage.FRESH and not m.doubt,
+        blind=stage > Stage.AGING,
+        now=now,
+        day=datetime.date(*date[:3]).toordinal() if is_set else None,
+        minute=date.minute if is_set else 0,
+    )
 
 
 def _extremes(m: Seen, n: int) -> tuple[float | None, float | None, float | None]:
@@ -182,7 +208,7 @@ def _extremes(m: Seen, n: int) -> tuple[float | None, float | None, float | None
         if whole:
             volts = min(sum(singles), math.inf if volts is None else volts)
         elif volts is None:
-            volts = max(highs) + (n - 1) * min(lows)
+            volts = max(extremes) + (n - 1) * min(extremes)
         else:
             volts = min(volts, min(extremes) + (n - 1) * max(extremes))
     return max(highs, default=None), min(lows, default=None), volts

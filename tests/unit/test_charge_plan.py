@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from doubles import Bench
-from measured import changed
-from test_limiter_rules import Limiter, measured
+import datetime
 
-from bridge.core.measurements.inputs import Cells
+import pytest
+from doubles import Bench, battery_config
+from measured import changed
+from test_limiter_rules import PLAN, Limiter, measured
+
+from bridge.core.measurements.inputs import CELLS, SOC, Cells, Measurements
+from bridge.core.model import Date, Decision, Stage
 
 
 class TestVoltageOffset:
@@ -59,3 +62,322 @@ class TestVoltageOffset:
     def test_millivolts_are_refused(self) -> None:
         bench = Bench()
         assert bench.dbus("/Settings/Limiter/VoltageOffset", 300) == 2
+
+
+DAY = 86400.0
+WINDOW = {"charge_to_soc": 80}
+
+
+class TestChargeToSoc:
+    """Cells that are not kept full live longer."""
+
+    def test_charging_ends_there_and_goes_on_below_the_hysteresis(self) -> None:
+        limiter = Limiter(**WINDOW)
+        assert limiter.ccl(measured(soc=79.9)) == 100
+        outcome = limiter(measured(soc=80.0))
+        assert outcome.decision.ccl.value == 0
+        assert outcome.decision.ccl.rule == "charge to SoC"
+        assert outcome.decision.charge_mode == "Held at 80 %"
+        assert limiter.ccl(measured(soc=75.0), 120) == 0
+        assert limiter.ccl(measured(soc=74.9), 120) == 100
+        assert limiter.ccl(measured(soc=79.9)) == 100
+
+    def test_it_is_off_unless_wanted(self) -> None:
+        assert Limiter().ccl(measured(soc=100.0), 10) == 100
+
+    def test_discharging_goes_on(self) -> None:
+        assert Limiter(**WINDOW).dcl(measured(soc=90.0)) == 150
+
+    def test_an_unknown_or_uncertain_soc_opens_nothing(self) -> None:
+        limiter = Limiter(**WINDOW)
+        limiter(measured(soc=80.0))
+        assert limiter.ccl(measured(soc=None), 100) == 0
+        assert limiter.ccl(measured(soc=50.0, doubt="a cell"), 100) == 0
+        aging = limiter(measured(soc=50.0), 100, Stage.AGING)
+        assert aging.decision.ccl.value == 0
+        assert limiter.ccl(measured(soc=50.0), 100) == 100
+
+    def test_a_soc_that_went_silent_ends_charging(self) -> None:
+        limiter = Limiter(**WINDOW)
+        limiter(measured(soc=50.0))
+        silent = limiter(measured(soc=None, silent=frozenset({SOC})))
+        assert silent.decision.ccl.value == 0
+        assert silent.decision.ccl.reason == "the SoC went silent"
+
+    def test_a_solar_charger_that_ignores_ccl_is_led_by_cvl(self) -> None:
+        """CVL falls slowly, also below the pack voltage, until the battery is charged no more."""
+        limiter = Limiter(**WINDOW)
+        charged = measured(3.35, soc=80.5, current=40.0)
+        assert limiter.cvl(charged) == 55.2
+        assert limiter.cvl(charged, 100) == pytest.approx(54.2)
+        assert limiter.cvl(charged, 100) == pytest.approx(53.2)
+        assert limiter.cvl(measured(3.33, soc=80.5, current=0.0), 600) == pytest.approx(53.2)
+        assert limiter.cvl(charged, 600) == pytest.approx(52.8), "min_charge_voltage"
+
+    def test_below_the_soc_or_under_discharge_cvl_stays(self) -> None:
+        limiter = Limiter(**WINDOW)
+        limiter(measured(3.35, soc=80.0))
+        assert limiter.cvl(measured(3.35, soc=79.0, current=40.0), 100) == 55.2
+        assert limiter.cvl(measured(3.35, soc=81.0, current=-5.0), 100) == 55.2
+
+    def test_without_a_current_cvl_falls_to_the_pack_voltage_only(self) -> None:
+        limiter = Limiter(**WINDOW)
+        assert limiter.cvl(measured(3.35, soc=81.0), 300) == pytest.approx(53.6)
+
+    def test_afterwards_cvl_rises_slowly(self) -> None:
+        limiter = Limiter(**WINDOW)
+        limiter(measured(3.35, soc=80.5, current=40.0), 200)
+        before = limiter.cvl(measured(3.35, soc=80.5, current=40.0))
+        assert limiter.cvl(measured(3.35, soc=70.0, current=40.0), 59) == before
+        assert limiter.cvl(measured(3.35, soc=70.0, current=40.0), 20) < before + 0.25
+        assert limiter.cvl(measured(3.35, soc=70.0, current=40.0), 300) == 55.2
+
+    def test_it_may_not_meet_the_soc_that_a_season_maintains(self) -> None:
+        bench = Bench(limiter={"maintain_soc_by_month": [[3, 0], [11, 70]]})
+        assert bench.dbus("/Settings/Limiter/ChargeToSoc", 74) == 2
+        assert "neither charging nor discharging" in bench.rejected[-1]["reason"]
+        assert bench.dbus("/Settings/Limiter/ChargeToSoc", 90) == 0
+
+
+class Calendar(Limiter):
+    """A limiter that lives days, which a test passes in steps, with the clock of the machine."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**{"current_hold": 0, "current_rise": 1, **settings})
+        self.start = datetime.datetime(2026, 5, 4, 6, 0)
+        self.is_clock_set = True
+
+    def at(self, days: float, measurements: Measurements) -> Decision:
+        """The decision so many days after the start, at 6 in the morning."""
+        moment = self.start + datetime.timedelta(days)
+        minute = moment.hour * 60 + moment.minute
+        date = Date(moment.year, moment.month, moment.day, minute)
+        self.date = date if self.is_clock_set else Date(1970, 1)
+        self.now = days * DAY
+        for _ in range(3):
+            decision = self(measurements).decision
+        return decision
+
+
+FULL = measured(3.45, soc=99.0, current=5.0)
+HIGH = measured(soc=80.0, current=0.0)
+
+
+class TestFullCharge:
+    """Now and then the battery is charged to full, so that its SoC and its cells stay right."""
+
+    def test_after_two_weeks_the_window_is_lifted_until_the_battery_is_full(self) -> None:
+        life = Calendar(**WINDOW)
+        for day in (0, 1, 13):
+            assert life.at(day, HIGH).ccl.value == 0
+        assert life.at(13.74, HIGH).ccl.value == 0, "it is still the thirteenth day"
+        lifted = life.at(13.76, HIGH)
+        assert lifted.ccl.value == 100
+        assert lifted.charge_mode == "Bulk, full charge"
+        assert life.at(14, measured(soc=97.0, current=50.0)).ccl.value == 100
+        assert life.at(14.1, FULL).ccl.rule == "charge to SoC"
+        assert life.at(27.5, HIGH).ccl.value == 0
+        assert life.at(27.76, HIGH).ccl.value == 100
+
+    def test_clouds_continue_it_on_the_next_day(self) -> None:
+        life = Calendar(**WINDOW)
+        life.at(0, HIGH)
+        assert life.at(14, measured(soc=85.0)).ccl.value == 100
+        assert life.at(14.6, measured(soc=70.0)).ccl.value == 100
+        assert life.at(15.2, measured(soc=90.0)).ccl.value == 100
+
+    @pytest.mark.parametrize(
+        "almost",
+        [
+            measured(3.45, soc=99.0, current=50.0),  # the current has not fallen
+            measured(3.42, soc=99.0, current=5.0),  # a cloud, below the charge voltage
+            measured(3.45, soc=99.0, current=None),
+            measured(3.45, soc=99.0, current=5.0, doubt="a cell"),
+            measured(3.38, soc=99.0, current=5.0, cells=Cells((3.5, *[3.38] * 15))),
+        ],
+    )
+    def test_what_is_not_full(self, almost: Measurements) -> None:
+        life = Calendar(**WINDOW)
+        life.at(0, HIGH)
+        life.at(14, HIGH)
+        assert life.at(14.1, almost).ccl.rule != "charge to SoC"
+        assert "full charge" in str(life.at(14.2, measured(soc=90.0)).charge_mode)
+
+    def test_a_soc_of_100_is_full(self) -> None:
+        life = Calendar(**WINDOW)
+        life.at(0, HIGH)
+        life.at(14, HIGH)
+        assert life.at(14.1, measured(soc=100.0)).ccl.rule == "charge to SoC"
+
+    def test_absorption_belongs_to_it(self) -> None:
+        life = Calendar(**WINDOW, **PLAN)
+        life.at(0, HIGH)
+        assert life.at(14, measured(3.45, soc=96.0)).charge_mode == "Absorption, full charge"
+        full = measured(3.5, soc=100.0, current=1.0)
+        assert life.at(14 + 590 / DAY, full).charge_mode == "Absorption, full charge"
+        assert life.at(14 + 610 / DAY, full).charge_mode == "Held at 80 %"
+
+    def test_a_full_battery_counts_from_now_also_before_it_is_due(self) -> None:
+        life = Calendar(**WINDOW)
+        life.at(0, measured(soc=70.0))
+        life.at(10, FULL)
+        assert life.at(15, HIGH).ccl.value == 0
+        assert life.at(24, HIGH).ccl.value == 100
+
+    def test_it_can_be_switched_off(self) -> None:
+        life = Calendar(**WINDOW, full_charge_every=0)
+        life.at(0, HIGH)
+        assert life.at(400, HIGH).ccl.value == 0
+
+    def test_it_is_full_at_a_time_of_day(self) -> None:
+        """Full at 16:00 each day: from noon on there is no window."""
+        life = Calendar(**WINDOW, full_charge_every=1, full_charge_at="16:00")
+        assert life.at(0, HIGH).ccl.value == 0
+        noon = 0.25
+        assert life.at(1 + noon - 0.01, HIGH).ccl.value == 0
+        assert life.at(1 + noon + 0.01, HIGH).ccl.value == 100
+        assert life.at(1.4, FULL).ccl.rule == "charge to SoC"
+        assert life.at(2 + noon - 0.01, HIGH).ccl.value == 0
+        assert life.at(2 + noon + 0.01, HIGH).ccl.value == 100
+
+    def test_a_time_soon_after_midnight_begins_the_evening_before(self) -> None:
+        life = Calendar(**WINDOW, full_charge_every=2, full_charge_at="02:00")
+        life.at(0, HIGH)
+        assert life.at(1 + 15.9 / 24, HIGH).ccl.value == 0
+        assert life.at(1 + 16.1 / 24, HIGH).ccl.value == 100
+
+    def test_with_a_clock_that_is_not_set_the_days_are_counted_in_seconds(self) -> None:
+        life = Calendar(**WINDOW, full_charge_at="16:00")
+        life.is_clock_set = False
+        life.at(0, HIGH)
+        assert life.at(13.99, HIGH).ccl.value == 0
+        assert life.at(14.01, HIGH).ccl.value == 100
+
+    def test_a_clock_that_is_set_later_knows_the_day_all_the_same(self) -> None:
+        life = Calendar(**WINDOW)
+        life.is_clock_set = False
+        life.at(0, HIGH)
+        life.at(10, HIGH)
+        life.is_clock_set = True
+        life.at(10.1, HIGH)
+        assert life.at(13.5, HIGH).ccl.value == 0
+        assert life.at(14.01, HIGH).ccl.value == 100
+
+    def test_a_clock_that_is_set_back_counts_anew(self) -> None:
+        life = Calendar(**WINDOW)
+        life.at(0, HIGH)
+        life.start -= datetime.timedelta(365)
+        life.at(1, HIGH)
+        assert life.at(14, HIGH).ccl.value == 0
+        assert life.at(15, HIGH).ccl.value == 100
+
+
+EVEN = {"balancing_voltage": 3.5, "voltage_hold": 0, "balancing_time": 3600}
+
+
+class TestBalancing:
+    """At the top of a charge the cells are held until they are close together."""
+
+    @staticmethod
+    def top(spread: float, high: float = 3.46, **others: object) -> Measurements:
+        low = high - spread
+        cells = Cells((high, *[low] * 15))
+        return measured(low, cells=cells, voltage=high + 15 * low, soc=98.0, **others)
+
+    def test_it_begins_when_the_cells_are_apart_at_the_top(self) -> None:
+        limiter = Limiter(**EVEN)
+        assert limiter(self.top(0.04)).decision.charge_mode == "Bulk"
+        apart_below = self.top(0.06, high=3.40)
+        assert limiter(apart_below).decision.charge_mode == "Bulk"
+        assert limiter(self.top(0.06)).decision.charge_mode == "Balancing"
+        assert limiter.cvl(self.top(0.06), 120) == 56.0
+
+    def test_it_ends_when_they_are_close_and_not_again_soon(self) -> None:
+        limiter = Limiter(**EVEN)
+        limiter(self.top(0.06))
+        assert limiter(self.top(0.011, high=3.5)).decision.charge_mode == "Balancing"
+        assert limiter(self.top(0.009, high=3.5)).decision.charge_mode == "Bulk"
+        assert limiter(self.top(0.06)).decision.charge_mode == "Bulk", "absorption_pause"
+
+    def test_on_the_way_up_close_cells_say_nothing(self) -> None:
+        limiter = Limiter(**EVEN)
+        limiter(self.top(0.06))
+        assert limiter(self.top(0.0, high=3.40)).decision.charge_mode == "Balancing"
+
+    def test_it_ends_after_its_time(self) -> None:
+        limiter = Limiter(**EVEN)
+        limiter(self.top(0.06))
+        assert limiter(self.top(0.06), 3598).decision.charge_mode == "Balancing"
+        assert limiter(self.top(0.06), 3).decision.charge_mode == "Bulk"
+
+    def test_from_it_cvl_falls_slowly(self) -> None:
+        limiter = Limiter(**EVEN)
+        limiter(self.top(0.06), 3600)
+        even = self.top(0.005, high=3.49)
+        assert 55.97 < limiter.cvl(even, 2) <= 56.0
+        assert limiter.cvl(even, 100) == pytest.approx(55.2)
+
+    @pytest.mark.parametrize(
+        "worse",
+        [
+            {"soc": 80.0},
+            {"cells": Cells((None, *[3.45] * 15))},
+            {"silent": frozenset({CELLS})},
+            {"cells": Cells((3.29,) * 16), "voltage": 52.64, "soc": None},
+        ],
+    )
+    def test_it_is_broken_off_when_the_top_is_left_or_the_cells_are_unknown(
+        self, worse: dict[str, object]
+    ) -> None:
+        limiter = Limiter(**EVEN)
+        limiter(self.top(0.06))
+        assert limiter(changed(self.top(0.06), **worse)).decision.charge_mode == "Bulk"
+
+    def test_nothing_uncertain_begins_it(self) -> None:
+        limiter = Limiter(**EVEN)
+        assert limiter(self.top(0.06, doubt="a cell")).decision.charge_mode == "Bulk"
+        assert limiter(self.top(0.06), 1, Stage.AGING).decision.charge_mode == "Bulk"
+
+    def test_it_belongs_to_a_full_charge(self) -> None:
+        """Held before the window closes again, however close the cells are on the way."""
+        life = Calendar(**EVEN, **WINDOW)
+        life.at(0, HIGH)
+        assert life.at(14, self.top(0.02, high=3.42)).charge_mode == "Bulk, full charge"
+        held = life.at(14.1, self.top(0.02))
+        assert held.charge_mode == "Balancing, full charge"
+        assert life.at(14.11, self.top(0.005, high=3.5)).charge_mode == "Held at 80 %"
+        assert life.at(15, self.top(0.06)).charge_mode == "Held at 80 %"
+
+    def test_with_absorption_float_follows(self) -> None:
+        limiter = Limiter(**PLAN, **EVEN)
+        assert limiter(self.top(0.02)).decision.charge_mode == "Absorption"
+        assert limiter(self.top(0.06, high=3.5)).decision.charge_mode == "Balancing"
+        assert limiter(self.top(0.005, high=3.5)).decision.charge_mode == "Float"
+
+    def test_a_cell_that_is_too_high_is_protected_all_the_same(self) -> None:
+        limiter = Limiter(**EVEN)
+        limiter(self.top(0.06), 120)
+        assert limiter.cvl(self.top(0.1, high=3.53)) < 55.2
+
+
+class TestTimeOfDay:
+    PATH = "/Settings/Limiter/FullChargeAt"
+
+    @pytest.mark.parametrize(
+        ("written", "shown"),
+        [("16:00", "16:00"), ("7:05", "07:05"), ("off", "off"), (960, "16:00")],
+    )
+    def test_it_is_written_as_on_a_clock(self, written: object, shown: str) -> None:
+        bench = Bench(limiter={"full_charge_at": "01:00"})
+        assert bench[self.PATH] == "01:00"
+        assert bench.dbus(self.PATH, written) == 0
+        bench.settle()
+        assert bench[self.PATH] == shown
+
+    @pytest.mark.parametrize("wrong", ["24:00", "16.00", "noon", -1, 1440, 3.5, True, None, ""])
+    def test_anything_else_is_refused(self, wrong: object) -> None:
+        bench = Bench()
+        assert bench.dbus(self.PATH, wrong) == 2
+
+    def test_yaml_without_quotes_means_the_same(self) -> None:
+        assert battery_config(limiter={"full_charge_at": 960}).limiter.full_charge_at == "16:00"

@@ -72,10 +72,13 @@ def test_it_rests_on_what_it_declares(protection: Protection, program: bytes) ->
     for situation in situations(program):
         watched: Any = Watched(situation)
         protection.cap(watched)
+        undeclared = watched.looked_at - protection.renewed_by
+        assert not undeclared, f"the cap of {protection} looks at {undeclared}"
         if protection.latch:
             protection.latch.update(protection.latch.of(situation.latches), watched)
         undeclared = watched.looked_at - protection.inputs
         assert not undeclared, f"{protection} looks at {undeclared} without declaring it"
+
 
 
 @pytest.mark.parametrize("protection", PROTECTIONS, ids=repr)
@@ -86,7 +89,8 @@ def test_it_changes_with_time_only_if_it_says_so(
 ) -> None:
     for situation in situations(program):
         afterwards = replace(situation, now=situation.now + later)
-        if not protection.changes_with_time:
+        is_at_rest = protection.latch and protection.latch.name not in situation.latches
+        if not protection.changes_with_time or is_at_rest:
             assert protection.cap(afterwards) == protection.cap(situation)
         latch = protection.latch
         if latch and latch.update(latch.at_rest, situation) == latch.at_rest:
@@ -95,7 +99,7 @@ def test_it_changes_with_time_only_if_it_says_so(
 
 def test_names_are_unique_for_each_limit_and_so_are_those_of_latches() -> None:
     names = [(p.limit, p.name) for p in PROTECTIONS]
-    latches = [p.latch.name for p in PROTECTIONS if p.latch]
+    latches = [latch.name for latch in {p.latch for p in PROTECTIONS if p.latch}]
     assert len(names) == len(set(names))
     assert len(latches) == len(set(latches))
     assert all(p.limit in LIMIT_NAMES and p.what for p in PROTECTIONS)

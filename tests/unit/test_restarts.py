@@ -12,6 +12,8 @@ from doubles import Bench
 from limiter_machine import Machine, run
 
 from bridge.battery.restart_memory import HEARD_EVERY
+from bridge.core.limiter.charging.phase import Phase
+from bridge.core.limiter.charging.plan import Plan
 from bridge.core.limiter.decide import LimiterState
 from bridge.core.limiter.kept import LATCH_TYPES, KeptState, decoded, encoded
 from bridge.core.limiter.protections import PROTECTIONS
@@ -322,7 +324,7 @@ WRONG: list[Callable[[], str]] = [
     lambda: _kept().replace('"dcl": 0.0', '"dcl": NaN'),
     lambda: _kept(latches=None),
     lambda: _kept(latches={"discharge stop": "yes"}),
-    lambda: _kept(latches={"charge phase": {"name": "Bulk", "since": 1e9, "absorbed_at": None}}),
+    lambda: _kept(latches={"charge plan": to_json(Plan(Phase("Bulk", since=1e9)))}),
     lambda: _kept(requests=[]),
     lambda: _kept(requests={"cvl": None, "ccl": {"value": 40}, "dcl": None}),
 ]
@@ -368,7 +370,7 @@ def test_every_state_of_every_latch_can_be_kept() -> None:
         now = max(state.battery.at, 0.0)
         kept = KeptState(now, 4, _values(state), latches, step.requests)
         assert decoded(encoded(kept, now), 4, now) == kept
-    assert seen >= {"discharge stop", "charge phase", "slide", "CCL blocked", "DCL blocked"}
+    assert seen >= {"discharge stop", "charge plan", "slide", "CCL blocked", "DCL blocked"}
     assert set(LATCH_TYPES) >= seen
 
 

@@ -29,7 +29,11 @@ _ALL = {
     limit: tuple(p for p in PROTECTIONS if p.limit == limit and not p.after_ccl)
     for limit in LIMIT_NAMES
 }
-_LATCHES = tuple((p, p.latch) for p in PROTECTIONS if p.latch and not p.after_ccl)
+_LATCHES = tuple(
+    (latch, frozenset().union(*(p.inputs for p in PROTECTIONS if p.latch is latch)))
+    for latch in dict.fromkeys(p.latch for p in PROTECTIONS if p.latch and not p.after_ccl)
+)
+"""Each latch once, with the inputs of all protections that share it."""
 NO_CAPS: Limits[Caps] = Limits({}, {}, {})
 
 
@@ -66,7 +70,7 @@ class PackCaps:
 
 def pack_latches(latches: LatchState) -> LatchState:
     """Those of all latches that belong to the pack."""
-    names = {latch.name for _, latch in _LATCHES}
+    names = {latch.name for latch, _ in _LATCHES}
     return {name: state for name, state in latches.items() if name in names}
 
 
@@ -158,9 +162,9 @@ def _all_updated(
     A latch at rest stays at rest while its inputs are the same, so it is skipped.
     """
     latches = before
-    for protection, latch in _LATCHES:
+    for latch, inputs in _LATCHES:
         is_at_rest = latch.name not in before
-        if is_at_rest and changed is not None and changed.isdisjoint(protection.inputs):
+        if is_at_rest and changed is not None and changed.isdisjoint(inputs):
             continue
         latches = updated(latch, latches, situation)
     return latches
@@ -202,9 +206,13 @@ def _renewed(
     """
     renewed_caps: dict[str, Cap | None] = {}
     for protection in _ALL[limit]:
-        if not protection.changes_with_time and changed.isdisjoint(protection.inputs):
-            name = protection.latch.name if protection.latch else ""
-            if situation.latches.get(name) == before.latches.get(name):
+        if changed.isdisjoint(protection.renewed_by):
+            if protection.latch is None:
+                continue
+            name = protection.latch.name
+            state, old = situation.latches.get(name), before.latches.get(name)
+            is_timed = protection.changes_with_time and state is not None
+            if not is_timed and (state is old or state == old):
                 continue
         cap = protection.cap(situation)
         if cap is not None and cap.of_silence:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from bridge.core.limiter.caps import Caps, PackCaps, PackState, caps_of
+from bridge.core.limiter.charging import plan
 from bridge.core.limiter.protection import updated
-from bridge.core.limiter.protections import PROTECTIONS, charge_voltage, failsafe, maintained_soc
+from bridge.core.limiter.protections import PROTECTIONS, failsafe, maintained_soc
 from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, seconds_to
 from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
 from bridge.core.measurements.inputs import Measurements
@@ -164,9 +165,10 @@ def limits_from(
 
 
 def _charge_mode(allowed: PackCaps) -> str | None:
-    if allowed.situation.settings.absorption_voltage is None:
+    settings = allowed.situation.settings
+    if not plan.is_in_use(settings):
         return None
-    return charge_voltage.LATCH.of(allowed.latches).name
+    return plan.words_of(plan.LATCH.of(allowed.latches), settings)
 
 
 def _charge_request(allowed: PackCaps) -> int | None:

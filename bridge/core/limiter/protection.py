@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from bridge.core.limiter.situation import LatchState, Situation
@@ -49,7 +50,7 @@ def updated(latch: Latch[Any], latches: LatchState, situation: Situation) -> Lat
     """
     before = latch.of(latches)
     after = latch.update(before, situation)
-    if after == before:
+    if after is before or after == before:
         return latches
     others = {name: state for name, state in latches.items() if name != latch.name}
     return others if after == latch.at_rest else {**others, latch.name: after}
@@ -61,9 +62,10 @@ class Protection:
 
     name: as it stands on D-Bus while it holds the limit. limit: CVL, CCL or DCL. what: in words,
     for the documentation. inputs: all inputs that its cap or its latch depends on. cap: computes
-    its cap. sweeps: what `explain` shows of it. changes_with_time: its cap depends on the time
-    itself. after_ccl: it needs CCL, so it comes after all others. is_on: whether these settings
-    use it at all.
+    its cap. latch: several protections may share one. cap_inputs: the inputs that the cap itself
+    looks at, besides its latch; without: all. sweeps: what `explain` shows of it.
+    changes_with_time: its cap depends on the time itself while its latch is not at rest. after_ccl:
+    it needs CCL, so it comes after all others. is_on: whether these settings use it at all.
     """
 
     name: str
@@ -72,10 +74,16 @@ class Protection:
     inputs: frozenset[Input[Any]]
     cap: CapFunction
     latch: Latch[Any] | None = None
+    cap_inputs: frozenset[Input[Any]] | None = None
     sweeps: tuple[Sweep, ...] = ()
     changes_with_time: bool = False
     after_ccl: bool = False
     is_on: Callable[[LimiterSettings], bool] = lambda settings: True
+
+    @cached_property
+    def renewed_by(self) -> frozenset[Input[Any]]:
+        """The inputs whose change makes another cap, while the latch stays what it is."""
+        return self.inputs if self.cap_inputs is None else self.cap_inputs
 
     def __repr__(self) -> str:
         return f"{self.limit}: {self.name}"

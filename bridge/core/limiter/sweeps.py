@@ -5,6 +5,7 @@ A protection names the sweeps that show what it does.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.inputs import (
     CELLS,
     MOSFET,
+    PACK_CURRENT,
     PACK_VOLTAGE,
     SOC,
     TEMPERATURE,
@@ -122,6 +124,39 @@ def _minutes(config: LimiterConfig) -> Sequence[float]:
     return [float(x) for x in range(int(minutes) + 3)]
 
 
+def _days(config: LimiterConfig) -> Sequence[float]:
+    """The hours around the full charge, after the time at which the battery was last full."""
+    every = config.limiter.full_charge_every
+    hours = range(int((every - 1) * 24), int((every + 1) * 24) + 1)
+    return [0.0, *(hour / 24 for hour in hours if hour > 0)]
+
+
+def _after_days(base: Measurements, config: LimiterConfig, days: float) -> Moment:
+    """With the SoC at which charging ends. The battery was last full at midnight."""
+    minutes = round(days * 24 * 60)
+    day = datetime.date(2026, 1, 1) + datetime.timedelta(minutes // 1440)
+    date = Date(day.year, day.month, day.day, minutes % 1440)
+    readings = {SOC: config.limiter.charge_to_soc, PACK_CURRENT: 0.0}
+    return Moment(with_readings(base, readings).measurements, date)
+
+
+def _balancing_minutes(config: LimiterConfig) -> Sequence[float]:
+    """Long enough for balancing, and for the way down from its voltage."""
+    s = config.limiter
+    fall = ((s.balancing_voltage or 0) - (s.float_voltage or s.charge_voltage)) * config.cells
+    minutes = s.balancing_time / 60 + max(0.0, fall) / s.voltage_rise / 60
+    return [float(x) for x in range(int(minutes) + 3)]
+
+
+def _uneven_at_top(base: Measurements, config: LimiterConfig, _minutes: float) -> Moment:
+    """One cell at the charge voltage, the others as far below as starts balancing."""
+    s = config.limiter
+    low = s.charge_voltage - s.balancing_start
+    cells = Cells((s.charge_voltage, *[low] * (config.cells - 1)))
+    voltage = s.charge_voltage + low * (config.cells - 1)
+    return with_readings(base, {CELLS: cells, PACK_VOLTAGE: voltage})
+
+
 EVERY_CELL = Sweep("every cell at", "V", 2, _volts, _every_cell, is_stepped=_has_steps)
 ONE_CELL = Sweep(
     "one cell at",
@@ -145,7 +180,11 @@ STATE_OF_CHARGE = Sweep(
     0,
     lambda config: [float(x) for x in range(101)],
     lambda base, config, x: with_readings(base, {SOC: x}),
-    lambda config: bool(config.limiter.charge_soc or config.limiter.discharge_soc),
+    lambda config: bool(
+        config.limiter.charge_soc
+        or config.limiter.discharge_soc
+        or config.limiter.charge_to_soc is not None
+    ),
 )
 MOSFET_TEMPERATURE = Sweep(
     "MOSFETs at",
@@ -192,8 +231,27 @@ PHASES = Sweep(
     seconds_per_unit=60.0,
 )
 
+FULL_CHARGE = Sweep(
+    "days since full",
+    "d",
+    2,
+    _days,
+    _after_days,
+    lambda config: bool(config.limiter.charge_to_soc and config.limiter.full_charge_every),
+    seconds_per_unit=86400.0,
+)
+UNEVEN_AT_TOP = Sweep(
+    "cells apart at top for",
+    "min",
+    0,
+    _balancing_minutes,
+    _uneven_at_top,
+    lambda config: config.limiter.balancing_voltage is not None and config.cells > 1,
+    seconds_per_unit=60.0,
+)
+
 STANDARD_SWEEPS = (
     EVERY_CELL, ONE_CELL, BATTERY_TEMPERATURE, STATE_OF_CHARGE, MOSFET_TEMPERATURE, CELL_SPREAD,
-    PACK_MISMATCH, MONTH, PHASES,
+    PACK_MISMATCH, MONTH, PHASES, FULL_CHARGE, UNEVEN_AT_TOP,
 )  # fmt: skip
 """In the order in which they are shown; further sweeps that protections name follow."""

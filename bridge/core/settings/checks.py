@@ -104,6 +104,21 @@ def check_members(value: object, kind: type[Member]) -> tuple[Member, ...]:
     return tuple(kind(name) for name in dict.fromkeys(value))
 
 
+def check_time(value: object) -> str | None:
+    """A time of day in the form HH:MM; an empty list is off. Raises ValueError.
+
+    YAML reads 16:00 without quotes as 960, which are its minutes.
+    """
+    if value == []:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1440:
+        return f"{value // 60:02d}:{value % 60:02d}"
+    found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", str(value))
+    if found is None or not isinstance(value, str):
+        raise ValueError(f'{value!r} is no time of day: it is written as "16:00"')
+    return f"{int(found[1]):02d}:{found[2]}"
+
+
 def check_setting(spec: Spec, value: object) -> Any:
     """Check one setting by its declaration. Raises ValueError."""
     if spec.kind == settings.NUMBER:
@@ -114,6 +129,8 @@ def check_setting(spec: Spec, value: object) -> Any:
         return check_levels(value, spec)
     if spec.kind == settings.TABLE:
         return check_table(value, spec)
+    if spec.kind == settings.TIME:
+        return check_time(value)
     return check_groups(value)
 
 

@@ -19,7 +19,9 @@ from bridge.core.model import Group
 Table = tuple[tuple[float, float], ...]
 """Points (x, y), x rising. A taper's y is the share of the maximum, 0 to 1. Empty means off."""
 
-NUMBER, CHOICE, TABLE, GROUPS, LEVELS = "number", "choice", "table", "groups", "levels"
+NUMBER, CHOICE, TABLE, GROUPS, LEVELS, TIME = (
+    "number", "choice", "table", "groups", "levels", "time"
+)  # fmt: skip
 
 Levels = tuple[float, float] | tuple[()]
 """Where a warning begins, and where an alarm does. Empty means off."""
@@ -172,6 +174,33 @@ class LimiterSettings:
     # ours: 5 % below absorption_soc, or a cloud would begin it again. serialbattery: 80 %.
     rebulk_soc: float = _number("%", 0, 100, "absorption and float end below this SoC", 90.0)
 
+    charge_to_soc: float | None = _number("%", 20, 100, "charging ends at this SoC", None)
+    # Cerbo GX manual, DVCC with ESS: a recharge begins 5 % below the minimum SoC.
+    charge_to_soc_hysteresis: float = _number(
+        "%", 0, 50, "and goes on when the SoC is so far below", 5.0
+    )
+    # ours: the same weekday. dbus-aggregate-batteries (703864e) balances every 10 days.
+    full_charge_every: float = _number(
+        "d", 0, 365, "so often charge_to_soc is lifted until the battery is full; 0: never", 14.0
+    )
+    full_charge_at: str | None = _field(
+        TIME, "the time of day at which the full charge should be complete", default=None
+    )
+    # ours: the last 20 % at 0.1 C take two hours, and clouds double that.
+    full_charge_hours: float = _number(
+        "h", 0, 24, "so long before full_charge_at, charge_to_soc is lifted", 4.0
+    )
+
+    balancing_voltage: float | None = _cell("CVL per cell while balancing; off without", None)
+    # ours: cells this far apart at the top differ by some percent of their charge.
+    balancing_start: float = _number(
+        "V", 0, 2, "balancing begins when the cells are so far apart at the top of a charge", 0.05
+    )
+    # serialbattery: absorption ends when the cells are within 10 mV.
+    balancing_spread: float = _number("V", 0, 2, "and ends when they are no further apart", 0.01)
+    # ours: a balancer of 0.1 A moves 0.2 Ah meanwhile. The rest waits for the next time.
+    balancing_time: float = _seconds(86400, "or after this time", 7200.0)
+
     # ours: what a thick cable loses at some hundred A. A wrong unit, such as mV, is refused.
     voltage_offset: float = _number(
         "V", -1, 1, "added to CVL, whole pack, for the drop between charger and battery", 0.0
@@ -299,6 +328,12 @@ class Ceiling:
     discharge_current: float = _amps("highest DCL ever")
     cell_voltage: float = _cell("highest CVL ever, per cell")
     min_cell_voltage: float = _cell("no setting lets the cells be discharged below this")
+
+
+def minutes_of(time: str) -> int:
+    """A time of day as minutes, 0 to 1439. time: in the form HH:MM."""
+    hours, minutes = time.split(":")
+    return int(hours) * 60 + int(minutes)
 
 
 def fields_of(kind: type) -> tuple[Spec, ...]:

@@ -38,6 +38,9 @@ _LIMITER_ORDER = (
     ("min_charge_voltage", "float_voltage"),
     ("float_voltage", "absorption_voltage"),
     ("rebulk_soc", "absorption_soc"),
+    ("min_charge_voltage", "balancing_voltage"),
+    ("balancing_voltage", "max_cell_voltage"),
+    ("balancing_spread", "balancing_start"),
 )
 """Pairs of which the first may not be above the second."""
 
@@ -70,6 +73,7 @@ def limiter_problems(settings: LimiterSettings, ceiling: Ceiling) -> Problems:
             missing = one if getattr(settings, one) is None else other
             problems.append((missing, f"is missing: {one} and {other} belong together"))
     problems += _seasons_out_of_order(settings)
+    problems += _soc_windows_apart(settings)
     if settings.dv2 is not None and settings.dv1 is None:
         problems.append(("dv1", "is missing: dv2 needs dv1 above it"))
     return problems
@@ -87,6 +91,19 @@ def _seasons_out_of_order(settings: LimiterSettings) -> Problems:
             words += f" above max_cell_voltage ({high:g})"
             problems.append(("charge_voltage_by_month", words))
     return problems
+
+
+def _soc_windows_apart(settings: LimiterSettings) -> Problems:
+    """Between charge_to_soc and the SoC to maintain, the battery must be able to do something."""
+    if settings.charge_to_soc is None:
+        return []
+    resumes = settings.charge_to_soc - settings.charge_to_soc_hysteresis
+    least = max([soc for _, soc in settings.maintain_soc_by_month], default=0.0)
+    ends = least + settings.maintain_soc_hysteresis
+    if least == 0 or (least <= resumes and ends <= settings.charge_to_soc):
+        return []
+    words = f"{settings.charge_to_soc:g} is too close to maintain_soc_by_month ({least:g})"
+    return [("charge_to_soc", f"{words}: neither charging nor discharging would be allowed")]
 
 
 def freshness_problems(settings: FreshnessSettings) -> Problems:

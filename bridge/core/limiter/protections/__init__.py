@@ -10,6 +10,7 @@ from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.protections import (
     blocked,
     cell_overvoltage,
+    charge_to_soc,
     charge_voltage,
     discharge_stop,
     failsafe,
@@ -29,6 +30,7 @@ from bridge.core.limiter.protections import (
 
 PROTECTIONS: tuple[Protection, ...] = (
     charge_voltage.CHARGE_VOLTAGE,
+    charge_to_soc.CHARGE_VOLTAGE,
     high_cell_clamp.CHARGE_VOLTAGE,
     slide.CHARGE_VOLTAGE,
     maximum.CHARGE,
@@ -38,6 +40,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     temperature.CHARGE,
     mosfet_temperature.CHARGE,
     soc.CHARGE,
+    charge_to_soc.CHARGE,
     imbalance.CHARGE,
     voltage_mismatch.CHARGE,
     low_cell_charge.CHARGE,
