@@ -106,6 +106,7 @@ class Battery:
         """Once a second: ages, ramps, the failsafe, and the state topic."""
         for limit, request in self._control.requests.expire(now).items():
             log.info("%s: the request of %g for %s has expired", self._ident, request.value, limit)
+        self._control.count_charge(now)
         self._publisher.refresh(now)
 
     def refresh(self, now: float) -> None:

@@ -11,6 +11,7 @@ from bridge.battery.restart_memory import RestartMemory
 from bridge.core.limiter.decide import BatteryState, battery_state, limits_from
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.charge_count import Kind
 from bridge.core.measurements.inputs import inputs_of
 from bridge.core.model import Date, Decision
 from bridge.core.outputs.alarms import WATCHED
@@ -67,6 +68,10 @@ class Control:
         """The configuration with the settings in force."""
         return self.settings.in_force
 
+    def count_charge(self, now: float) -> None:
+        """Once a tick: count the charge that went by. now: monotonic s."""
+        self.pack.count_charge(now)
+
     def assess(self, now: float) -> Assessment:
         """The decision for the present measurements. now: monotonic s."""
         now = max(now, self._state.at)
@@ -122,4 +127,6 @@ class Control:
         self.pack.change_settings(self._pack_settings(), now)
 
     def _pack_settings(self) -> PackSettings:
-        return PackSettings(self.config.freshness, self.config.plausibility, self.limiter)
+        config = self.config
+        kind = Kind(config.capacity, config.chemistry)
+        return PackSettings(config.freshness, config.plausibility, self.limiter, kind)

@@ -86,7 +86,7 @@ class StatusPublisher:
                 log.info("%s: %s", self._ident, line)
 
     def transitions(self, before: Assessment | None, after: Assessment, now: float) -> None:
-        """Log a stage that has changed, and each limit that is now held by another protection.
+        """Log a stage that has changed, what now stands still, and which protection holds a limit.
 
         now: monotonic s.
         """
@@ -95,6 +95,10 @@ class StatusPublisher:
         if freshness.stage is not stage:
             worst_group = f" ({freshness.worst_group.value})" if freshness.worst_group else ""
             self._transition(now, "measurements are %s%s", freshness.stage.word, worst_group)
+        suspects = after.pack.measurements.frozen.suspects
+        if suspects != ("" if before is None else before.pack.measurements.frozen.suspects):
+            words = f"suspect, {freshness.frozen}" if suspects else "no longer suspect"
+            self._transition(now, "measurements are %s", words)
         earlier = (None, None, None) if before is None else before.decision
         for name, limit, old in zip(LIMIT_NAMES, after.decision, earlier, strict=True):
             if old is None or limit.rule != old.rule:

@@ -10,6 +10,7 @@ from measured import changed, measured
 from bridge.battery.control import INPUTS
 from bridge.core.limiter.decide import NO_REQUESTS, LimiterState, Outcome, Requests, decide
 from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements.frozen_verdict import NOT_FROZEN, Frozen
 from bridge.core.measurements.inputs import Cells, Measurements
 from bridge.core.model import LIMIT_NAMES, Date, Request, Stage
 
@@ -83,6 +84,13 @@ AMPS = [20.0, -20.0, 0.0, 5.0, 11.0, None]
 DATES = [None, Date(1970, 1), Date(2026, 1), Date(2026, 7), Date(2026, 12), Date(2025, 3),
          Date(2026, 12, 20, 660), Date(2026, 12, 19, 725)]  # fmt: skip
 VITAL = [source for source in INPUTS if not source.may_be_silent]
+FROZEN = [
+    NOT_FROZEN,
+    Frozen(words="the cells stand", suspects="the cells"),
+    Frozen(words="all stand", full="it is full", voltage=13.25),
+    Frozen(words="the cells stand", full="it is full", empty="it is empty"),
+    Frozen(words="all stand", empty="it is empty", voltage=11.9),
+]
 REQUESTS = [None, 0.0, 5.0, 40.0, 1000.0]
 
 
@@ -117,7 +125,7 @@ class Machine:
 
     def step(self, op: int, a: int, b: int) -> Step:
         """Change one thing, let time pass, and tell what is measured then."""
-        self._change(op % 19, a, b)
+        self._change(op % 20, a, b)
         self.now += JUMPS[(op // 18 + a) % len(JUMPS)]
         doubt = "" if self.odd is None else "a cell is in doubt"
         told = changed(self._measurements(), doubt=doubt)
@@ -179,6 +187,8 @@ class Machine:
             self.rest = changed(self.rest, silent=frozenset(sources if a % 2 else ()))
         elif op == 17:
             self.rest = changed(self.rest, current=AMPS[b % len(AMPS)])
+        elif op == 18:
+            self.rest = changed(self.rest, frozen=FROZEN[b % len(FROZEN)])
         elif op == 16:
             self.date = DATES[b % len(DATES)]
         else:

@@ -45,6 +45,7 @@ class Seen:
         self.charge_blocked_by = readings[CHARGE_PERMISSION]
         self.discharge_blocked_by = readings[DISCHARGE_PERMISSION]
         self.silent, self.doubt = measurements.silent, measurements.doubt
+        self.frozen = measurements.frozen
 
 
 Bounds = dict[str, float]
@@ -132,6 +133,8 @@ class Oracle:
         is_stale = stage >= Stage.STALE
         ccl["failsafe"] = failsafe.charge_current if is_stale else math.inf
         dcl["failsafe"] = failsafe.discharge_current if is_stale else math.inf
+        ccl["counted charge"] = 0 if m.frozen.full else math.inf
+        dcl["counted charge"] = 0 if m.frozen.empty else math.inf
         ccl["waiting"] = 0 if stage is Stage.WAITING else math.inf
 
         season = _monthly(s.charge_voltage_by_month, date) or s.charge_voltage
@@ -175,7 +178,14 @@ class Oracle:
             clamp = -math.inf if volts is None else volts - over
         floor = s.min_charge_voltage * n
         lowered = self.plan.lowered if self.plan.closed else math.inf
-        bounds = {"charge voltage": charged_to, "charge to SoC": lowered, "high cell": clamp}
+        safe, stands = floor + 0.05 * n, m.frozen.voltage
+        counted = min(safe, safe if stands is None else stands) if m.frozen.full else math.inf
+        bounds = {
+            "charge voltage": charged_to,
+            "charge to SoC": lowered,
+            "high cell": clamp,
+            "counted charge": counted,
+        }
         return {name: max(bound, floor) for name, bound in bounds.items()}
 
 

@@ -33,7 +33,8 @@ _INPUT_OF: dict[str, Input[Any]] = {
 
 def measured(**fields: Any) -> Measurements:
     """What is measured: `cells` as Cells, `voltage` (V), `current` (A), `soc` (%), `coldest` and
-    `hottest` (°C), `mosfet` (°C), `charge_blocked_by`, `silent`, `doubt`. All else is unknown."""
+    `hottest` (°C), `mosfet` (°C), `charge_blocked_by`, `silent`, `doubt`, `frozen`. All else is
+    unknown."""
     unknown = {source: source.read({}, ()) for source in INPUTS}
     return changed(Measurements({**unknown, CELLS: Cells()}), **fields)
 
@@ -43,10 +44,11 @@ def changed(measurements: Measurements, **fields: Any) -> Measurements:
     readings = dict(measurements.readings)
     silent = fields.pop("silent", measurements.silent)
     doubt = fields.pop("doubt", measurements.doubt)
+    frozen = fields.pop("frozen", measurements.frozen)
     if "coldest" in fields or "hottest" in fields:
         coldest, hottest = fields.pop("coldest", None), fields.pop("hottest", None)
         told = [degrees for degrees in (coldest, hottest) if degrees is not None]
         readings[TEMPERATURE] = Temperatures(min(told), max(told)) if told else None
     for name, value in fields.items():
         readings[_INPUT_OF[name]] = value
-    return Measurements(readings, silent, doubt)
+    return Measurements(readings, silent, doubt, frozen)

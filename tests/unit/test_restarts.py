@@ -18,6 +18,7 @@ from bridge.core.limiter.decide import LimiterState
 from bridge.core.limiter.kept import LATCH_TYPES, KeptState, decoded, encoded
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.model import Limits
+from bridge.core.typed_json import to_json
 
 CCL = "/Info/MaxChargeCurrent"
 DCL = "/Info/MaxDischargeCurrent"

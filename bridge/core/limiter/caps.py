@@ -149,6 +149,7 @@ def _changed_inputs(now: Situation, before: Situation | None) -> set[Input[Any]]
         or now.stage is not before.stage
         or now.date != before.date
         or now.measurements.doubt != before.measurements.doubt
+        or now.measurements.frozen is not before.measurements.frozen
     ):
         return None
     return now.measurements.changed_since(before.measurements)

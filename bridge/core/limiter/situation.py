@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from bridge.core.limiter.recovery import Pace
+from bridge.core.measurements.frozen_verdict import Frozen
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE, Cells, Input, Measurements
 from bridge.core.measurements.voltages import TINY, Volts, volts_of
 from bridge.core.model import Cap, Date, Limits, Stage
@@ -102,6 +103,11 @@ class Situation:
     def is_certain(self) -> bool:
         """Whether the measurements are fresh and beyond doubt: only then may anything loosen."""
         return self.stage is Stage.FRESH and not self.measurements.doubt
+
+    @property
+    def frozen(self) -> Frozen:
+        """What stands still although charge has moved."""
+        return self.measurements.frozen
 
     def of(self, input_: Input[R]) -> R:
         """The reading of an input."""

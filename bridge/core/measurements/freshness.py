@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.core.measurements.frozen_verdict import NOT_FROZEN, Frozen
 from bridge.core.measurements.input_state import InputState
 from bridge.core.measurements.inputs import Input
 from bridge.core.measurements.source import ShelfLife
@@ -36,8 +37,8 @@ class Freshness:
     next_stage, next_in: what silence leads to, and in how many seconds; None when nothing more.
     silent: inputs of groups that are not required, written once and stale now. Empty while the
     battery itself is stale or lost: then the failsafe applies.
-    alarm: 0, 1 or 2 for /Alarms/BmsCable.
-    heard_at: the last moment of fresh data (monotonic s); the start, if there was none.
+    alarm: 0, 1 or 2 for /Alarms/BmsCable. frozen: what stands still although charge has moved, in
+    words. heard_at: the last moment of fresh data (monotonic s); the start, if there was none.
     """
 
     stage: Stage
@@ -48,6 +49,7 @@ class Freshness:
     silent: frozenset[Input[Any]]
     alarm: int
     heard_at: float
+    frozen: str = ""
 
     @property
     def may_loosen(self) -> bool:
@@ -79,8 +81,10 @@ class FreshnessWatch:
             if not state.input.may_be_silent:
                 self._inputs_of[state.input.group].append(state)
 
-    def assess(self, settings: FreshnessSettings, now: float) -> Freshness:
-        """Judge the measurements as they are now (monotonic s)."""
+    def assess(
+        self, settings: FreshnessSettings, now: float, frozen: Frozen = NOT_FROZEN
+    ) -> Freshness:
+        """Judge the measurements as they are now (monotonic s). frozen: what stands still."""
         required: list[_Judged] = []
         ages: dict[Group, float] = {}
         stages: dict[Group, Stage] = {}
@@ -98,6 +102,8 @@ class FreshnessWatch:
                 worst = Stage.FRESH
                 for judged in self._judge(state, is_required, settings, now):
                     stage, age, _ = judged
+                    if group in frozen.stale:
+                        stage = max(stage, Stage.STALE)
                     worst = max(worst, stage)
                     ages[group] = max(age, ages.get(group, 0.0))
                     stages[group] = max(stage, stages.get(group, Stage.FRESH))
@@ -117,8 +123,9 @@ class FreshnessWatch:
             next_stage=next_stage,
             next_in=next_in,
             silent=frozenset(silent if stage < Stage.STALE else ()),
-            alarm=self._follow_alarm(stage, settings, now),
+            alarm=self._follow_alarm(stage, bool(frozen.words), settings, now),
             heard_at=self._heard_at,
+            frozen=frozen.words,
         )
 
     def _judge(
@@ -189,12 +196,14 @@ class FreshnessWatch:
         left = [life.aging - age for _, age, life in required if life]
         return Stage.AGING, max(0.0, min(left))
 
-    def _follow_alarm(self, stage: Stage, settings: FreshnessSettings, now: float) -> int:
-        """The alarm's level: rises at once when stale, ends after `clear` seconds of data.
+    def _follow_alarm(
+        self, stage: Stage, is_suspect: bool, settings: FreshnessSettings, now: float
+    ) -> int:
+        """The alarm's level: rises at once when stale or suspect, ends after `clear` s of data.
 
         So one outage raises one alarm, even when data comes and goes.
         """
-        level = _ALARM_LEVELS.get(stage, 0)
+        level = max(_ALARM_LEVELS.get(stage, 0), int(is_suspect))
         self._alarm = max(self._alarm, level)
         if level or stage is Stage.WAITING:
             self._fresh_since = None

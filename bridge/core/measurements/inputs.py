@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from bridge.core.measurements.frozen_verdict import NOT_FROZEN, Frozen
 from bridge.core.model import Group
 from bridge.core.paths.table import CELL, CURRENT_PATH, MAX_CELL_PATH, MIN_CELL_PATH, VOLTAGE_PATH
 
@@ -94,12 +95,14 @@ class Measurements:
 
     readings: by input; values older than stale are unknown. silent: inputs that were written once
     and are stale while the failsafe does not apply: a protection gives its smallest cap for them.
-    doubt: which reading cannot be believed yet, in words; then nothing may loosen.
+    doubt: which reading cannot be believed yet, in words; then nothing may loosen. frozen: what
+    stands still although charge has moved.
     """
 
     readings: Mapping[Input[Any], Any]
     silent: frozenset[Input[Any]] = frozenset()
     doubt: str = ""
+    frozen: Frozen = NOT_FROZEN
 
     def changed_since(self, before: Measurements) -> set[Input[Any]]:
         """The inputs whose reading or silence has changed."""

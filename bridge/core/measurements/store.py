@@ -28,13 +28,15 @@ class MeasurementStore:
     inputs: the inputs in use. at, sources: when each path was last written (monotonic s), and by
     which source; LONG_AGO once a value has expired, whatever its age. withdrawn: the paths whose
     last value was withdrawn by a null. touched: the paths whose display may have changed since the
-    display was last brought up to date.
+    display was last brought up to date. moved: the paths whose value has changed since
+    `take_moved`.
     """
 
     def __init__(self, paths: Paths, inputs: tuple[Input[Any], ...], cells: int) -> None:
         self.inputs = {input_: InputState(input_, cells) for input_ in inputs}
         self.groups = {path: spec.group for path, spec in paths.items()}
         self.touched: set[str] = set()
+        self.moved: set[str] = set()
         self.shown: dict[str, Value] = {}
         self.at: dict[str, float] = {}
         self.sources: dict[str, Source] = {}
@@ -63,6 +65,8 @@ class MeasurementStore:
                 self.touched.add(path)
             return
         is_rearranged = self.sources.get(path) is not source or path not in self.at
+        if self._values.get(path) != value:
+            self.moved.add(path)
         self._values[path] = value
         self.shown[path] = spec.show(value)
         self.at[path] = now
@@ -82,6 +86,11 @@ class MeasurementStore:
         stale = [path for path, source in self.sources.items() if self._is_stale(path, source, now)]
         self.expire_paths(stale)
         self.look_at_all()
+
+    def take_moved(self) -> set[str]:
+        """The paths whose value has changed since the last call, or came for the first time."""
+        moved, self.moved = self.moved, set()
+        return moved
 
     def expire_paths(self, paths: Iterable[str]) -> None:
         """Make these values stale, whatever their age, until a new one is written."""

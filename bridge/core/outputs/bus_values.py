@@ -151,7 +151,11 @@ class BusValues:
 
 def _freshness_values(freshness: Freshness, aging: float) -> dict[str, Value]:
     """The stage, the ages (s) and the next stage; while fresh none, as each write would move it."""
-    values: dict[str, Value] = {"/Freshness/Stage": freshness.stage.word, **_NO_NEXT_STAGE}
+    values: dict[str, Value] = {
+        "/Freshness/Stage": freshness.stage.word,
+        "/Freshness/Frozen": freshness.frozen or None,
+        **_NO_NEXT_STAGE,
+    }
     if freshness.next_stage and freshness.next_in is not None and not freshness.may_loosen:
         values["/Freshness/NextStage"] = freshness.next_stage.word
         values["/Freshness/NextStageIn"] = math.ceil(freshness.next_in / AGE_STEP) * AGE_STEP

@@ -53,6 +53,7 @@ def state_document(
             name: round(age, 1) if (age := ages.get(group, math.inf)) < math.inf else None
             for group, name in _GROUP_NAMES
         },
+        "frozen": freshness.frozen or None,
         "limits": limits,
         "rules": rules,
         "reasons": reasons,

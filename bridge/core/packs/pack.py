@@ -6,21 +6,33 @@ these allow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bridge.core.limiter.caps import PackCaps, PackState, caps_of, pack_latches
 from bridge.core.limiter.situation import LatchState, LimiterConfig
+from bridge.core.measurements.charge_count import Count, Kind, Look, counted
 from bridge.core.measurements.display import Display
 from bridge.core.measurements.freshness import Freshness, FreshnessWatch
-from bridge.core.measurements.inputs import Input, Measurements
+from bridge.core.measurements.frozen import judged
+from bridge.core.measurements.frozen_verdict import NOT_FROZEN
+from bridge.core.measurements.inputs import (
+    CELLS,
+    PACK_CURRENT,
+    PACK_VOLTAGE,
+    SOC,
+    Input,
+    Measurements,
+)
 from bridge.core.measurements.plausibility import Plausibility
 from bridge.core.measurements.source import CLIENTS, ShelfLife, Source
 from bridge.core.measurements.store import MeasurementStore
+from bridge.core.measurements.voltages import volts_of
 from bridge.core.model import Date, Refused, Value
 from bridge.core.paths.gate import PathSpec
-from bridge.core.paths.table import Paths
+from bridge.core.paths.table import CURRENT_PATH, Paths
 from bridge.core.settings.declarations import FreshnessSettings, PlausibilitySettings
 
 
@@ -31,6 +43,7 @@ class PackSettings:
     freshness: FreshnessSettings
     plausibility: PlausibilitySettings
     limiter: LimiterConfig
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,13 @@ class Pack:
         self._plausibility = Plausibility(inputs, cells)
         self._watch = FreshnessWatch(self._store, heard_at)
         self._state = PackState(pack_latches(latches))
+        self._count = Count()
+        self._frozen = NOT_FROZEN
         self._measurements = Measurements({})
+        self._paths_counted = {
+            input_: frozenset((*input_.paths_of(cells), *input_.stand_ins))
+            for input_ in (CELLS, PACK_VOLTAGE, PACK_CURRENT, SOC)
+        }
         self.limiter_paths = frozenset(
             path for input_ in inputs for path in (*input_.paths_of(cells), *input_.stand_ins)
         )
@@ -110,20 +129,43 @@ class Pack:
         self._store.look_at_all()
         self._display.look_at_all()
 
+    def count_charge(self, now: float) -> None:
+        """Once a tick: count what went by, and judge what stands still. now: monotonic s."""
+        kind = self._settings.kind
+        self._count = counted(self._count, self._look(now), kind, now)
+        self._frozen = judged(self._count, kind)
+
+    def _look(self, now: float) -> Look:
+        store = self._store
+        readings, moved = store.readings(now), store.take_moved()
+        cells, written = readings[CELLS], readings[PACK_VOLTAGE]
+        volts = volts_of(cells, written, self._settings.limiter.cells)
+        came = store.last(CURRENT_PATH)
+        return Look(
+            moved=frozenset(i for i, paths in self._paths_counted.items() if moved & paths),
+            current=readings[PACK_CURRENT],
+            lives_until=-math.inf if came is None else came[1] + self.clients.shelf_life.stale,
+            soc=readings[SOC],
+            voltage=written,
+            lowest=volts.lowest,
+            highest=volts.highest,
+            is_whole=cells.is_whole,
+        )
+
     # --- what follows from it --------------------------------------------------------------
 
     def assess(self, now: float, date: Date | None) -> PackView:
         """The pack at this moment (monotonic s). date: for the seasons."""
         settings = self._settings
-        freshness = self._watch.assess(settings.freshness, now)
+        freshness = self._watch.assess(settings.freshness, now, self._frozen)
         doubt = self._plausibility.words(now, settings.freshness.stale)
-        measurements = self._measured(freshness.silent, doubt, now)
+        measurements = self._measured(freshness.silent, doubt or self._frozen.suspects, now)
         suspected = None
         if doubt:
             counting = self._plausibility.counting(settings.plausibility, now)
             if counting:
                 readings = self._store.readings_with(counting, now)
-                suspected = Measurements(readings, freshness.silent, doubt)
+                suspected = Measurements(readings, freshness.silent, doubt, self._frozen)
         allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
@@ -145,8 +187,13 @@ class Pack:
     def _measured(self, silent: frozenset[Input[Any]], doubt: str, now: float) -> Measurements:
         """The measurements now; the same object while nothing has changed."""
         readings, before = self._store.readings(now), self._measurements
-        if readings is not before.readings or silent != before.silent or doubt != before.doubt:
-            self._measurements = Measurements(readings, silent, doubt)
+        if (
+            readings is not before.readings
+            or silent != before.silent
+            or doubt != before.doubt
+            or self._frozen is not before.frozen
+        ):
+            self._measurements = Measurements(readings, silent, doubt, self._frozen)
         return self._measurements
 
 

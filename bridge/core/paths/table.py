@@ -247,6 +247,7 @@ _FRESHNESS = (
         "C",
         "written: a path or a group that shall count as never written",
     ),
+    _decision("/Freshness/Frozen", TEXT, "C", "what stands still although charge moved"),
     _decision("/Freshness/NextStage", TEXT, "C", "what silence leads to; invalid while fresh"),
     _decision("/Freshness/NextStageIn", SECONDS, "C", "and when, in steps of 5 s"),
     *(

@@ -12,6 +12,7 @@ from bridge.core.limiter.protections import (
     cell_overvoltage,
     charge_to_soc,
     charge_voltage,
+    counted_charge,
     discharge_stop,
     failsafe,
     high_cell,
@@ -32,6 +33,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     charge_voltage.CHARGE_VOLTAGE,
     charge_to_soc.CHARGE_VOLTAGE,
     high_cell_clamp.CHARGE_VOLTAGE,
+    counted_charge.CHARGE_VOLTAGE,
     slide.CHARGE_VOLTAGE,
     maximum.CHARGE,
     high_cell.CHARGE,
@@ -44,6 +46,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     imbalance.CHARGE,
     voltage_mismatch.CHARGE,
     low_cell_charge.CHARGE,
+    counted_charge.CHARGE,
     failsafe.WAITING,
     failsafe.CHARGE,
     maximum.DISCHARGE,
@@ -54,6 +57,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     temperature.DISCHARGE,
     mosfet_temperature.DISCHARGE,
     soc.DISCHARGE,
+    counted_charge.DISCHARGE,
     failsafe.DISCHARGE,
 )
 """In the order in which their caps are listed; of equal caps the first holds the limit."""

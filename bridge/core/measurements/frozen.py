@@ -1,0 +1,165 @@
+"""Frozen is not fresh: values that stand still although charge has moved.
+
+A BMS that repeats itself looks alive. What contradicts it is the charge that went by meanwhile, by
+its own current or by that of another publisher. A publisher is one group of what clients write. It
+moves with any digit of a value that the limiter uses, and by nothing else: a current that jitters
+says nothing for cells that stand, nor does a time to go for a SoC.
+
+The verdict is graded, because a false alarm makes a house dark:
+
+    suspect   0.3 % of the capacity has gone by; for a SoC, which has coarse digits, two of its own
+              steps. Nothing may loosen.
+    full      the voltages stand, and by the count the battery is full: no charge.
+    empty     the voltages stand, and by the count it is empty: no discharge.
+    stale     the SoC stood for two of its own steps while the voltages stood too: no honest reading
+              explains that.
+
+Without a current, equal values are as good as others, for ever. A pause of charging makes the
+voltages of an honest battery move, which ends "full" by itself.
+
+A current that stands itself, together with the pack voltage, is a poor measure of what flows. Then
+twice of it counts, both as what goes in and as what goes out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.core.measurements.charge_count import Count, Kind, Standing
+from bridge.core.measurements.frozen_verdict import NOT_FROZEN, Frozen
+from bridge.core.measurements.inputs import CELLS, PACK_CURRENT, PACK_VOLTAGE, SOC, Input
+from bridge.core.model import Group
+
+SUSPECT = 0.3
+"""% of the capacity that may go by unnoticed.
+
+Ours: three steps of a SoC of 0.1 %. The sixteen cells of an LFP pack in the flat middle, shown in
+millivolts, move more often.
+"""
+
+SPARE = 2.0
+"""% of the capacity that is left when the counted charge ends charging or discharging.
+
+Ours: two steps of a SoC in whole percents, and more than the count is wrong by after a whole charge
+with a meter that is 2 % off.
+"""
+
+UNSEEN_STEP = 5.0
+"""%. The step of a SoC that was never seen to move. Ours: a gauge of twenty lights."""
+
+MOST_OF_FROZEN = 2.0
+"""How many times a current that stands still counts, in both directions.
+
+Ours: with more, an honest battery with a constant current and coarse digits would be closed.
+"""
+
+_NAMES = {CELLS: "the cells", PACK_CURRENT: "voltage and current", SOC: "the SoC"}
+
+
+def judged(count: Count, kind: Kind) -> Frozen:
+    """What stands still, and what follows from it."""
+    return _Judge(count, kind).verdict()
+
+
+class _Judge:
+    """One count, looked at from all sides."""
+
+    def __init__(self, count: Count, kind: Kind) -> None:
+        self._count = count
+        self._kind = kind
+
+    def verdict(self) -> Frozen:
+        suspects = self._suspects()
+        if not suspects:
+            return NOT_FROZEN
+        words = "; ".join(self._words(one) for one in suspects)
+        full = empty = ""
+        if self._are_voltages_frozen():
+            lowest, highest = self._soc_between(PACK_CURRENT in suspects)
+            full = f"counted as full: {words}" if highest >= 100 - SPARE else ""
+            empty = f"counted as empty: {words}" if lowest <= SPARE else ""
+        return Frozen(
+            words=words,
+            suspects="no movement of " + ", ".join(_NAMES[one] for one in suspects),
+            stale=self._stale(),
+            full=full,
+            empty=empty,
+            voltage=self._count.last.voltage if self._is_suspect(PACK_VOLTAGE) else None,
+        )
+
+    def _suspects(self) -> list[Input[Any]]:
+        """Of each group that stands still, the input that stands for it."""
+        suspects: list[Input[Any]] = [CELLS] if self._is_suspect(CELLS) else []
+        if self._is_suspect(PACK_CURRENT) and self._stood(PACK_VOLTAGE):
+            suspects.append(PACK_CURRENT)
+        soc = self._standing(SOC)
+        if soc and self._is_soc_stuck(UNSEEN_STEP) and soc.most >= self._ah(SUSPECT):
+            suspects.append(SOC)
+        return suspects
+
+    def _is_suspect(self, input_: Input[Any]) -> bool:
+        standing = self._standing(input_)
+        return standing is not None and standing.most >= self._ah(SUSPECT)
+
+    def _stood(self, input_: Input[Any]) -> bool:
+        """Whether an input stood still, or never had a value."""
+        return self._standing(input_) is None or self._is_suspect(input_)
+
+    def _are_voltages_frozen(self) -> bool:
+        """Whether what the protections of the cells depend on stands still."""
+        if self._count.last.is_whole:
+            return self._is_suspect(CELLS)
+        return self._is_suspect(CELLS) or self._is_suspect(PACK_VOLTAGE)
+
+    def _is_soc_stuck(self, unseen_step: float) -> bool:
+        """Whether two steps of the SoC went by, of currents that every BMS measures.
+
+        At the ends a SoC stands for good reason: 100 % in absorption, 99 % until the BMS has seen
+        a full battery. There the counted charge ends what leads further.
+        """
+        soc, bounds = self._standing(SOC), self._count.bounds
+        if soc is None or self._count.last.soc is None:
+            return False
+        is_at_end = bounds.highest >= 100 - SPARE if soc.felt > 0 else bounds.lowest <= SPARE
+        return not is_at_end and soc.felt_most >= self._ah(2 * self._soc_step(unseen_step))
+
+    def _soc_step(self, unseen: float) -> float:
+        """The largest of the last steps: a SoC that is read seldom moves by several at once."""
+        return max(self._count.soc_steps, default=unseen)
+
+    def _stale(self) -> frozenset[Group]:
+        """The SoC and the voltages, if both stood for two steps that were seen before."""
+        if not self._count.soc_steps or not self._is_soc_stuck(UNSEEN_STEP):
+            return frozenset()
+        least = self._ah(max(SUSPECT, 2 * self._soc_step(UNSEEN_STEP)))
+        voltages = CELLS if self._standing(CELLS) else PACK_VOLTAGE
+        needed = [self._standing(SOC), self._standing(voltages)]
+        if any(one is None or one.felt_most < least for one in needed):
+            return frozenset()
+        return frozenset({Group.SOC, voltages.group})
+
+    def _soc_between(self, is_current_frozen: bool) -> tuple[float, float]:
+        """The bounds of the SoC in %, wider where the current is a poor measure of what flows."""
+        lowest, highest = self._count.bounds
+        if not is_current_frozen:
+            return lowest, highest
+        counted = self._count.unheard * 100 / self._kind.capacity
+        either_way = MOST_OF_FROZEN * abs(counted)
+        return lowest - counted - either_way, highest - counted + either_way
+
+    def _words(self, input_: Input[Any]) -> str:
+        group = (PACK_CURRENT, PACK_VOLTAGE) if input_ is PACK_CURRENT else (input_,)
+        known = [one for one in map(self._standing, group) if one]
+        standing = min(known, key=lambda one: one.most)
+        minutes = (self._count.at - standing.since) / 60
+        verb = "has" if input_ is SOC else "have"
+        return (
+            f"{_NAMES[input_]} {verb} not moved for {minutes:.0f} min"
+            f" while {standing.most:.1f} Ah went by"
+        )
+
+    def _standing(self, input_: Input[Any]) -> Standing | None:
+        return self._count.standing.get(input_)
+
+    def _ah(self, percent: float) -> float:
+        return percent * self._kind.capacity / 100
