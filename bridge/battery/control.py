@@ -77,7 +77,9 @@ class Control:
         now = max(now, self._state.at)
         view = self.pack.assess(now, self._today())
         requests = self.requests.in_force
-        decision, state = limits_from(view.allowed, self.limiter, requests, self._state, now)
+        decision, state = limits_from(
+            view.allowed, self.limiter, requests, self._state, now, view.voltage_age
+        )
         return Assessment(view, decision, state)
 
     def commit(self, assessment: Assessment) -> None:
@@ -98,7 +100,8 @@ class Control:
         """Whether a limit is lower than in the last assessment, or withdrawn, or given again."""
         if self.last is None:
             return True
-        for new, old in zip(assessment.decision, self.last.decision, strict=True):
+        now, before = assessment.decision, self.last.decision
+        for new, old in ((now.cvl, before.cvl), (now.ccl, before.ccl), (now.dcl, before.dcl)):
             if new.value is None or old.value is None:
                 if new.value is not old.value:
                     return True

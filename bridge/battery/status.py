@@ -99,9 +99,11 @@ class StatusPublisher:
         if suspects != ("" if before is None else before.pack.measurements.frozen.suspects):
             words = f"suspect, {freshness.frozen}" if suspects else "no longer suspect"
             self._transition(now, "measurements are %s", words)
-        earlier = (None, None, None) if before is None else before.decision
-        for name, limit, old in zip(LIMIT_NAMES, after.decision, earlier, strict=True):
-            if old is None or limit.rule != old.rule:
+        new, old = after.decision, None if before is None else before.decision
+        rules = (None, None, None) if old is None else (old.cvl.rule, old.ccl.rule, old.dcl.rule)
+        limits = (new.cvl, new.ccl, new.dcl)
+        for name, limit, rule in zip(LIMIT_NAMES, limits, rules, strict=True):
+            if limit.rule != rule:
                 shown = "withdrawn" if limit.value is None else f"{limit.value:.1f}"
                 self._transition(now, "%s %s: %s", name, shown, limit.reason)
 

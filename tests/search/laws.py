@@ -27,8 +27,8 @@ from tests.search.written import (
     SOC,
     TEMPERATURES,
     VOLTAGE,
-    Seen,
     Written,
+    says_no,
 )
 
 TINY = 1e-6
@@ -69,30 +69,19 @@ class Moment:
         return self.now - self.fresh_at > self.settings.freshness.grace + 0.1
 
     def failsafe(self, name: str) -> float:
-        """What may hold instead of 0 A: the failsafe, while a required group is missing."""
+        """What silence may leave: the failsafe, unless everything required is surely fresh."""
         value: float = getattr(self.settings.failsafe, name)
-        return value if self.missing else 0.0
+        freshness = self.settings.freshness
+        is_fresh = value > 0 and all(
+            self.written.is_surely_fresh(group.value, freshness.aging, self.now)
+            for group in freshness.required
+        )
+        return 0.0 if is_fresh else value
 
 
 Law = Callable[[Moment], "float | None"]
 
-AWAITED: frozenset[str] = frozenset(
-    {
-        "no charge while a BMS blocks or is silent",
-        "no discharge while a BMS blocks or is silent",
-        "no charge while the cells are silent",
-        "no discharge while the cells are silent",
-        "no discharge while the pack voltage is silent",
-        "the temperature bounds the charge",
-        "the temperature bounds the discharge",
-        "the SoC bounds the charge",
-        "the SoC bounds the discharge",
-        "the MOSFETs bound the charge",
-        "the MOSFETs bound the discharge",
-        "the mean cell bounds the charge",
-        "a restart never allows more than before",
-    }
-)
+AWAITED: frozenset[str] = frozenset({"a restart never allows more than before"})
 """Laws that the bridge does not keep yet."""
 
 
@@ -145,7 +134,7 @@ def _blocked(flags: tuple[str, ...], failsafe: str) -> Law:
         for seen in m.written.ever(flags):
             if seen.is_silent:
                 return m.failsafe(failsafe)
-        if any(_says_no(path, m.written.paths[path]) for path in flags if path in m.written.paths):
+        if blocking(m.written, flags):
             return 0.0
         until = m.blocked_at.get(flags[0], -math.inf) + m.settings.limiter.block_release
         return 0.0 if m.now < until - TINY else None
@@ -153,16 +142,13 @@ def _blocked(flags: tuple[str, ...], failsafe: str) -> Law:
     return law
 
 
-def _says_no(path: str, seen: Seen) -> bool:
-    if not seen.is_known:
-        return False
-    value = seen.values[-1]
-    return value == 0 if "AllowTo" in path else value >= 1
-
-
 def blocking(written: Written, flags: tuple[str, ...]) -> bool:
     """Whether a permission says no now."""
-    return any(_says_no(path, written.paths[path]) for path in flags if path in written.paths)
+    return any(
+        seen.is_known and says_no(path, seen.values[-1])
+        for path in flags
+        if (seen := written.paths.get(path))
+    )
 
 
 def _missing_charge(m: Moment) -> float | None:

@@ -104,7 +104,8 @@ class Oracle:
             expire = getattr(getattr(self._settings, "requests", None), "expire", 0.0)
             self._asked.write(path, raw, expire, now)
         elif path == FORGET:
-            self._written.forget(str(raw))
+            required = tuple(group.value for group in self._settings.freshness.required)
+            self._written.forget(str(raw), required)
         else:
             self._written.write(path, raw, self._settings, now)
         self._wrote_at = now

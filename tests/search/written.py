@@ -84,6 +84,13 @@ def cell_path(number: int) -> str:
     return f"/Voltages/Cell{number}"
 
 
+def says_no(path: str, value: float) -> bool:
+    """Whether this value of a permission forbids."""
+    if path.startswith("/Io/AllowTo"):
+        return value == 0
+    return path.startswith("/System/NrOfModulesBlocking") and value >= 1
+
+
 def number_in(raw: object, kind: Kind) -> Any:
     """The number of a raw value, None for a null, INVALID for what is none."""
     if raw is None:
@@ -176,7 +183,6 @@ class Seen:
         """Nothing but a new value makes known again what was once older than stale (s)."""
         if not self.is_silent and now - self.at > stale + ROUNDING:
             self.is_silent = True
-            self.bases = (*self.bases, None)
 
     @staticmethod
     def _is_older(reading: Reading, now: float) -> bool:
@@ -225,12 +231,24 @@ class Written:
         for seen in self.paths.values():
             seen.grow_old(stale, now)
 
-    def forget(self, what: str) -> None:
-        """A path or a group was forgotten."""
-        for path in list(self.paths):
-            in_group = what in GROUPS and path[1:].startswith(GROUPS[what])
-            if what in (path, path[1:]) or in_group:
-                del self.paths[path]
+    def forget(self, what: str, required: tuple[str, ...]) -> None:
+        """Somebody asks to forget a path or a group.
+
+        A required group can always be forgotten, which tightens. Else only what is silent, and what
+        does not say no.
+        """
+        named = {
+            path: seen
+            for path, seen in self.paths.items()
+            if what in (path, path[1:]) or path[1:].startswith(GROUPS.get(what, (" ",)))
+        }
+        taken = {path: seen for path, seen in named.items() if seen.at > -math.inf}
+        if what not in required and not all(
+            seen.is_silent and not says_no(path, seen.values[-1]) for path, seen in taken.items()
+        ):
+            return
+        for path in named:
+            del self.paths[path]
 
     # --- by their meaning ------------------------------------------------------------------
 
@@ -245,6 +263,18 @@ class Written:
     @property
     def cell_paths(self) -> tuple[str, ...]:
         return (*self.singles, LOWEST, HIGHEST)
+
+    def is_surely_fresh(self, group: str, aging: float, now: float) -> bool:
+        """Whether a group is complete, young and beyond doubt in whatever way it is looked at."""
+        paths = self.cell_paths if group == "cells" else _VITAL[group]
+        written = [self.paths[path] for path in paths if path in self.paths]
+        return self.have(group) and all(
+            now - seen.at <= aging - ROUNDING
+            and len(seen.values) == 1
+            and not seen.is_withdrawn
+            and seen.bad_since == math.inf
+            for seen in written
+        )
 
     def have_cells(self) -> bool:
         """Whether something may be known of every cell: all single ones, or both extremes."""

@@ -136,6 +136,7 @@ class Oracle:
         ccl["counted charge"] = 0 if m.frozen.full else math.inf
         dcl["counted charge"] = 0 if m.frozen.empty else math.inf
         ccl["waiting"] = 0 if stage is Stage.WAITING else math.inf
+        ccl["ceiling"], dcl["ceiling"] = _ceilings(m, config)
 
         season = _monthly(s.charge_voltage_by_month, date) or s.charge_voltage
         self.plan.follow(s, n, season, _view(m, high, spread, volts, stage, now, date))
@@ -187,6 +188,26 @@ class Oracle:
             "counted charge": counted,
         }
         return {name: max(bound, floor) for name, bound in bounds.items()}
+
+
+def _ceilings(m: Seen, config: LimiterConfig) -> tuple[float, float]:
+    """What the file allows at most, whatever the protections say: CCL and DCL in A."""
+    c = config.ceiling
+    cells = [v for v in (*m.known.voltages, m.known.lowest, m.known.highest) if v is not None]
+    cells += [] if m.voltage is None else [m.voltage / config.cells]
+    places = [d for d in (m.coldest, m.hottest) if d is not None]
+    charge, discharge = c.charge_current, c.discharge_current
+    if not cells:
+        charge = min(charge, c.failsafe.charge_current)
+    if any(v >= c.cell_voltage or v <= c.dead_cell for v in cells):
+        charge = 0.0
+    if any(v <= c.min_cell_voltage for v in cells):
+        discharge = 0.0
+    if not all(c.charge_temperature[0] <= d <= c.charge_temperature[1] for d in places):
+        charge = 0.0
+    if not all(c.discharge_temperature[0] <= d <= c.discharge_temperature[1] for d in places):
+        discharge = 0.0
+    return charge, discharge
 
 
 def _view(m, high, spread, volts, stage, now, date) -> View:

@@ -21,7 +21,8 @@ class InputState:
 
     reading: made of the numbers that are known and not stale. needed: the paths whose ages make
     the age of the input; empty while nothing was ever written. by_source: these paths by the
-    source of their last value; empty while one is missing. look_at: when `renew` is due.
+    source of their last value; empty while one is missing. look_at: when `renew` is due. newest:
+    when the last number came (monotonic s); -inf before the first.
     """
 
     def __init__(self, input_: Input[Any], cells: int) -> None:
@@ -31,6 +32,7 @@ class InputState:
         self.needed: tuple[str, ...] = ()
         self.reading: Any = input_.read({}, self.own_paths)
         self.look_at = math.inf
+        self.newest = -math.inf
         self._stale_from = math.inf
         self._numbers: dict[str, float] = {}
         self.by_source: list[tuple[Source, tuple[str, ...]]] = []
@@ -45,6 +47,7 @@ class InputState:
     def write(self, path: str, number: float, at: float, source: Source) -> None:
         """A valid number has come to one of its paths, in its unit. at: monotonic s."""
         self._numbers[path] = number
+        self.newest = at
         self._stale_from = min(self._stale_from, at + source.shelf_life.stale - CHECK_EARLY)
         self.look_at = -math.inf
 
@@ -55,6 +58,7 @@ class InputState:
         forgotten. at (monotonic s), sources: of every path that was ever written.
         """
         self.needed = self._paths_needed(at)
+        self.newest = max([at[path] for path in self.paths if path in at], default=-math.inf)
         paths_of: dict[Source, list[str]] = {}
         if all(path in at for path in self.needed):
             for path in self.needed:

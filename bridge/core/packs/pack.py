@@ -48,11 +48,15 @@ class PackSettings:
 
 @dataclass(frozen=True)
 class PackView:
-    """A pack at one moment: how fresh it is, what is measured, and what its protections allow."""
+    """A pack at one moment: how fresh it is, what is measured, and what its protections allow.
+
+    voltage_age: s since the newest voltage of a cell or of the pack; infinite if there was none.
+    """
 
     freshness: Freshness
     measurements: Measurements
     allowed: PackCaps
+    voltage_age: float
 
 
 class Pack:
@@ -169,7 +173,9 @@ class Pack:
         allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
-        return PackView(freshness, measurements, allowed)
+        inputs = self._store.inputs
+        newest = max(inputs[CELLS].newest, inputs[PACK_VOLTAGE].newest)
+        return PackView(freshness, measurements, allowed, now - newest)
 
     def commit(self, view: PackView) -> None:
         """The latches of this view are the pack's from now on."""

@@ -19,6 +19,7 @@ from bridge.core.settings.declarations import (
     PlausibilitySettings,
     RequestSettings,
 )
+from bridge.core.settings.envelope import default_ceiling
 from bridge.core.settings.reader import REQUIRED, SectionReader
 from bridge.core.settings.relations import SECTIONS
 
@@ -210,9 +211,10 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
     capacity = section.number("capacity", 0.1, 100000, "Ah", REQUIRED)
     chemistry_known, capacity_known = chemistry or "lfp", capacity or 1.0
     limiter = _limiter(section.section("limiter"), chemistry_known, capacity_known)
-    ceiling = _ceiling(section.section("ceiling"), chemistry_known, limiter)
     freshness = _settings(section.section("freshness"), FreshnessSettings)
     failsafe = _settings(section.section("failsafe"), FailsafeSettings)
+    from_file = default_ceiling(chemistry_known, limiter, freshness, failsafe)
+    ceiling = _ceiling(section.section("ceiling"), from_file)
     plausibility = _settings(section.section("plausibility"), PlausibilitySettings)
     requests = _settings(section.section("requests"), RequestSettings)
     alarms = _alarms(section.section("alarms"), chemistry_known, ceiling)
@@ -254,14 +256,19 @@ def _settings(
     section: SectionReader, kind: type[SectionKind], defaults: Mapping[str, Any] | None = None
 ) -> SectionKind:
     """A settings dataclass: each field from the file, else its default."""
+    values = _values(section, kind, defaults or {})
+    section.done()
+    return kind(**values)
+
+
+def _values(section: SectionReader, kind: type, defaults: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for spec in settings.fields_of(kind):
-        default = (defaults or {}).get(spec.name, spec.default)
+        default = defaults.get(spec.name, spec.default)
         if spec.kind == settings.GROUPS:
             default = tuple(Group(name) for name in default)
         values[spec.name] = section.setting(spec, default)
-    section.done()
-    return kind(**values)
+    return values
 
 
 def _limiter(section: SectionReader, chemistry: str, capacity: float) -> LimiterSettings:
@@ -275,15 +282,11 @@ def _limiter(section: SectionReader, chemistry: str, capacity: float) -> Limiter
     return _settings(section, LimiterSettings, defaults)
 
 
-def _ceiling(section: SectionReader, chemistry: str, limiter: LimiterSettings) -> Ceiling:
-    """Without ceilings in the file: its own maximum currents, and the chemistry's voltages."""
-    defaults = {
-        "charge_current": limiter.max_charge_current,
-        "discharge_current": limiter.max_discharge_current,
-        "cell_voltage": presets.CEILING_CELL_VOLTAGE[chemistry],
-        "min_cell_voltage": presets.CEILING_MIN_CELL_VOLTAGE[chemistry],
-    }
-    return _settings(section, Ceiling, defaults)
+def _ceiling(section: SectionReader, defaults: Ceiling) -> Ceiling:
+    failsafe = _settings(section.section("failsafe"), FailsafeSettings, vars(defaults.failsafe))
+    values = _values(section, Ceiling, vars(defaults))
+    section.done()
+    return Ceiling(failsafe=failsafe, **values)
 
 
 def _alarms(section: SectionReader, chemistry: str, ceiling: Ceiling) -> AlarmSettings:

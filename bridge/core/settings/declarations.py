@@ -19,12 +19,15 @@ from bridge.core.model import Group
 Table = tuple[tuple[float, float], ...]
 """Points (x, y), x rising. A taper's y is the share of the maximum, 0 to 1. Empty means off."""
 
-NUMBER, CHOICE, TABLE, GROUPS, LEVELS, TIME = (
-    "number", "choice", "table", "groups", "levels", "time"
+NUMBER, CHOICE, TABLE, GROUPS, LEVELS, TIME, WINDOW = (
+    "number", "choice", "table", "groups", "levels", "time", "window"
 )  # fmt: skip
 
 Levels = tuple[float, float] | tuple[()]
 """Where a warning begins, and where an alarm does. Empty means off."""
+
+Window = tuple[float, float]
+"""The lowest and the highest value of a range, both included."""
 
 FROM_PRESET = object()
 """Default of a setting that the chemistry preset supplies."""
@@ -320,14 +323,37 @@ class AlarmSettings:
     clear: float = _seconds(86400, "and be left for so long to end", 60.0)
 
 
+def _window(unit: str, low: float, high: float, doc: str) -> Any:
+    """[lowest, highest] in the unit, low to high."""
+    return _field(WINDOW, doc, unit=unit, low=low, high=high)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ceiling:
-    """Ceilings: no write, setting or request lifts a limit above them. Only the file sets them."""
+    """Ceilings: no write, setting or request gets past them. Only the file sets them."""
 
     charge_current: float = _amps("highest CCL ever")
     discharge_current: float = _amps("highest DCL ever")
-    cell_voltage: float = _cell("highest CVL ever, per cell")
-    min_cell_voltage: float = _cell("no setting lets the cells be discharged below this")
+    cell_voltage: float = _cell(
+        "highest CVL ever, per cell; CCL is 0 A while a cell or V / N is here or above"
+    )
+    min_cell_voltage: float = _cell(
+        "DCL is 0 A while a cell or V / N is here or below; no setting for the end of discharge is"
+        " below this"
+    )
+    # A number of its own range: a cell of 0 V is the deadest of all.
+    dead_cell: float = _number("V", 0, 4.5, "CCL is 0 A while a cell or V / N is here or below")
+    charge_temperature: Window = _window("°C", -60, 120, "CCL is 0 A outside")
+    discharge_temperature: Window = _window("°C", -60, 120, "DCL is 0 A outside")
+    # ours: five times the default of freshness.stale. A client may want more patience, but a
+    # charger at 0.3 C fills a battery by only 2.5 % in that time.
+    silence: float = _seconds(
+        86400,
+        "without a voltage younger than this, CCL is at most ceiling.failsafe.charge_current",
+        300.0,
+    )
+    failsafe: FailsafeSettings
+    """The highest limits while nothing is known."""
 
 
 def minutes_of(time: str) -> int:
@@ -337,5 +363,5 @@ def minutes_of(time: str) -> int:
 
 
 def fields_of(kind: type) -> tuple[Spec, ...]:
-    """The specs of a settings dataclass, in order."""
-    return tuple(Spec(name=f.name, **f.metadata) for f in dataclasses.fields(kind))
+    """The specs of a settings dataclass, in order, without fields that are dataclasses."""
+    return tuple(Spec(name=f.name, **f.metadata) for f in dataclasses.fields(kind) if f.metadata)
