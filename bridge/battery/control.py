@@ -57,7 +57,9 @@ class Control:
         self.limiter = LimiterConfig.of(config)
         self._memory = RestartMemory(memory, config.ident, config.cells)
         kept = self._memory.recall(started)
-        self.pack = Pack(paths, INPUTS, self._pack_settings(), kept.heard_at, kept.latches)
+        self.pack = Pack(
+            paths, INPUTS, self._pack_settings(), started, kept.heard_at, kept.latches
+        )
         self.requests = RequestDesk(kept.requests)
         self.last: Assessment | None = None
         self._state = battery_state(kept.limits, kept.latches, started)

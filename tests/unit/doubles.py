@@ -122,6 +122,7 @@ class Bench:
         self.config = config or battery_config(**changes)
         self.clock = before.clock if before else Clock()
         self.memory = before.memory if before else FakeMemory()
+        self.today = today
         self.bus, self.client, self.store = FakeBus(), FakeClient(), FakeStore()
         self.timer = FakeTimer(self.clock)
         self.battery = Battery(
@@ -135,7 +136,7 @@ class Bench:
             monotonic=self.clock,
             memory=self.memory,
             access=access,
-            today=lambda: today,
+            today=lambda: self.today,
         )
         self.battery.refresh(self.clock.now)
         self.clock.now += 1.0

@@ -46,6 +46,7 @@ class Input(Generic[R]):
     that fails. stand_ins: paths that together replace `paths` until all of `paths` were written.
     read: the reading made of the known numbers, given the paths for each cell.
     plausible: None where every value is believed. may_be_silent: its silence has no effect.
+    is_permission: it is what a BMS allows; its reading says in words why something is not allowed.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Input(Generic[R]):
     plausible: Plausible | None = None
     stand_ins: tuple[str, ...] = ()
     may_be_silent: bool = False
+    is_permission: bool = False
 
     def __repr__(self) -> str:
         return self.name
@@ -164,7 +166,8 @@ def _blocking(flags: tuple[Flag, ...]) -> Callable[[Numbers, tuple[str, ...]], s
 
 
 def _permission(name: str, flags: tuple[Flag, ...]) -> Input[str]:
-    return Input(name, Group.FLAGS, tuple(flag.path for flag in flags), _blocking(flags))
+    paths = tuple(flag.path for flag in flags)
+    return Input(name, Group.FLAGS, paths, _blocking(flags), is_permission=True)
 
 
 _MANY = float("inf")

@@ -71,7 +71,7 @@ def sums_of(cells: Cells, count: int) -> tuple[float, float] | None:
     if one is None or other is None:
         return None
     low, high = (one, other) if one < other else (other, one)
-    return high + (count - 1) * low, low + (count - 1) * high
+    return high + (count - 1) * low, max(high, low + (count - 1) * high)  # a lone cell: high twice
 
 
 def spread(cells: Cells) -> float | None:
