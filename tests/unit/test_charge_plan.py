@@ -193,7 +193,8 @@ class TestFullCharge:
             measured(3.42, soc=99.0, current=5.0),  # a cloud, below the charge voltage
             measured(3.45, soc=99.0, current=None),
             measured(3.45, soc=99.0, current=5.0, doubt="a cell"),
-            measured(3.38, soc=99.0, current=5.0, cells=Cells((3.5, *[3.38] * 15))),
+            measured(3.38, soc=99.0, current=5.0, cells=Cells((3.49, *[3.38] * 15))),
+        measured(3.38, soc=99.0, current=50.0, cells=Cells((3.5, *[3.38] * 15))),
         ],
     )
     def test_what_is_not_full(self, almost: Measurements) -> None:
@@ -202,6 +203,15 @@ class TestFullCharge:
         life.at(14, HIGH)
         assert life.at(14.1, almost).ccl.rule != "charge to SoC"
         assert "full charge" in str(life.at(14.2, measured(soc=90.0)).charge_mode)
+
+    def test_a_full_cell_is_full(self) -> None:
+        """A weak cell keeps the pack from its charge voltage; for it the charge is complete."""
+        life = Calendar(**WINDOW)
+        life.at(0, HIGH)
+        life.at(14, HIGH)
+        cells = Cells((3.5, *[3.38] * 15))
+        full = measured(3.38, soc=98.0, current=5.0, cells=cells, voltage=54.2)
+        assert life.at(14.1, full).ccl.rule == "charge to SoC"
 
     def test_a_soc_of_100_is_full(self) -> None:
         life = Calendar(**WINDOW)
