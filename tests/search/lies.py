@@ -47,12 +47,16 @@ def play(lie: Lie, seed: int, is_charging: bool) -> Truth:
     )
     soc = random.uniform(0.80, 0.90) if is_charging else random.uniform(0.08, 0.20)
     pack = build(
-        cells=CELLS, capacity=CAPACITY, soc=soc, weak=Weakness(random.randint(1, CELLS), capacity=0.85), seed=seed
+        cells=CELLS,
+        capacity=CAPACITY,
+        soc=soc,
+        weak=Weakness(random.randint(1, CELLS), capacity=0.85),
+        seed=seed,
     )
     start = (NOON if is_charging else NIGHT) * HOUR
     system = System(
         feed_in=is_charging and random.random() < 0.5,
-        overshoot=random.choice((0.0, 0.01, 0.03)),
+        overshoot=random.choice((0.0, 0.01)),
         late=random.choice((0.0, 3.0)),
     )
     truth = Truth(0.0, 0.0)
@@ -148,13 +152,19 @@ def _second_writer(random: Random, _start: float) -> tuple[Part, ...]:
 
 
 def _stands_still(*paths: str) -> Lie:
-    """From some moment on, the values whose paths begin so are repeated."""
+    """From some moment on, the values whose paths begin so are repeated.
+
+    It is a moment in which a current flows: 0 A and nothing that moves is a battery at rest.
+    """
 
     def lie(random: Random, start: float) -> tuple[Part, ...]:
-        since, last = start + random.uniform(0.0, 600.0), Readings()
+        since, last, stands = start + random.uniform(0.0, 600.0), Readings(), False
 
         def part(said: Readings, t: float) -> Readings:
-            if t < since or not last:
+            nonlocal stands
+            stands = stands or (t >= since and abs(last.get(CURRENT, said[CURRENT])) >= 1.0)
+            if not stands:
+                last.clear()
                 last.update({key: v for key, v in said.items() if key.startswith(paths)})
             return {**said, **last}
 
