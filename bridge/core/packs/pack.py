@@ -14,6 +14,7 @@ from typing import Any
 from bridge.core.limiter.caps import PackCaps, PackState, caps_of
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.charge_count import Count, Kind, Look, counted
+from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.display import Display
 from bridge.core.measurements.freshness import Freshness, FreshnessWatch
 from bridge.core.measurements.frozen import judged
@@ -28,7 +29,7 @@ from bridge.core.measurements.inputs import (
 )
 from bridge.core.measurements.plausibility import Plausibility
 from bridge.core.measurements.refusals import Refusals, words_for
-from bridge.core.measurements.source import CLIENTS, ShelfLife, Source
+from bridge.core.measurements.source import CLIENTS, Counter, ShelfLife, Source
 from bridge.core.measurements.store import MeasurementStore
 from bridge.core.measurements.voltages import volts_of
 from bridge.core.model import Date, Refused, Stage, Value
@@ -73,12 +74,15 @@ class Pack:
         self, paths: Paths, inputs: tuple[Input[Any], ...], settings: PackSettings, started: float
     ) -> None:
         cells = settings.limiter.cells
-        self.clients = Source(CLIENTS, shelf_life_of(settings.freshness))
+        self.clients = Source(
+            CLIENTS, shelf_life_of(settings.freshness), counter_of(settings.freshness, started)
+        )
         self._settings = settings
         self._store = MeasurementStore(paths, inputs, cells)
         self._display = Display(self._store)
         self._plausibility = Plausibility(inputs, cells)
         self._refusals = Refusals(inputs, cells)
+        self._contradictions = Contradictions(inputs, cells)
         self._watch = FreshnessWatch(self._store, started)
         self._state = PackState()
         self._count = Count()
@@ -106,6 +110,7 @@ class Pack:
         except Refused:
             self.note_unreadable(path, now)
             raise
+        self._contradictions.note(path, value, now)
         last, settings = self._store.last(path), self._settings.plausibility
         try:
             self._plausibility.check(path, value, last, settings, now)
@@ -147,13 +152,16 @@ class Pack:
 
     def count_charge(self, now: float) -> None:
         """Once a tick: count what went by, and judge what stands still. now: monotonic s."""
-        kind = self._settings.kind
-        self._count = counted(self._count, self._look(now), kind, now)
+        kind, moved, counter = self._settings.kind, self._store.take_moved(), self.clients.counter
+        self._count = counted(self._count, self._look(moved, now), kind, now)
         self._frozen = judged(self._count, kind)
+        if counter is not None:
+            counter.moved_at = now if counter.path in moved else counter.moved_at
+            self._frozen = self._frozen.with_counter(counter.words(now))
 
-    def _look(self, now: float) -> Look:
+    def _look(self, moved: set[str], now: float) -> Look:
         store = self._store
-        readings, moved = store.readings(now), store.take_moved()
+        readings = store.readings(now)
         cells, written = readings[CELLS], readings[PACK_VOLTAGE]
         volts = volts_of(cells, written, self._settings.limiter.cells)
         came = store.last(CURRENT_PATH)
@@ -178,12 +186,16 @@ class Pack:
         silent = freshness.silent
         if refused and freshness.stage < Stage.STALE:
             silent |= {self._refusals.input_of(path) for path in refused}
-        warning = words_for(refused)
+        warning = ""
+        if refused or self._contradictions.other:
+            self._contradictions.expire(now)
+            warning = words_for(refused) or self._contradictions.words
         doubt = warning or self._plausibility.words(now, settings.freshness.stale)
         measurements = self._measured(silent, doubt or self._frozen.suspects, now)
         suspected = None
         if doubt:
-            counting = self._plausibility.counting(settings.plausibility, now)
+            suspects = self._plausibility.counting(settings.plausibility, now)
+            counting = {**suspects, **self._contradictions.other}
             if counting:
                 readings = self._store.readings_with(counting, now)
                 suspected = Measurements(readings, silent, doubt, self._frozen)
@@ -225,6 +237,12 @@ class Pack:
         ):
             self._measurements = Measurements(readings, silent, doubt, self._frozen)
         return self._measurements
+
+
+def counter_of(freshness: FreshnessSettings, started: float) -> Counter | None:
+    """The counter that clients must advance, if there is one. started: monotonic s."""
+    path, within = freshness.moves, freshness.frozen
+    return None if path is None else Counter(path, within, started)
 
 
 def shelf_life_of(freshness: FreshnessSettings) -> ShelfLife:

@@ -248,6 +248,7 @@ _FRESHNESS = (
         "C",
         "written: a path or a group that shall count as never written",
     ),
+    _measured(None, "/Freshness/Counter", COUNT, "C", "any counter, for freshness.moves", high=2e9),
     _decision("/Freshness/Frozen", TEXT, "C", "what stands still although charge moved"),
     _decision("/Freshness/NextStage", TEXT, "C", "what silence leads to; invalid while fresh"),
     _decision("/Freshness/NextStageIn", SECONDS, "C", "and when, in steps of 5 s"),
