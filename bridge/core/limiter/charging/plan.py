@@ -37,11 +37,13 @@ def words_of(plan: Plan, settings: LimiterSettings) -> str:
 
 
 def _update(before: Plan, situation: Situation) -> Plan:
-    """The plan now. Before the first data after a restart it stays as it was."""
+    """The plan now. Before the first data after a restart, phase and full charge stay."""
     if not is_in_use(situation.settings):
         return _AT_REST
     if situation.stage is Stage.WAITING:
-        return before
+        volts = volts_of(before.phase, situation) + situation.settings.voltage_offset
+        window = next_window(before.window, situation, before.full.is_due, volts)
+        return Plan(before.phase, before.full, window)
     phase = next_phase(before.phase, situation, before.full.is_due)
     full = next_full_charge(before.full, situation, is_full(before.phase, phase, situation))
     volts = volts_of(phase, situation) + situation.settings.voltage_offset
