@@ -10,7 +10,6 @@ from bridge.core.limiter.charging.window import Window, next_window
 from bridge.core.limiter.protection import Latch
 from bridge.core.limiter.situation import Situation
 from bridge.core.measurements.inputs import CELLS, PACK_CURRENT, PACK_VOLTAGE, SOC
-from bridge.core.model import Stage
 from bridge.core.settings.declarations import LimiterSettings
 
 
@@ -37,13 +36,8 @@ def words_of(plan: Plan, settings: LimiterSettings) -> str:
 
 
 def _update(before: Plan, situation: Situation) -> Plan:
-    """The plan now. Before the first data after a restart, phase and full charge stay."""
     if not is_in_use(situation.settings):
         return _AT_REST
-    if situation.stage is Stage.WAITING:
-        volts = volts_of(before.phase, situation) + situation.settings.voltage_offset
-        window = next_window(before.window, situation, before.full.is_due, volts)
-        return Plan(before.phase, before.full, window)
     phase = next_phase(before.phase, situation, before.full.is_due)
     full = next_full_charge(before.full, situation, is_full(before.phase, phase, situation))
     volts = volts_of(phase, situation) + situation.settings.voltage_offset
