@@ -69,7 +69,12 @@ class Battery:
             self.identity,
         )
         self._intake = Intake(
-            self.paths, access, self._status, self._handlers(), self._change_settings
+            self.paths,
+            access,
+            self._status,
+            self._handlers(),
+            self._change_settings,
+            self._control.pack.note_unreadable,
         )
 
     # --- what comes in, and when it goes out (now: monotonic s) ------------------------------

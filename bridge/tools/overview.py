@@ -40,6 +40,8 @@ def _battery(battery: BatteryConfig) -> list[str]:
 
 def _remark(battery: BatteryConfig, part: str, spec: Spec) -> str:
     """What clients may do with a setting, or what a ceiling is by default, in brackets."""
+    if spec.file_only:
+        return "  (only the file sets it)"
     if part in SECTIONS:
         words = in_words(f"{part}.{spec.name}")
         return "" if words == FREE else f"  ({words})"

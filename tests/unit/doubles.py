@@ -99,6 +99,7 @@ class Bench:
     ) -> None:
         self.config = config or battery_config(**changes)
         self.clock = Clock()
+        self.today = today
         self.bus, self.client, self.store = FakeBus(), FakeClient(), FakeStore()
         self.timer = FakeTimer(self.clock)
         self.battery = Battery(
@@ -111,7 +112,7 @@ class Bench:
             store=self.store,
             monotonic=self.clock,
             access=access,
-            today=lambda: today,
+            today=lambda: self.today,
         )
         self.battery.refresh(self.clock.now)
         self.clock.now += 1.0

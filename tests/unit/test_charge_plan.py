@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 from doubles import Bench, battery_config
 from measured import changed
 from test_limiter_rules import PLAN, Limiter, measured
 
 from bridge.core.measurements.inputs import CELLS, SOC, Cells, Measurements
 from bridge.core.model import Date, Decision, Stage
+from bridge.tools.explain import explanation
 
 
 class TestVoltageOffset:
@@ -193,7 +197,8 @@ class TestFullCharge:
             measured(3.42, soc=99.0, current=5.0),  # a cloud, below the charge voltage
             measured(3.45, soc=99.0, current=None),
             measured(3.45, soc=99.0, current=5.0, doubt="a cell"),
-            measured(3.38, soc=99.0, current=5.0, cells=Cells((3.5, *[3.38] * 15))),
+            measured(3.38, soc=99.0, current=5.0, cells=Cells((3.49, *[3.38] * 15))),
+        measured(3.38, soc=99.0, current=50.0, cells=Cells((3.5, *[3.38] * 15))),
         ],
     )
     def test_what_is_not_full(self, almost: Measurements) -> None:
@@ -202,6 +207,15 @@ class TestFullCharge:
         life.at(14, HIGH)
         assert life.at(14.1, almost).ccl.rule != "charge to SoC"
         assert "full charge" in str(life.at(14.2, measured(soc=90.0)).charge_mode)
+
+    def test_a_full_cell_is_full(self) -> None:
+        """A weak cell keeps the pack from its charge voltage; for it the charge is complete."""
+        life = Calendar(**WINDOW)
+        life.at(0, HIGH)
+        life.at(14, HIGH)
+        cells = Cells((3.5, *[3.38] * 15))
+        full = measured(3.38, soc=98.0, current=5.0, cells=cells, voltage=54.2)
+        assert life.at(14.1, full).ccl.rule == "charge to SoC"
 
     def test_a_soc_of_100_is_full(self) -> None:
         life = Calendar(**WINDOW)
@@ -381,3 +395,18 @@ class TestTimeOfDay:
 
     def test_yaml_without_quotes_means_the_same(self) -> None:
         assert battery_config(limiter={"full_charge_at": 960}).limiter.full_charge_at == "16:00"
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "charging.md"
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_examples_of_the_page_are_configurations(example: str) -> None:
+    """Also with the defaults that they show in comments."""
+    for text in (example, re.sub(r"^( +)# ", r"\1", example, flags=re.MULTILINE)):
+        limiter = yaml.safe_load(text)["limiter"]
+        config = battery_config(limiter=limiter)
+        for name, value in limiter.items():
+            assert getattr(config.limiter, name) == value
+        assert explanation(config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from doubles import Bench
+from doubles import Bench, battery_config
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +15,8 @@ from bridge.core.measurements.frozen_verdict import NOT_FROZEN, Frozen
 from bridge.core.measurements.inputs import CELLS, PACK_CURRENT, PACK_VOLTAGE, SOC, Input
 from bridge.core.measurements.open_circuit import RESTING_CELLS, soc_between
 from bridge.core.model import Group
+from bridge.core.paths.configured import problems_with_paths
+from bridge.core.settings.configuration import Config, MqttConfig
 from tests.pack.model import CHEMISTRIES
 
 KIND = Kind(capacity=100.0, chemistry="lfp")  # so that 1 Ah is 1 %
@@ -84,6 +86,21 @@ def test_what_goes_in_and_out_again_stays_suspect() -> None:
     teller = Teller()
     teller.go(1, PACK_VOLTAGE)
     assert teller.go(-1, PACK_VOLTAGE).suspects
+
+
+def test_a_zero_error_of_a_meter_empties_no_resting_battery() -> None:
+    teller = Teller(current=-0.09)
+    for _ in range(60 * 24 * 30):
+        teller.now += 60
+        teller.count = counted(
+            teller.count,
+            teller.count.last._replace(moved=frozenset(), lives_until=teller.now + 60),
+            KIND,
+            teller.now,
+        )
+    verdict = judged(teller.count, KIND)
+    assert teller.count.standing[CELLS].net < -50
+    assert not verdict.empty and not verdict.stale
 
 
 # --- the count ------------------------------------------------------------------------------------
@@ -284,6 +301,51 @@ def test_stale_by_standing_still_is_as_stale_as_by_silence() -> None:
     assert bench["/Alarms/BmsCable"] == 1
     bench.pass_time(1, lambda: bench.feed(cell=3.301, current=next(amps) / 100, Soc=52))
     assert bench["/Freshness/Stage"] == "fresh"
+
+
+def test_a_counter_that_stands_still_makes_everything_stale() -> None:
+    bench = Bench(freshness={"moves": "/Freshness/Counter", "frozen": 30})
+    count = iter(range(10_000))
+    bench.pass_time(100, lambda: bench.feed(current=0, Freshness_Counter=next(count)))
+    assert (bench["/Freshness/Stage"], bench["/Freshness/Frozen"]) == ("fresh", None)
+    bench.pass_time(29, lambda: bench.feed(current=0, Freshness_Counter=7))
+    assert bench["/Freshness/Stage"] == "fresh"
+    bench.pass_time(3, lambda: bench.feed(current=0, Freshness_Counter=7))
+    assert bench["/Freshness/Stage"] == "stale"
+    assert "/Freshness/Counter has not moved for 31 s" in str(bench["/Freshness/Frozen"])
+    assert (bench.ccl, bench.dcl) == (0, 0)
+    bench.pass_time(2, lambda: bench.feed(current=0, Freshness_Counter=next(count)))
+    assert (bench["/Freshness/Stage"], bench["/Freshness/Frozen"]) == ("fresh", None)
+
+
+def test_a_counter_that_never_comes_is_no_permission() -> None:
+    bench = Bench(freshness={"moves": "/History/ChargedEnergy"})
+    bench.pass_time(62, bench.feed)
+    assert bench["/Freshness/Stage"] == "stale"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/Freshness/Count", "there is no path /Freshness/Count"),
+        ("/Info/MaxChargeCurrent", "is no number that clients measure"),
+        ("/CustomName", "is no number that clients measure"),
+    ],
+)
+def test_a_counter_must_be_a_measurement(path: str, words: str) -> None:
+    config = battery_config(freshness={"moves": path})
+    problems = problems_with_paths(Config(mqtt=MqttConfig(), batteries=(config,)))
+    assert len(problems) == 1 and words in problems[0]
+    assert problems[0].startswith("batteries[0].freshness.moves: ")
+
+
+def test_no_client_may_change_the_counter() -> None:
+    bench = Bench(freshness={"moves": "/Freshness/Counter"})
+    for path in ("/Settings/Freshness/Moves", "/Settings/Freshness/Frozen"):
+        assert bench.dbus(path, "off") != 0
+    bench.mqtt("/Settings/Restore", '"all"')
+    bench.pass_time(62, bench.feed)
+    assert bench["/Freshness/Stage"] == "stale"
 
 
 def test_it_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:

@@ -22,7 +22,8 @@ class InputState:
     reading: made of the numbers that are known and not stale. needed: the paths whose ages make
     the age of the input; empty while nothing was ever written. by_source: these paths by the
     source of their last value; empty while one is missing. look_at: when `renew` is due. newest:
-    when the last number came (monotonic s); -inf before the first.
+    when the last number came (monotonic s); -inf before the first. oldest: for each source, when
+    the oldest needed value came (monotonic s); empty until it is found again.
     """
 
     def __init__(self, input_: Input[Any], cells: int) -> None:
@@ -36,6 +37,7 @@ class InputState:
         self._stale_from = math.inf
         self._numbers: dict[str, float] = {}
         self.by_source: list[tuple[Source, tuple[str, ...]]] = []
+        self.oldest: list[tuple[Source, float]] = []
 
     def with_others(self, others: Numbers) -> Any:
         """The reading if these numbers, by path, were measured instead of the known ones."""
@@ -50,6 +52,12 @@ class InputState:
         self.newest = at
         self._stale_from = min(self._stale_from, at + source.shelf_life.stale - CHECK_EARLY)
         self.look_at = -math.inf
+        self.oldest = []
+
+    def find_oldest(self, at: Mapping[str, float]) -> None:
+        """Find `oldest` again, after a write. at: when each path was written (monotonic s)."""
+        for source, paths in self.by_source:
+            self.oldest.append((source, min(map(at.__getitem__, paths))))
 
     def rearrange(self, at: Mapping[str, float], sources: Mapping[str, Source]) -> None:
         """Find again which paths the input needs.
@@ -64,6 +72,7 @@ class InputState:
             for path in self.needed:
                 paths_of.setdefault(sources[path], []).append(path)
         self.by_source = [(source, tuple(paths)) for source, paths in paths_of.items()]
+        self.oldest = []
 
     def renew(self, at: Mapping[str, float], sources: Mapping[str, Source], now: float) -> None:
         """Drop the numbers that are stale at `now` (monotonic s), and read the others."""
@@ -76,6 +85,7 @@ class InputState:
 
     def reconsider(self) -> None:
         """Make the next `renew` check every path: times have changed, or a path was forgotten."""
+        self.oldest = []
         self.look_at = self._stale_from = -math.inf
 
     def _drop_stale(

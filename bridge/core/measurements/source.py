@@ -6,6 +6,7 @@ What clients write (by MQTT or D-Bus) is the first source, and for now the only 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -21,12 +22,32 @@ class ShelfLife(NamedTuple):
     lost: float
 
 
-class Source:
-    """One origin of values. name: for people; shelf_life: of its values."""
+@dataclass
+class Counter:
+    """A value of a source that must advance, or else the source repeats itself.
 
-    def __init__(self, name: str, shelf_life: ShelfLife) -> None:
+    path: of the value; within: s; moved_at: monotonic s, at first the start.
+    """
+
+    path: str
+    within: float
+    moved_at: float
+
+    def words(self, now: float) -> str:
+        """That it stands still, in words; "" while it does not. now: monotonic s."""
+        stood = now - self.moved_at
+        return f"{self.path} has not moved for {stood:.0f} s" if stood > self.within else ""
+
+
+class Source:
+    """One origin of values. name: for people; shelf_life: of its values; counter: None for none."""
+
+    def __init__(
+        self, name: str, shelf_life: ShelfLife, counter: Counter | None = None
+    ) -> None:
         self.name = name
         self.shelf_life = shelf_life
+        self.counter = counter
         self._heard_at = -math.inf
 
     def note_value(self, now: float) -> None:

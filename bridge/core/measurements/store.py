@@ -146,9 +146,10 @@ class MeasurementStore:
         if states and not self._is_stale(path, self.sources[path], now):
             return f"{path} has a fresh value, only what is silent can be forgotten"
         for state in states:
-            alone = state.input.read({path: value}, ()) if isinstance(value, (int, float)) else ""
-            if isinstance(alone, str) and alone:
-                return f"{alone}; write another value to {path} before it is forgotten"
+            if state.input.is_permission and isinstance(value, (int, float)):
+                words = state.input.read({path: value}, ())
+                if words:
+                    return f"{words}; write another value to {path} before it is forgotten"
         return ""
 
     def readings(self, now: float) -> Mapping[Input[Any], Any]:

@@ -30,6 +30,7 @@ def state_document(
     decision: Decision,
     requests: Requests,
     freshness: Freshness,
+    doubt: str,
     config: LimiterConfig,
     identity: Mapping[str, Value],
     now: float,
@@ -50,6 +51,7 @@ def state_document(
     return {
         "stage": freshness.stage.word,
         "next": _next(freshness),
+        "doubt": doubt,
         "ages": {
             name: round(age, 1) if (age := ages.get(group, math.inf)) < math.inf else None
             for group, name in _GROUP_NAMES

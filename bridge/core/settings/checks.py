@@ -139,6 +139,8 @@ def check_setting(spec: Spec, value: object) -> Any:
         return check_levels(value, spec)
     if spec.kind == settings.TABLE:
         return check_table(value, spec)
+    if spec.kind == settings.PATH:
+        return check_text(value, r"(/[A-Za-z0-9]+)+", "a path such as /Freshness/Counter is needed")
     if spec.kind == settings.WINDOW:
         return check_window(value, spec)
     if spec.kind == settings.TIME:

@@ -20,8 +20,8 @@ from bridge.core.model import Group
 Table = tuple[tuple[float, float], ...]
 """Points (x, y), x rising. A taper's y is the share of the maximum, 0 to 1. Empty means off."""
 
-NUMBER, CHOICE, TABLE, GROUPS, LEVELS, TIME, WINDOW = (
-    "number", "choice", "table", "groups", "levels", "time", "window"
+NUMBER, CHOICE, TABLE, GROUPS, LEVELS, TIME, PATH, WINDOW = (
+    "number", "choice", "table", "groups", "levels", "time", "path", "window"
 )  # fmt: skip
 
 Levels = tuple[float, float] | tuple[()]
@@ -39,7 +39,8 @@ class Spec:
     """What may be written into one setting.
 
     unit: of the number, of a table's first column, or of levels; low, high: its range, both
-    included. y_unit, y_low, y_high: the same for a table's second column.
+    included. y_unit, y_low, y_high: the same for a table's second column. file_only: no client may
+    change it, because a change could disarm a protection.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Spec:
     falling: bool = False  # of levels: the alarm is below the warning
     choices: tuple[str, ...] = ()
     default: Any = FROM_PRESET
+    file_only: bool = False
 
 
 def _field(kind: str, doc: str, **more: Any) -> Any:
@@ -242,6 +244,15 @@ class FreshnessSettings:
     )
     # ours: on a GX each change of an alarm is a notification and a beep.
     clear: float = _seconds(3600, "so long everything must be fresh to end the alarm", 60.0)
+    moves: str | None = _field(
+        PATH, "a counter that must advance, or the measurements are stale", default=None,
+        file_only=True,
+    )  # fmt: skip
+    # ours: as long as stale.
+    frozen: float = _field(
+        NUMBER, "so long the counter may stand still", unit="s", low=1.0, high=86400.0,
+        default=60.0, file_only=True,
+    )  # fmt: skip
     keep: tuple[Group, ...] = _field(
         GROUPS, "groups whose last value stays on show when they are stale", default=()
     )

@@ -149,6 +149,7 @@ def _settings() -> dict[str, Setting]:
         Setting(section, spec, _row(section, spec, Role.SETTING))
         for section, declared in SECTIONS.items()
         for spec in settings.fields_of(declared.kind)
+        if not spec.file_only
     )
     return {setting.row.path: setting for setting in rows}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from bridge.core.limiter.charging import balancing
 from bridge.core.limiter.charging.phase import Phase, is_complete
 from bridge.core.limiter.charging.target import ABSORPTION, BALANCING, BULK, is_pack_at_top
-from bridge.core.limiter.situation import Situation
+from bridge.core.limiter.situation import Situation, reached
 from bridge.core.measurements.inputs import PACK_CURRENT, SOC
 from bridge.core.settings.declarations import LimiterSettings, minutes_of
 
@@ -53,8 +53,9 @@ def is_full(before: Phase, after: Phase, situation: Situation) -> bool:
     """Whether the battery is found to be full.
 
     It is full when absorption or balancing is complete. Where none of them is running or wanted, it
-    is full with a SoC of 100 %, or with the pack at the top and no more current than
-    max_charge_current_above_cv2. (By default 0.03 C. Samsung 50E ends a charge at 0.05 C.)
+    is full with a SoC of 100 %, or with the pack at the top or a cell at max_cell_voltage, and no
+    more current than max_charge_current_above_cv2. (By default 0.03 C. Samsung 50E ends a charge at
+    0.05 C.)
     """
     if is_complete(before, situation):
         return after.name not in (before.name, BALANCING)
@@ -67,7 +68,14 @@ def is_full(before: Phase, after: Phase, situation: Situation) -> bool:
     if soc is not None and soc >= FULL_SOC:
         return True
     tail = situation.settings.max_charge_current_above_cv2
-    return current is not None and current <= tail and is_pack_at_top(BULK, situation)
+    return current is not None and current <= tail and _is_at_top(situation)
+
+
+def _is_at_top(situation: Situation) -> bool:
+    """Whether the pack has reached its charge voltage, or a cell the most that it may have."""
+    highest = situation.volts.highest
+    has_cell = highest is not None and reached(highest, situation.settings.max_cell_voltage)
+    return has_cell or is_pack_at_top(BULK, situation)
 
 
 def _is_in_use(settings: LimiterSettings) -> bool:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.core.limiter.charging import balancing
-from bridge.core.limiter.charging.target import ABSORPTION, BALANCING, BULK, FLOAT, per_cell_of
+from bridge.core.limiter.charging.target import (
+    ABSORPTION,
+    BALANCING,
+    BULK,
+    FLOAT,
+    PHASES,
+    per_cell_of,
+)
 from bridge.core.limiter.situation import Situation
 from bridge.core.measurements.inputs import SOC
 
@@ -32,6 +39,8 @@ def next_phase(before: Phase, situation: Situation, is_due: bool) -> Phase:
     settings, now = situation.settings, situation.now
     if settings.absorption_voltage is None and settings.balancing_voltage is None:
         return Phase()
+    if before.name not in PHASES:  # what was kept over a restart may be anything
+        return Phase(absorbed_at=before.absorbed_at)
     name = _next_name(before, situation, is_due)
     if name == before.name:
         return before
@@ -56,11 +65,12 @@ def volts_of(phase: Phase, situation: Situation) -> float:
     From a higher phase it falls as slowly as CVL rises. With feed-in, an inverter would discharge
     the battery at full power to follow a CVL that drops at once.
     """
-    target = per_cell_of(phase.name, situation) * situation.cells
+    settings, cells = situation.settings, situation.cells
+    target = per_cell_of(phase.name, situation) * cells
     if phase.falls_from <= target:
         return target
-    fallen = situation.settings.voltage_rise * max(0.0, situation.now - phase.since)
-    return max(target, phase.falls_from - fallen)
+    fallen = settings.voltage_rise * max(0.0, situation.now - phase.since)
+    return max(target, min(phase.falls_from, settings.max_cell_voltage * cells) - fallen)
 
 
 def _next_name(before: Phase, situation: Situation, is_due: bool) -> str:

@@ -1,0 +1,152 @@
+"""The search finds defects: the bridge is broken in one place, and a script must show it.
+
+Each defect is one that a change could bring in unseen. The words of the law say what it allows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from bridge.battery import control
+from bridge.core.limiter import caps, decide, situation
+from bridge.core.limiter.decide import NO_REQUESTS, BatteryState
+from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.measurements import freshness
+from bridge.core.measurements.store import MeasurementStore
+from bridge.core.model import Cap, Limits, Stage
+from bridge.core.settings import relations
+from tests.search.search import search
+
+SCRIPTS = 200  # within which each defect must be found
+
+Patch = pytest.MonkeyPatch
+
+
+def _silence_is_ignored_while_aging(patch: Patch) -> None:
+    assess = freshness.FreshnessWatch.assess
+
+    def broken(*args: Any) -> Any:
+        seen = assess(*args)
+        is_aging = seen.stage is Stage.AGING
+        return dataclasses.replace(seen, silent=frozenset()) if is_aging else seen
+
+    patch.setattr(freshness.FreshnessWatch, "assess", broken)
+
+
+def _a_group_is_as_young_as_its_newest_value(patch: Patch) -> None:
+    patch.setattr(freshness, "min", max, raising=False)
+
+
+def _a_request_is_lifted_at_once(patch: Patch) -> None:
+    limits_from = decide.limits_from
+
+    def broken(allowed: Any, config: Any, requests: Any, before: Any, now: float) -> Any:
+        decision, state = limits_from(allowed, config, NO_REQUESTS, before, now)
+        limits = {
+            name.lower(): dataclasses.replace(limit, value=min(limit.value, request.value))
+            for (name, limit), (_, request) in zip(decision.items(), requests.items(), strict=True)
+            if request is not None and limit.value is not None
+        }
+        return dataclasses.replace(decision, **limits), state
+
+    patch.setattr(control, "limits_from", broken)
+
+
+def _with_pace(**changes: float) -> Callable[[Patch], None]:
+    def plant(patch: Patch) -> None:
+        recover = decide.recover
+
+        def broken(before: Any, target: Any, pace: Any, *others: Any, **more: Any) -> Any:
+            pace = dataclasses.replace(pace, **changes)
+            return recover(before, target, pace, *others, **more)
+
+        patch.setattr(decide, "recover", broken)
+
+    return plant
+
+
+def _a_limit_rises_in_doubt_and_while_aging(patch: Patch) -> None:
+    patch.setattr(situation.Situation, "is_certain", True)
+
+
+def _the_ceilings_are_left_out(patch: Patch) -> None:
+    none = Cap(99999.0, "no ceiling")
+    patch.setattr(relations, "_CEILINGS", ())
+    patch.setattr(LimiterConfig, "ceiling_caps", Limits(none, none, none))
+
+
+def _an_empty_battery_may_discharge_as_soon_as_it_rests(patch: Patch) -> None:
+    updated = caps.updated
+
+    def broken(latch: Any, latches: Any, seen: Any) -> Any:
+        kept = {name: state for name, state in latches.items() if name != "discharge stop"}
+        return updated(latch, kept, seen)
+
+    patch.setattr(caps, "updated", broken)
+
+
+def _longer_times_revive_what_was_stale(patch: Patch) -> None:
+    patch.setattr(MeasurementStore, "expire", lambda store, _now: store.look_at_all())
+
+
+def _a_null_is_a_sign_of_life(patch: Patch) -> None:
+    write = MeasurementStore.write
+
+    def broken(store: Any, spec: Any, value: Any, source: Any, now: float) -> None:
+        write(store, spec, value, source, now)
+        if spec.path in store.at:
+            store.at[spec.path] = now
+
+    patch.setattr(MeasurementStore, "write", broken)
+
+
+def _a_setting_lets_limits_rise_at_once(patch: Patch) -> None:
+    change = control.Control.change_settings
+
+    def broken(self: Any, writes: Any, now: float) -> Any:
+        self._state = BatteryState(latches=self._state.latches, at=self._state.at)
+        return change(self, writes, now)
+
+    patch.setattr(control.Control, "change_settings", broken)
+
+
+DEFECTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
+    (_silence_is_ignored_while_aging, "silent"),
+    (_a_group_is_as_young_as_its_newest_value, "no charge without each required group"),
+    (_a_request_is_lifted_at_once, "a request never lifts a limit in the same call"),
+    (_with_pace(hold=0.0), "no limit rises within its hold"),
+    (_with_pace(rise=1e6), "a limit never rises faster than its rise"),
+    (
+        _a_limit_rises_in_doubt_and_while_aging,
+        "no limit rises while something required is not fresh",
+    ),
+    (_the_ceilings_are_left_out, "no limit above the file's ceiling"),
+    (_an_empty_battery_may_discharge_as_soon_as_it_rests, "until an empty battery has recovered"),
+    (_longer_times_revive_what_was_stale, "silent"),
+    (_a_null_is_a_sign_of_life, "silent"),
+    (_a_setting_lets_limits_rise_at_once, "a setting never lifts a limit in the same call"),
+)
+"""Each defect, and words of the law that it breaks."""
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Refusals are what a script is full of."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("plant", "law"), DEFECTS)
+def test_a_planted_defect_is_found(
+    plant: Callable[[Patch], None], law: str, monkeypatch: Patch
+) -> None:
+    plant(monkeypatch)
+    found = (one.broken.law for one in search(range(SCRIPTS)))
+    assert any(law in broken for broken in found)
