@@ -14,6 +14,7 @@ from typing import Any
 from bridge.core.limiter.caps import PackCaps, PackState, caps_of
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.charge_count import Count, Kind, Look, counted
+from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.display import Display
 from bridge.core.measurements.freshness import Freshness, FreshnessWatch
 from bridge.core.measurements.frozen import judged
@@ -81,6 +82,7 @@ class Pack:
         self._display = Display(self._store)
         self._plausibility = Plausibility(inputs, cells)
         self._refusals = Refusals(inputs, cells)
+        self._contradictions = Contradictions(inputs, cells)
         self._watch = FreshnessWatch(self._store, started)
         self._state = PackState()
         self._count = Count()
@@ -108,6 +110,7 @@ class Pack:
         except Refused:
             self.note_unreadable(path, now)
             raise
+        self._contradictions.note(path, value, now)
         last, settings = self._store.last(path), self._settings.plausibility
         try:
             self._plausibility.check(path, value, last, settings, now)
@@ -183,12 +186,16 @@ class Pack:
         silent = freshness.silent
         if refused and freshness.stage < Stage.STALE:
             silent |= {self._refusals.input_of(path) for path in refused}
-        warning = words_for(refused)
+        warning = ""
+        if refused or self._contradictions.other:
+            self._contradictions.expire(now)
+            warning = words_for(refused) or self._contradictions.words
         doubt = warning or self._plausibility.words(now, settings.freshness.stale)
         measurements = self._measured(silent, doubt or self._frozen.suspects, now)
         suspected = None
         if doubt:
-            counting = self._plausibility.counting(settings.plausibility, now)
+            suspects = self._plausibility.counting(settings.plausibility, now)
+            counting = {**suspects, **self._contradictions.other}
             if counting:
                 readings = self._store.readings_with(counting, now)
                 suspected = Measurements(readings, silent, doubt, self._frozen)
