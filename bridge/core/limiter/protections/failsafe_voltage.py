@@ -31,8 +31,7 @@ def _update(before: float | None, situation: Situation) -> float | None:
         return None
     target = target_of(situation)
     if before is None:
-        is_first = situation.since == float("-inf")
-        start = target if is_first else situation.given
+        start = target if situation.given is None else situation.given
         last = situation.last_voltage
         before = start if last is None else min(start, last)
         return max(target, before)
