@@ -110,7 +110,8 @@ class Oracle:
 
     def _read_settings(self, on_bus: Mapping[str, Value], now: float) -> None:
         """Read the settings again until the publish interval after a change is over."""
-        self._written.grow_old(self._settings, now)
+        if now == self._settings_set_at:  # what is stale by the old settings stays so
+            self._written.grow_old(self._settings, now)
         self._settings.read(on_bus)
         self._settings_are_open = now - self._settings_set_at <= SETTLED_AFTER
 
