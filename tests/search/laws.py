@@ -183,7 +183,7 @@ def _silent_cells(failsafe: str) -> Law:
 
 def _high_cell(m: Moment) -> float | None:
     """CCL over the highest cell: steps or lines at cv1 and cv2, 0 A at cell_overvoltage."""
-    s, high = m.settings.limiter, m.written.highest_cell()
+    s, high = m.settings.limiter, m.written.highest_cell(m.now)
     if high is None:
         return None
     if high >= min(s.cell_overvoltage, m.settings.ceiling.cell_voltage) - TINY:
@@ -214,7 +214,7 @@ def _high_pack(m: Moment) -> float | None:
 
 def _low_charge(m: Moment) -> float | None:
     """CCL over the lowest cell or the mean one, for curves that rise; 0 A at dead_cell."""
-    low, mean = m.written.lowest_cell(), m.written.mean_cell()
+    low, mean = m.written.lowest_cell(m.now), m.written.mean_cell()
     known = [volts for volts in (low, None if mean is None else mean[1]) if volts is not None]
     if not known:
         return None
@@ -230,7 +230,7 @@ def _low_charge(m: Moment) -> float | None:
 
 def _low_cell(m: Moment) -> float | None:
     """DCL over the lowest cell: at dv1 and dv2, 0 A at min_cell_voltage."""
-    s, low = m.settings.limiter, m.written.lowest_cell()
+    s, low = m.settings.limiter, m.written.lowest_cell(m.now)
     if low is None:
         return None
     if low <= max(s.min_cell_voltage, m.settings.ceiling.min_cell_voltage) + TINY:
@@ -299,7 +299,7 @@ def _imbalance(m: Moment) -> float | None:
     shares = [share for _, share in points]
     if not points or shares != sorted(shares, reverse=True) or not m.written.have_cells():
         return None
-    high, low = m.written.highest_cell(), m.written.lowest_cell()
+    high, low = m.written.highest_cell(m.now), m.written.lowest_cell(m.now)
     if high is None or low is None or high < low:
         return None
     most: float = m.settings.limiter.max_charge_current
@@ -315,7 +315,7 @@ def _no_voltage(m: Moment) -> float | None:
 
 def _clamped(m: Moment) -> float | None:
     """CVL: the battery's own voltage less what the highest cell is above max_cell_voltage."""
-    s, high, count = m.settings.limiter, m.written.highest_cell(), m.settings.cells
+    s, high, count = m.settings.limiter, m.written.highest_cell(m.now), m.settings.cells
     if high is None or high < s.max_cell_voltage + 1e-3 or not m.settled:
         return None
     sums = [seen.values for seen in m.written.known(m.written.singles)]

@@ -138,7 +138,7 @@ class Oracle:
             if blocking(self._written, flags):
                 self._blocked_at[flags[0]] = now
         s = self._settings.limiter
-        low, mean = self._written.lowest_cell(), self._written.mean_cell()
+        low, mean = self._written.lowest_cell(now), self._written.mean_cell()
         low_cell = low is not None and low <= s.min_cell_voltage + TINY
         low_pack = mean is not None and mean[1] <= s.discharge_voltage + TINY
         if low_cell or low_pack:

@@ -16,7 +16,9 @@ from bridge.battery import control
 from bridge.core.limiter import caps, decide, situation
 from bridge.core.limiter.decide import NO_REQUESTS, BatteryState
 from bridge.core.measurements import freshness
+from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.input_state import InputState
+from bridge.core.measurements.refusals import Refusals
 from bridge.core.measurements.store import MeasurementStore
 from bridge.core.model import Cap, Limits, Stage
 from bridge.core.settings import relations
@@ -119,6 +121,14 @@ def _a_setting_lets_limits_rise_at_once(patch: Patch) -> None:
     patch.setattr(control.Control, "change_settings", broken)
 
 
+def _two_writers_are_not_noticed(patch: Patch) -> None:
+    patch.setattr(Contradictions, "note", lambda *_: None)
+
+
+def _what_is_refused_again_and_again_lives_on(patch: Patch) -> None:
+    patch.setattr(Refusals, "missing", lambda *_: [])
+
+
 DEFECTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
     (_silence_is_ignored_while_aging, "silent"),
     (_a_group_is_as_young_as_its_newest_value, "no charge without each required group"),
@@ -133,6 +143,8 @@ DEFECTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
     (_an_empty_battery_may_discharge_as_soon_as_it_rests, "until an empty battery has recovered"),
     (_longer_times_revive_what_was_stale, "silent"),
     (_a_null_is_a_sign_of_life, "no charge without each required group"),
+    (_two_writers_are_not_noticed, "bounds the charge"),
+    (_what_is_refused_again_and_again_lives_on, "silent"),
     (_a_setting_lets_limits_rise_at_once, "a setting never lifts a limit in the same call"),
 )
 """Each defect, and words of the law that it breaks."""
