@@ -77,6 +77,13 @@ class PersistentBattery(Protocol):
     def load_settings(self, kept: str, *, newest: bool = False) -> None:
         """Take over a text of `settings_record`. newest: it replaces all changes made before."""
 
+    @property
+    def last_full(self) -> str:
+        """The day on which the battery was last full, as text; empty while it is unknown."""
+
+    def load_last_full(self, kept: str) -> None:
+        """Take over a text of `last_full`, at the start."""
+
     def settle(self, now: float) -> None:
         """Publish what has changed. now: monotonic seconds."""
 

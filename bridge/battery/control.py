@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.battery.requests import RequestDesk
+from bridge.core.limiter.charging import full_charge, plan
 from bridge.core.limiter.decide import BatteryState, limits_from
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
@@ -77,6 +78,18 @@ class Control:
         self.pack.commit(assessment.pack)
         self._state = assessment.state
         self.last = assessment
+
+    @property
+    def last_full(self) -> str:
+        """The day on which the battery was last full, as text; empty while it is unknown."""
+        return full_charge.as_text(self.pack.latch_of(plan.LATCH).full)
+
+    def load_last_full(self, text: str, now: float) -> None:
+        """Take over a day that was kept. A text that is none is left out. now: monotonic s."""
+        kept = full_charge.from_text(text, now)
+        if kept is not None:
+            before = self.pack.latch_of(plan.LATCH)
+            self.pack.set_latch(plan.LATCH, replace(before, full=kept))
 
     def is_tighter(self, assessment: Assessment) -> bool:
         """Whether a limit is lower than in the last assessment, or withdrawn, or given again."""

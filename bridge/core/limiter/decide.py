@@ -178,10 +178,11 @@ def _after_ccl(
     for protection in _AFTER_CCL:
         latch = protection.latch
         is_at_rest = latch is None or latch.name not in latches
-        if is_at_rest and not protection.is_on(situation.settings):
+        if is_at_rest and not protection.is_on(situation):
             continue
         cvl = min([cap.value for cap in caps.values()])
-        seen = replace(situation, ccl=ccl, cvl=cvl, since=before.at, latches=latches)
+        given = cvl if before.limits.cvl is None else before.limits.cvl.value
+        seen = replace(situation, ccl=ccl, cvl=cvl, given=given, since=before.at, latches=latches)
         if latch is not None:
             latches = updated(latch, latches, seen)
             seen = replace(seen, latches=latches)

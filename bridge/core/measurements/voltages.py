@@ -70,7 +70,8 @@ def sums_of(cells: Cells, count: int) -> tuple[float, float] | None:
         return total, total
     if one is None or other is None:
         return None
-    low, high = (one, other) if one < other else (other, one)
+    known = [v for v in (*voltages, one, other) if v is not None]
+    low, high = min(known), max(known)
     return high + (count - 1) * low, max(high, low + (count - 1) * high)  # a lone cell: high twice
 
 

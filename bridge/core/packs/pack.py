@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from bridge.core.limiter.caps import PackCaps, PackState, caps_of
+from bridge.core.limiter.protection import Latch
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.charge_count import Count, Kind, Look, counted
 from bridge.core.measurements.contradictions import Contradictions
@@ -36,6 +37,8 @@ from bridge.core.model import Date, Refused, Stage, Value
 from bridge.core.paths.gate import PathSpec
 from bridge.core.paths.table import CURRENT_PATH, Paths
 from bridge.core.settings.declarations import FreshnessSettings, PlausibilitySettings
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,14 @@ class Pack:
     def commit(self, view: PackView) -> None:
         """The latches of this view are the pack's from now on."""
         self._state = view.allowed.state
+
+    def latch_of(self, latch: Latch[S]) -> S:
+        """The state of one latch."""
+        return latch.of(self._state.latches)
+
+    def set_latch(self, latch: Latch[S], state: S) -> None:
+        """Give one latch a state that was kept."""
+        self._state = PackState({**self._state.latches, latch.name: state})
 
     def displayed(self, now: float) -> dict[str, Value]:
         """The changes on display since the last call; None for a value that is gone."""

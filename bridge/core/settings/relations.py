@@ -57,6 +57,18 @@ _TOGETHER = (
 """Pairs that are set together or not at all."""
 
 
+def switched_off_with(name: str) -> tuple[str, ...]:
+    """All settings of the limiter that must be switched off with this one, itself included.
+
+    Empty where another setting of them is the one to name: dv1 stands for its current too, and for
+    dv2, which needs dv1.
+    """
+    for place, pair in enumerate(_TOGETHER):
+        if name in pair:
+            return tuple(n for p in _TOGETHER[place:] for n in p) if name == pair[0] else ()
+    return (name,)
+
+
 def limiter_problems(settings: LimiterSettings, ceiling: Ceiling) -> Problems:
     """What is wrong with the settings as a set: (name, words), empty when nothing is."""
     problems = _out_of_order(settings, _LIMITER_ORDER)
