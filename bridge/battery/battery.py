@@ -17,12 +17,13 @@ from bridge.core.paths.access import ALL_OPEN, Access
 from bridge.core.paths.gate import PathSpec, Role
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, path_table
 from bridge.core.settings.configuration import BatteryConfig
-from bridge.ports import Bus, Client, Store, Timer
+from bridge.ports import Bus, Client, Memory, Store, Timer
 from bridge.topics import BatteryTopics
 
 log = logging.getLogger(__name__)
 
-NAME_KEY, SETTINGS_KEY = "CustomName", "RemoteSettings"  # what the store is asked to keep
+# What the store is asked to keep.
+NAME_KEY, SETTINGS_KEY, LAST_FULL_KEY = "CustomName", "RemoteSettings", "LastFull"
 _NAME_PATH = "/CustomName"
 _LIMIT_AT = {CVL_PATH: CVL, CCL_PATH: CCL, DCL_PATH: DCL}
 
@@ -45,18 +46,23 @@ class Battery:
         timer: Timer,
         store: Store,
         monotonic: Callable[[], float],
+        memory: Memory | None = None,
         access: Access = ALL_OPEN,
         today: Callable[[], Date | None] = lambda: None,
     ) -> None:
-        """topics: of this battery. publish_interval: s to gather writes. monotonic: in seconds."""
+        """topics: of this battery. publish_interval: s to gather writes. monotonic: in seconds.
+
+        memory: what survives a restart of the process; None: nothing does.
+        """
         self.paths = path_table(config.cells)
         self.identity: dict[str, Value] = {"ident": config.ident, "name": config.name}
         self._ident = config.ident
         self._name = config.name
+        self._kept_full: str | None = None  # None before the store has said what it has kept
         self._store = store
         self._monotonic = monotonic
         self._status = StatusPublisher(config.ident, topics, client, self.paths)
-        self._control = Control(config, self.paths, monotonic(), today)
+        self._control = Control(config, self.paths, monotonic(), today, memory)
         self._publisher = Publisher(
             self._control,
             self._status,
@@ -109,9 +115,13 @@ class Battery:
             log.info("%s: the request of %g for %s has expired", self._ident, request.value, limit)
         self._control.count_charge(now)
         self._publisher.refresh(now)
+        if self._kept_full is not None and self.last_full not in ("", self._kept_full):
+            self._kept_full = self.last_full
+            self._store.save(LAST_FULL_KEY, self._kept_full)
 
     def refresh(self, now: float) -> None:
-        """Decide and publish now, before the battery enters the bus."""
+        """Decide and publish now, before the battery enters the bus, and keep it over a restart."""
+        self._control.keep()
         self._publisher.refresh(now)
 
     def publish_again(self) -> None:
@@ -195,6 +205,16 @@ class Battery:
         self._publisher.on_write(may_tighten=True)
         if self.settings_record() != (kept or "{}"):
             self._store.save(SETTINGS_KEY, self.settings_record())
+
+    @property
+    def last_full(self) -> str:
+        """The day on which the battery was last full, as text; empty while it is unknown."""
+        return self._control.last_full
+
+    def load_last_full(self, kept: str) -> None:
+        """Take over the day that was kept over a restart. From now on each new day is saved."""
+        self._control.load_last_full(kept, self._monotonic())
+        self._kept_full = kept
 
     def settings_record(self) -> str:
         """The settings that differ from the configuration, as one text."""

@@ -223,6 +223,7 @@ def _view(m, high, spread, volts, stage, now, date) -> View:
         now=now,
         day=datetime.date(*date[:3]).toordinal() if is_set else None,
         minute=date.minute if is_set else 0,
+        waiting=stage is Stage.WAITING,
     )
 
 
@@ -239,9 +240,10 @@ def _extremes(m: Seen, n: int) -> tuple[float | None, float | None, float | None
         if whole:
             volts = min(sum(singles), math.inf if volts is None else volts)
         elif volts is None:
-            volts = max(extremes) + (n - 1) * min(extremes)
+            volts = max(singles + extremes) + (n - 1) * min(singles + extremes)
         else:
-            volts = min(volts, min(extremes) + (n - 1) * max(extremes))
+            known = singles + extremes
+            volts = min(volts, min(known) + (n - 1) * max(known))
     return max(highs, default=None), min(lows, default=None), volts
 
 
@@ -252,7 +254,8 @@ def _percent_off(m: Seen, n: int) -> float:
         return 0.0
     sums = [sum(singles)]
     if len(singles) < len(m.known.voltages):
-        one, other = m.known.lowest, m.known.highest
+        one = min(*singles, m.known.lowest, m.known.highest)
+        other = max(*singles, m.known.lowest, m.known.highest)
         sums = [one + (n - 1) * other, other + (n - 1) * one]
     if min(sums) <= 0:
         return 0.0

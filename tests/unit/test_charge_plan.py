@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 from doubles import Bench, battery_config
 from measured import changed
 from test_limiter_rules import PLAN, Limiter, measured
 
 from bridge.core.measurements.inputs import CELLS, SOC, Cells, Measurements
 from bridge.core.model import Date, Decision, Stage
+from bridge.tools.explain import explanation
 
 
 class TestVoltageOffset:
@@ -391,3 +395,18 @@ class TestTimeOfDay:
 
     def test_yaml_without_quotes_means_the_same(self) -> None:
         assert battery_config(limiter={"full_charge_at": 960}).limiter.full_charge_at == "16:00"
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "charging.md"
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_examples_of_the_page_are_configurations(example: str) -> None:
+    """Also with the defaults that they show in comments."""
+    for text in (example, re.sub(r"^( +)# ", r"\1", example, flags=re.MULTILINE)):
+        limiter = yaml.safe_load(text)["limiter"]
+        config = battery_config(limiter=limiter)
+        for name, value in limiter.items():
+            assert getattr(config.limiter, name) == value
+        assert explanation(config)

@@ -80,7 +80,8 @@ class Situation:
     settings, cells: of the configuration, cells in series.
     volts: what the cells and the pack voltage say together.
     now: monotonic s. Only for protections with `after_ccl`: ccl in A; cvl in V, the smallest cap of
-    the others; since: when the last decision was made (monotonic s).
+    the others; given: the last CVL, or `cvl` before the first one; since: when the last decision
+    was made (monotonic s).
     """
 
     measurements: Measurements
@@ -94,6 +95,7 @@ class Situation:
     latches: LatchState
     ccl: float = 0.0
     cvl: float = 0.0
+    given: float = 0.0
     since: float = float("-inf")
 
     @property

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from bridge.core.limiter.caps import PackCaps, PackState, caps_of
-from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.limiter.caps import PackCaps, PackState, caps_of, pack_latches
+from bridge.core.limiter.protection import Latch
+from bridge.core.limiter.situation import LatchState, LimiterConfig
 from bridge.core.measurements.charge_count import Count, Kind, Look, counted
 from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.display import Display
@@ -36,6 +37,8 @@ from bridge.core.model import Date, Refused, Stage, Value
 from bridge.core.paths.gate import PathSpec
 from bridge.core.paths.table import CURRENT_PATH, Paths
 from bridge.core.settings.declarations import FreshnessSettings, PlausibilitySettings
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,18 @@ class Pack:
     """Takes in the values of one pack, and gives the caps of its protections.
 
     `assess` does not change the latches, so it can be called without a decision; `commit` stores
-    the latches of a view as those of the pack. started: monotonic s.
+    the latches of a view as those of the pack. heard_at: the last moment of fresh data before this
+    start, from which the grace counts (monotonic s). latches: their states then.
     """
 
     def __init__(
-        self, paths: Paths, inputs: tuple[Input[Any], ...], settings: PackSettings, started: float
+        self,
+        paths: Paths,
+        inputs: tuple[Input[Any], ...],
+        settings: PackSettings,
+        started: float,
+        heard_at: float,
+        latches: LatchState,
     ) -> None:
         cells = settings.limiter.cells
         self.clients = Source(
@@ -83,8 +93,8 @@ class Pack:
         self._plausibility = Plausibility(inputs, cells)
         self._refusals = Refusals(inputs, cells)
         self._contradictions = Contradictions(inputs, cells)
-        self._watch = FreshnessWatch(self._store, started)
-        self._state = PackState()
+        self._watch = FreshnessWatch(self._store, heard_at)
+        self._state = PackState(pack_latches(latches))
         self._count = Count()
         self._frozen = NOT_FROZEN
         self._measurements = Measurements({})
@@ -214,6 +224,14 @@ class Pack:
     def commit(self, view: PackView) -> None:
         """The latches of this view are the pack's from now on."""
         self._state = view.allowed.state
+
+    def latch_of(self, latch: Latch[S]) -> S:
+        """The state of one latch."""
+        return latch.of(self._state.latches)
+
+    def set_latch(self, latch: Latch[S], state: S) -> None:
+        """Give one latch a state that was kept."""
+        self._state = PackState({**self._state.latches, latch.name: state})
 
     def displayed(self, now: float) -> dict[str, Value]:
         """The changes on display since the last call; None for a value that is gone."""

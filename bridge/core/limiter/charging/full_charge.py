@@ -7,6 +7,7 @@ full has cells that drift apart, and a SoC that nobody corrects.
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, replace
 
 from bridge.core.limiter.charging import balancing
@@ -15,6 +16,7 @@ from bridge.core.limiter.charging.target import ABSORPTION, BALANCING, BULK, is_
 from bridge.core.limiter.situation import Situation, reached
 from bridge.core.measurements.inputs import PACK_CURRENT, SOC
 from bridge.core.settings.declarations import LimiterSettings, minutes_of
+from bridge.core.typed_json import Past
 
 FULL_SOC = 100.0
 MINUTES = 1440  # of a day
@@ -30,7 +32,7 @@ class FullCharge:
     at: monotonic s. day: its number on the calendar, None while the clock was never set.
     """
 
-    at: float | None = None
+    at: Past | None = None
     day: int | None = None
     is_due: bool = False
 
@@ -47,6 +49,25 @@ def next_full_charge(before: FullCharge, situation: Situation, is_full: bool) ->
     if before.is_due or not situation.is_certain:
         return counted
     return replace(counted, is_due=_is_due(counted, before.at, situation, today))
+
+
+def as_text(full: FullCharge) -> str:
+    """The day of the last full charge as 2026-05-04, to be kept; empty while it is unknown."""
+    if full.day is None or not 1 <= full.day <= datetime.date.max.toordinal():
+        return ""
+    return datetime.date.fromordinal(full.day).isoformat()
+
+
+def from_text(text: str, now: float) -> FullCharge | None:
+    """What `as_text` gave, perhaps before a boot: the seconds count anew from now (monotonic s).
+
+    None for any other text.
+    """
+    try:
+        day = datetime.date.fromisoformat(text).toordinal()
+    except ValueError:
+        return None
+    return FullCharge(now, day)
 
 
 def is_full(before: Phase, after: Phase, situation: Situation) -> bool:
