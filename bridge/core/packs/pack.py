@@ -28,6 +28,7 @@ from bridge.core.measurements.inputs import (
     Input,
     Measurements,
 )
+from bridge.core.measurements.kept_count import KeptCount, kept_count, restored
 from bridge.core.measurements.plausibility import Plausibility
 from bridge.core.measurements.refusals import Refusals, words_for
 from bridge.core.measurements.source import CLIENTS, Counter, ShelfLife, Source
@@ -161,6 +162,11 @@ class Pack:
         if counter is not None:
             counter.moved_at = now if counter.path in moved else counter.moved_at
             self._frozen = self._frozen.with_counter(counter.words(now))
+
+    def keep_count(self) -> KeptCount | None:
+        """What a restart must not lose of the charge counted; None before the first tick."""
+        paths = [path for paths in self._paths_counted.values() for path in paths]
+        return kept_count(self._count, self._store.last_compared(paths))
 
     def _look(self, moved: set[str], now: float) -> Look:
         store = self._store
