@@ -54,7 +54,7 @@ def test_restarts_of_the_bridge_forget_no_charge(
     for _ in range(15):
         world.live(0.1, sun=sun, load=load)
         world.restart()
-    assert -SPARE <= world.least and world.most <= 1 + SPARE
+    assert world.least >= -SPARE and world.most <= 1 + SPARE
 
 
 def test_it_is_said_on_the_bus_in_the_state_and_by_an_alarm() -> None:
