@@ -131,9 +131,8 @@ def _blocked(flags: tuple[str, ...], failsafe: str) -> Law:
     """0 A while a permission says no, and block_release after it; 0 A while it is silent."""
 
     def law(m: Moment) -> float | None:
-        for seen in m.written.ever(flags):
-            if seen.is_silent:
-                return m.failsafe(failsafe)
+        if any(seen.is_silent for path in flags if (seen := m.written.paths.get(path))):
+            return m.failsafe(failsafe)
         if blocking(m.written, flags):
             return 0.0
         until = m.blocked_at.get(flags[0], -math.inf) + m.settings.limiter.block_release

@@ -57,7 +57,7 @@ class Oracle:
         self._at = now
         self._settings_set_at, self._settings_are_open = -math.inf, False
         self._boot(now)
-        self._start(now)
+        self._start()
 
     def follow(self, step: Step, on_bus: Mapping[str, Value], now: float) -> Broken | None:
         """What is broken after this step, if anything. now: monotonic s, after the step."""
@@ -70,10 +70,10 @@ class Oracle:
         for path, raw in writes:
             self._write(path, raw, now)
         if isinstance(step, (Restart, Reboot)):
-            if isinstance(step, Reboot):
+            if isinstance(step, Reboot) or AFTER_RESTART in AWAITED:
                 self._boot(now)
-            self._start(now)
-        self._written.grow_old(self._settings.freshness.stale, now)
+            self._start()
+        self._written.grow_old(self._settings, now)
         moment = self._moment(now)
         self._follow_latches(now)
         moment.stopped = self._stopped
@@ -92,10 +92,8 @@ class Oracle:
         self._asked = Asked({CVL: 5.0 * self._cells, CCL: 5000.0, DCL: 5000.0})
         self._paces = {limit: Pace(limit) for limit in LIMITS}
 
-    def _start(self, now: float) -> None:
+    def _start(self) -> None:
         """A process starts: nothing was written to it yet."""
-        if AFTER_RESTART in AWAITED:
-            self._boot(now)
         self._written = Written(self._cells)
         self._wrote_at = -math.inf
 
@@ -112,7 +110,7 @@ class Oracle:
 
     def _read_settings(self, on_bus: Mapping[str, Value], now: float) -> None:
         """Read the settings again until the publish interval after a change is over."""
-        self._written.grow_old(self._settings.freshness.stale, now)
+        self._written.grow_old(self._settings, now)
         self._settings.read(on_bus)
         self._settings_are_open = now - self._settings_set_at <= SETTLED_AFTER
 
@@ -160,7 +158,9 @@ class Oracle:
     ) -> Iterator[Broken]:
         """Every law that is broken now, those about one moment first."""
         shown = {limit: on_bus.get(limit) for limit in LIMITS}
-        paced = list(self._paced(step, shown, passed, may_rise))
+        paced = list(
+            self._paced(step, shown, passed, may_rise, moment.settled and not moment.missing)
+        )
         for limit, words, law in LAWS:
             value = shown[limit]
             if not isinstance(value, (int, float)) or words in AWAITED:
@@ -171,7 +171,12 @@ class Oracle:
         yield from paced
 
     def _paced(
-        self, step: Step, shown: Mapping[str, Value], passed: float, may_rise: bool
+        self,
+        step: Step,
+        shown: Mapping[str, Value],
+        passed: float,
+        may_rise: bool,
+        is_heard: bool,
     ) -> Iterator[Broken]:
         """The limits that have risen wrongly. What is withdrawn keeps its last value."""
         for limit, pace in self._paces.items():
@@ -179,9 +184,10 @@ class Oracle:
             if not isinstance(value, (int, float)):
                 pace.hide(passed, self._settings)
                 continue
-            before = pace.seen
+            before = pace.at_most
+            pace.is_waiting = pace.is_waiting and not is_heard and not value
             if isinstance(step, (Restart, Reboot)):
-                wrong = pace.after_restart(float(value), self._at)
+                wrong = pace.after_restart(float(value))
             else:
                 what = _in_words(step)
                 wrong = pace.check(float(value), passed, may_rise, what, self._settings, self._at)

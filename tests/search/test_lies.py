@@ -26,7 +26,7 @@ def _quiet() -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_charging", [True, False], ids=["charging", "discharging"])
-@pytest.mark.parametrize(("seed", "lie"), enumerate(LIES.values()), ids=LIES)
+@pytest.mark.parametrize(("seed", "lie"), list(enumerate(LIES.values())), ids=LIES)
 def test_a_lie_about_one_thing_drives_no_cell_past_a_ceiling(
     seed: int, lie: Lie, is_charging: bool
 ) -> None:
@@ -37,7 +37,7 @@ def test_a_lie_about_one_thing_drives_no_cell_past_a_ceiling(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_charging", [True, False], ids=["charging", "discharging"])
-@pytest.mark.parametrize(("seed", "lie"), enumerate(STANDING.values()), ids=STANDING)
+@pytest.mark.parametrize(("seed", "lie"), list(enumerate(STANDING.values())), ids=STANDING)
 def test_meters_that_stand_still_neither_overcharge_nor_overdischarge(
     seed: int, lie: Lie, is_charging: bool
 ) -> None:

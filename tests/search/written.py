@@ -105,7 +105,7 @@ def number_in(raw: object, kind: Kind) -> Any:
             except ValueError:
                 return INVALID
     if isinstance(raw, bool):
-        return float(raw) if kind.whole and kind.high == 1 else INVALID
+        return float(raw) if kind.whole else INVALID
     if not isinstance(raw, (int, float)) or not math.isfinite(raw):
         return INVALID
     if not kind.low <= raw <= kind.high or (kind.whole and raw != int(raw)):
@@ -119,7 +119,7 @@ def payload_of(text: str) -> object:
         value = json.loads(text)
     except ValueError:
         return text
-    return value.get("value") if isinstance(value, dict) else value
+    return value.get("value", text) if isinstance(value, dict) else value
 
 
 Reading = tuple[float, float]
@@ -132,9 +132,10 @@ class Seen:
 
     values: what the last value may be; several while a reading is doubtful. at: the last time when
     a reading was, or may have been, taken (monotonic s). is_silent: it has once been older than
-    stale since then. bad_since, bad_at: the first and the last of the readings since the last good
-    one that were refused or doubtful. is_withdrawn: the last write was a null. bases: with which
-    reading the next one may be compared; None: with none. odd: a reading that is surely in doubt.
+    stale since then, or refused again and again. bad_since, bad_at: the first and the last of the
+    readings since the last good one that were surely refused. is_withdrawn: the last write was a
+    null. bases: with which reading the next one may be compared; None: with none. odd: a reading
+    that is surely in doubt.
     """
 
     kind: Kind
@@ -166,22 +167,33 @@ class Seen:
             self.bad_since, self.bad_at = math.inf, -math.inf
         else:
             self.values = (*(v for v in self.values if v != number), number)[-5:]
-            self.note_bad(now)
             if not agrees:
                 self.odd = (number, now)
+            if any(near):
+                self.bases = (*self.bases, (number, now))[-5:]
+                self.bad_since, self.bad_at = math.inf, -math.inf
+            else:
+                self.note_bad(now)
         if is_taken or any(near):
             self.at, self.is_silent, self.is_withdrawn = now, False, False
-        if not is_taken and any(near):
-            self.bases = (*self.bases, (number, now))[-5:]
 
     def note_bad(self, now: float) -> None:
         """A reading has come that cannot be believed."""
         self.bad_since = min(self.bad_since, now)
         self.bad_at = now
 
-    def grow_old(self, stale: float, now: float) -> None:
-        """Nothing but a new value makes known again what was once older than stale (s)."""
-        if not self.is_silent and now - self.at > stale + ROUNDING:
+    def grow_old(self, stale: float, doubt: float, now: float) -> None:
+        """Silent is what was once older than stale (s), and what was refused for longer than doubt.
+
+        Nothing but a new value ends that. A permission is silent after one refused reading.
+        """
+        if now - self.bad_at > stale + ROUNDING:
+            self.bad_since = math.inf
+        refused_for = now - self.bad_since if self.kind.whole else self.bad_at - self.bad_since
+        is_missing = refused_for >= max(doubt, COPY_WITHIN) + ROUNDING
+        if self.at == -math.inf:
+            self.is_silent = is_missing
+        elif is_missing or now - self.at > stale + ROUNDING:
             self.is_silent = True
 
     @staticmethod
@@ -226,10 +238,10 @@ class Written:
             step = getattr(settings.plausibility, kind.step, 0.0)
             seen.write(number, step, settings.freshness.stale, now)
 
-    def grow_old(self, stale: float, now: float) -> None:
-        """Find what is older than stale; nothing but a new value ends that."""
+    def grow_old(self, settings: InForce, now: float) -> None:
+        """Find what has become silent."""
         for seen in self.paths.values():
-            seen.grow_old(stale, now)
+            seen.grow_old(settings.freshness.stale, settings.plausibility.doubt, now)
 
     def forget(self, what: str, required: tuple[str, ...]) -> None:
         """Somebody asks to forget a path or a group.
@@ -271,6 +283,7 @@ class Written:
         return self.have(group) and all(
             now - seen.at <= aging - ROUNDING
             and len(seen.values) == 1
+            and seen.odd is None
             and not seen.is_withdrawn
             and seen.bad_since == math.inf
             for seen in written

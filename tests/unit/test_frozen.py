@@ -348,6 +348,24 @@ def test_no_client_may_change_the_counter() -> None:
     assert bench["/Freshness/Stage"] == "stale"
 
 
+@pytest.mark.parametrize("what", ["cells", "dc", "Voltages/Cell1"])
+def test_to_forget_a_value_is_no_movement(what: str) -> None:
+    bench = Bench()
+    bench.pass_time(120, lambda: bench.feed(current=50))
+    for _ in range(3):
+        bench.mqtt("/Freshness/Forget", what)
+        bench.pass_time(3, lambda: bench.feed(current=50))
+    assert "the cells have not moved for 2 min" in str(bench["/Freshness/Frozen"])
+
+
+def test_a_null_in_between_is_no_movement() -> None:
+    bench = Bench()
+    bench.pass_time(120, lambda: bench.feed(current=50))
+    bench.mqtt("/Voltages/Cell1", "null")
+    bench.pass_time(3, lambda: bench.feed(current=50))
+    assert "the cells have not moved for 2 min" in str(bench["/Freshness/Frozen"])
+
+
 def test_it_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     bench = Bench()

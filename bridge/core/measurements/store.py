@@ -37,6 +37,7 @@ class MeasurementStore:
         self.groups = {path: spec.group for path, spec in paths.items()}
         self.touched: set[str] = set()
         self.moved: set[str] = set()
+        self._compared: dict[str, Value] = {}  # kept when a value is forgotten: that is no movement
         self.shown: dict[str, Value] = {}
         self.at: dict[str, float] = {}
         self.sources: dict[str, Source] = {}
@@ -65,7 +66,8 @@ class MeasurementStore:
                 self.touched.add(path)
             return
         is_rearranged = self.sources.get(path) is not source or path not in self.at
-        if self._values.get(path) != value:
+        if self._compared.get(path) != value:
+            self._compared[path] = value
             self.moved.add(path)
         self._values[path] = value
         self.shown[path] = spec.show(value)
