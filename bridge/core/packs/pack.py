@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bridge.core.limiter.caps import PackCaps, PackState, caps_of
+from bridge.core.limiter.caps import PackCaps, PackState, caps_of, pack_latches
 from bridge.core.limiter.protection import Latch
-from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.limiter.situation import LatchState, LimiterConfig
 from bridge.core.measurements.charge_count import Count, Kind, Look, counted
 from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.display import Display
@@ -70,11 +70,18 @@ class Pack:
     """Takes in the values of one pack, and gives the caps of its protections.
 
     `assess` does not change the latches, so it can be called without a decision; `commit` stores
-    the latches of a view as those of the pack. started: monotonic s.
+    the latches of a view as those of the pack. heard_at: the last moment of fresh data before this
+    start, from which the grace counts (monotonic s). latches: their states then.
     """
 
     def __init__(
-        self, paths: Paths, inputs: tuple[Input[Any], ...], settings: PackSettings, started: float
+        self,
+        paths: Paths,
+        inputs: tuple[Input[Any], ...],
+        settings: PackSettings,
+        started: float,
+        heard_at: float,
+        latches: LatchState,
     ) -> None:
         cells = settings.limiter.cells
         self.clients = Source(
@@ -86,8 +93,8 @@ class Pack:
         self._plausibility = Plausibility(inputs, cells)
         self._refusals = Refusals(inputs, cells)
         self._contradictions = Contradictions(inputs, cells)
-        self._watch = FreshnessWatch(self._store, started)
-        self._state = PackState()
+        self._watch = FreshnessWatch(self._store, heard_at)
+        self._state = PackState(pack_latches(latches))
         self._count = Count()
         self._frozen = NOT_FROZEN
         self._measurements = Measurements({})

@@ -10,6 +10,7 @@ from bridge.core.model import Group
 from bridge.core.paths.access import EVERYTHING, Access, Kind, WriteAccess
 from bridge.core.settings import declarations as settings
 from bridge.core.settings import presets
+from bridge.core.settings.bounds import beyond_ceiling
 from bridge.core.settings.declarations import (
     AlarmSettings,
     Ceiling,
@@ -83,13 +84,14 @@ class BatteryConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """The whole file. publish_interval in seconds."""
+    """The whole file. publish_interval in seconds. memory: a folder, "auto" or "off"."""
 
     mqtt: MqttConfig
     batteries: tuple[BatteryConfig, ...]
     dbus: DbusConfig = DbusConfig()
     publish_interval: float = 0.05
     log_level: str = "info"
+    memory: str = "auto"
 
     @property
     def access(self) -> Access:
@@ -122,6 +124,7 @@ def _config(file: SectionReader) -> Config | None:
     interval = file.number("publish_interval", 0.01, 1.0, "s", Config.publish_interval)
     levels = ("debug", "info", "warning", "error")
     level = file.choice("log_level", levels, Config.log_level)
+    memory = file.text("memory", Config.memory, r"auto|off|/.*", "auto, off or an absolute path")
     file.done()
     if None in batteries:
         return None
@@ -131,6 +134,7 @@ def _config(file: SectionReader) -> Config | None:
         batteries=tuple(b for b in batteries if b is not None),
         publish_interval=interval,
         log_level=level,
+        memory=memory,
     )
 
 
@@ -210,9 +214,11 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
     limiter = _limiter(section.section("limiter"), chemistry_known, capacity_known)
     freshness = _settings(section.section("freshness"), FreshnessSettings)
     failsafe = _settings(section.section("failsafe"), FailsafeSettings)
-    from_file = default_ceiling(chemistry_known, limiter, freshness, failsafe)
-    ceiling = _ceiling(section.section("ceiling"), from_file)
     plausibility = _settings(section.section("plausibility"), PlausibilitySettings)
+    from_file = default_ceiling(
+        chemistry_known, limiter, freshness, failsafe, plausibility
+    )
+    ceiling = _ceiling(section.section("ceiling"), from_file)
     requests = _settings(section.section("requests"), RequestSettings)
     alarms = _alarms(section.section("alarms"), chemistry_known, ceiling)
     parts = {
@@ -224,7 +230,8 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
         "alarms": alarms,
     }
     for part, declared in SECTIONS.items():
-        for key, words in declared.problems(parts[part], ceiling):
+        beyond = beyond_ceiling(part, parts[part], ceiling)
+        for key, words in (*declared.problems(parts[part]), *beyond):
             section.complain(f"{part}.{key}", words)
     section.done()
     if ident is None or cells is None or chemistry is None or capacity is None:
