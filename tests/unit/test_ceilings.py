@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, path_table
+from bridge.core.settings.bounds import beyond_ceiling
 from bridge.core.settings.live import LiveSettings, RefusedSettings
 from bridge.core.settings.relations import SECTIONS
 from bridge.core.settings.setting_paths import RESTORE, SETTINGS
@@ -103,7 +104,9 @@ def test_what_is_in_force_is_always_sound_and_what_is_kept_brings_it_back(
         except RefusedSettings:
             assert live.in_force == before
     for name, declared in SECTIONS.items():
-        assert declared.problems(getattr(live.in_force, name), config.ceiling) == []
+        settings = getattr(live.in_force, name)
+        assert declared.problems(settings) == []
+        assert not list(beyond_ceiling(name, settings, config.ceiling))
     assert live.in_force.ceiling == config.ceiling
     again = LiveSettings(config)
     assert again.load(live.record()) == []
@@ -118,7 +121,9 @@ def test_whatever_is_in_the_store_what_is_in_force_is_sound(text: str) -> None:
     live = LiveSettings(config)
     live.load(text)
     for name, declared in SECTIONS.items():
-        assert declared.problems(getattr(live.in_force, name), config.ceiling) == []
+        settings = getattr(live.in_force, name)
+        assert declared.problems(settings) == []
+        assert not list(beyond_ceiling(name, settings, config.ceiling))
 
 
 # --- the last word, where neither a setting nor a protection says anything ------------------------

@@ -10,6 +10,7 @@ from bridge.core.model import Group
 from bridge.core.paths.access import EVERYTHING, Access, Kind, WriteAccess
 from bridge.core.settings import declarations as settings
 from bridge.core.settings import presets
+from bridge.core.settings.bounds import beyond_ceiling
 from bridge.core.settings.declarations import (
     AlarmSettings,
     Ceiling,
@@ -213,9 +214,11 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
     limiter = _limiter(section.section("limiter"), chemistry_known, capacity_known)
     freshness = _settings(section.section("freshness"), FreshnessSettings)
     failsafe = _settings(section.section("failsafe"), FailsafeSettings)
-    from_file = default_ceiling(chemistry_known, limiter, freshness, failsafe)
-    ceiling = _ceiling(section.section("ceiling"), from_file)
     plausibility = _settings(section.section("plausibility"), PlausibilitySettings)
+    from_file = default_ceiling(
+        chemistry_known, limiter, freshness, failsafe, plausibility
+    )
+    ceiling = _ceiling(section.section("ceiling"), from_file)
     requests = _settings(section.section("requests"), RequestSettings)
     alarms = _alarms(section.section("alarms"), chemistry_known, ceiling)
     parts = {
@@ -227,7 +230,8 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
         "alarms": alarms,
     }
     for part, declared in SECTIONS.items():
-        for key, words in declared.problems(parts[part], ceiling):
+        beyond = beyond_ceiling(part, parts[part], ceiling)
+        for key, words in (*declared.problems(parts[part]), *beyond):
             section.complain(f"{part}.{key}", words)
     section.done()
     if ident is None or cells is None or chemistry is None or capacity is None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from bridge.core.model import Group
@@ -363,6 +364,15 @@ class Ceiling:
         "without a voltage younger than this, CCL is at most ceiling.failsafe.charge_current",
         300.0,
     )
+    # ours: twice the default of freshness.grace, while DCL is not limited for lack of data.
+    grace: float = _seconds(3600, "the longest freshness.grace that a client may set", 120.0)
+    # ours: any of the two tells a full or an empty battery.
+    required: tuple[Group, ...] = _field(
+        GROUPS, "of these groups, clients must leave at least one required", default=("cells", "dc")
+    )
+    min_charge_voltage: float = _cell("the lowest min_charge_voltage that a client may set")
+    # ours: three rounds of systemcalc, which corrects chargers each 3 s.
+    doubt: float = _seconds(60, "the longest plausibility.doubt that a client may set", 10.0)
     failsafe: FailsafeSettings
     """The highest limits while nothing is known."""
 
@@ -375,4 +385,9 @@ def minutes_of(time: str) -> int:
 
 def fields_of(kind: type) -> tuple[Spec, ...]:
     """The specs of a settings dataclass, in order, without fields that are dataclasses."""
+    return _specs(kind)
+
+
+@cache
+def _specs(kind: Any) -> tuple[Spec, ...]:
     return tuple(Spec(name=f.name, **f.metadata) for f in dataclasses.fields(kind) if f.metadata)

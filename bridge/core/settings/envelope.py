@@ -8,16 +8,18 @@ ceiling.
 
 from __future__ import annotations
 
+from bridge.core.model import Group
 from bridge.core.settings.declarations import (
     Ceiling,
     FailsafeSettings,
     FreshnessSettings,
     LimiterSettings,
+    PlausibilitySettings,
     Table,
     Window,
     fields_of,
 )
-from bridge.core.settings.presets import CEILINGS
+from bridge.core.settings.presets import CEILINGS, PRESETS
 from bridge.core.settings.tables import allowed_range
 
 
@@ -26,6 +28,7 @@ def default_ceiling(
     limiter: LimiterSettings,
     freshness: FreshnessSettings,
     failsafe: FailsafeSettings,
+    plausibility: PlausibilitySettings,
 ) -> Ceiling:
     """The ceilings of a file without ceilings. chemistry: lfp, lto or nmc."""
     usual = {spec.name: spec.default for spec in fields_of(Ceiling)} | dict(CEILINGS[chemistry])
@@ -40,8 +43,18 @@ def default_ceiling(
             usual["discharge_temperature"], limiter.discharge_temperature
         ),
         silence=max(usual["silence"], freshness.stale),
+        grace=max(usual["grace"], freshness.grace),
+        required=_required(tuple(Group(name) for name in usual["required"]), freshness.required),
+        min_charge_voltage=min(
+            PRESETS[chemistry]["min_charge_voltage"], limiter.min_charge_voltage
+        ),
+        doubt=max(usual["doubt"], plausibility.doubt),
         failsafe=failsafe,
     )
+
+
+def _required(usual: tuple[Group, ...], in_file: tuple[Group, ...]) -> tuple[Group, ...]:
+    return usual if set(usual) & set(in_file) else in_file
 
 
 def _widened(window: Window, table: Table) -> Window:
