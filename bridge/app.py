@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 
 from bridge import __version__
-from bridge.adapters import dbus_service, health, log, settings
+from bridge.adapters import dbus_service, health, log, memory, settings
 from bridge.adapters.broker import Broker
 from bridge.adapters.loop import Loop, guarded, monotonic, today
 from bridge.adapters.mqtt_link import MqttLink
@@ -71,6 +72,7 @@ class App:
                 client=self._link,
                 notifications=self._notifications,
                 settings_bus=self._settings_bus,
+                memory=_memory(config, battery.ident),
                 monotonic=monotonic,
                 today=today,
                 on_entered=self._subscribe,
@@ -202,3 +204,8 @@ class App:
         if not self._connecting:
             self._connecting = True
             self._link.start()
+
+
+def _memory(config: Config, ident: str) -> memory.MemoryFile | None:
+    folder = memory.folder_of(config.memory, os.environ)
+    return None if folder is None else memory.MemoryFile(folder, ident)

@@ -41,6 +41,16 @@ class Store(Protocol):
         """Keep a value. Never waits."""
 
 
+class Memory(Protocol):
+    """A short text of one battery that survives a restart of the process, but not a boot."""
+
+    def read(self) -> str | None:
+        """The text. None: nothing was written since the boot. May be anything: check it."""
+
+    def write(self, text: str) -> bool:
+        """Replace the text, at once and as a whole. Returns whether it is kept."""
+
+
 class SettingsService(Protocol):
     """The platform's settings service: it keeps texts by key. Every answer comes later."""
 

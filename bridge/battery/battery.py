@@ -17,7 +17,7 @@ from bridge.core.paths.access import ALL_OPEN, Access
 from bridge.core.paths.gate import PathSpec, Role
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, path_table
 from bridge.core.settings.configuration import BatteryConfig
-from bridge.ports import Bus, Client, Store, Timer
+from bridge.ports import Bus, Client, Memory, Store, Timer
 from bridge.topics import BatteryTopics
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,14 @@ class Battery:
         timer: Timer,
         store: Store,
         monotonic: Callable[[], float],
+        memory: Memory | None = None,
         access: Access = ALL_OPEN,
         today: Callable[[], Date | None] = lambda: None,
     ) -> None:
-        """topics: of this battery. publish_interval: s to gather writes. monotonic: in seconds."""
+        """topics: of this battery. publish_interval: s to gather writes. monotonic: in seconds.
+
+        memory: what survives a restart of the process; None: nothing does.
+        """
         self.paths = path_table(config.cells)
         self.identity: dict[str, Value] = {"ident": config.ident, "name": config.name}
         self._ident = config.ident
@@ -58,7 +62,7 @@ class Battery:
         self._store = store
         self._monotonic = monotonic
         self._status = StatusPublisher(config.ident, topics, client, self.paths)
-        self._control = Control(config, self.paths, monotonic(), today)
+        self._control = Control(config, self.paths, monotonic(), today, memory)
         self._publisher = Publisher(
             self._control,
             self._status,
@@ -116,7 +120,8 @@ class Battery:
             self._store.save(LAST_FULL_KEY, self._kept_full)
 
     def refresh(self, now: float) -> None:
-        """Decide and publish now, before the battery enters the bus."""
+        """Decide and publish now, before the battery enters the bus, and keep it over a restart."""
+        self._control.keep()
         self._publisher.refresh(now)
 
     def publish_again(self) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bridge.battery.requests import RequestDesk
+from bridge.battery.restart_memory import RestartMemory
 from bridge.core.limiter.charging import full_charge, plan
-from bridge.core.limiter.decide import BatteryState, limits_from
+from bridge.core.limiter.decide import BatteryState, battery_state, limits_from
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.charge_count import Kind
@@ -19,6 +20,7 @@ from bridge.core.packs.pack import Pack, PackSettings, PackView
 from bridge.core.paths.table import Paths
 from bridge.core.settings.configuration import BatteryConfig
 from bridge.core.settings.live import LiveSettings
+from bridge.ports import Memory
 
 log = logging.getLogger(__name__)
 
@@ -39,19 +41,35 @@ class Control:
     """From measurements, requests and settings to a decision.
 
     `assess` decides nothing for good; `commit` makes an assessment the battery's last one.
+    memory: what it keeps over a restart; None: nothing.
     started: monotonic s. today: the date, None where the machine does not know it.
     """
 
     def __init__(
-        self, config: BatteryConfig, paths: Paths, started: float, today: Callable[[], Date | None]
+        self,
+        config: BatteryConfig,
+        paths: Paths,
+        started: float,
+        today: Callable[[], Date | None],
+        memory: Memory | None,
     ) -> None:
         self.settings = LiveSettings(config)
         self._of_file = config
         self.limiter = LimiterConfig.of(config)
-        self.pack = Pack(paths, INPUTS, self._pack_settings(), started)
-        self.requests = RequestDesk()
+        self._memory = RestartMemory(memory, config.ident, config.cells)
+        kept = self._memory.recall(started)
+        self.pack = Pack(
+            paths,
+            INPUTS,
+            self._pack_settings(),
+            started,
+            kept.heard_at,
+            kept.latches,
+            kept.count,
+        )
+        self.requests = RequestDesk(kept.requests)
         self.last: Assessment | None = None
-        self._state = BatteryState()
+        self._state = battery_state(kept.limits, kept.latches, started)
         self._today = today
 
     @property
@@ -76,8 +94,17 @@ class Control:
     def commit(self, assessment: Assessment) -> None:
         """Make this assessment the last one: the next one starts from its state."""
         self.pack.commit(assessment.pack)
-        self._state = assessment.state
+        self._state = state = assessment.state
         self.last = assessment
+        view = assessment.pack
+        latches = (view.allowed.state.latches, state.latches)
+        heard_at, requests = view.freshness.heard_at, self.requests.in_force
+        count = self.pack.keep_count
+        self._memory.note(state.limits, latches, requests, heard_at, state.at, count)
+
+    def keep(self) -> None:
+        """From now on keep what a restart must not lose."""
+        self._memory.begin()
 
     @property
     def last_full(self) -> str:

@@ -39,10 +39,10 @@ class _Expiring(NamedTuple):
 
 
 class RequestDesk:
-    """The requests in force, by limit. Times are monotonic s."""
+    """The requests in force, by limit. Times are monotonic s. kept: those from before a restart."""
 
-    def __init__(self) -> None:
-        self.in_force: Requests = NO_REQUESTS
+    def __init__(self, kept: Requests = NO_REQUESTS) -> None:
+        self.in_force = kept
         self._recent: deque[_Expiring] = deque(maxlen=20)
 
     def take(self, limit: str, spec: PathSpec, raw: object, expire: float, now: float) -> None:

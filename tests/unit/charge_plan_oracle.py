@@ -23,6 +23,7 @@ class View:
     now: float
     day: int | None  # on the calendar; None while the clock is not set
     minute: int = 0
+    waiting: bool = False  # for the first data after a start
 
 
 @dataclass
@@ -74,6 +75,8 @@ class ChargePlan:
         if s.absorption_voltage is None and s.balancing_voltage is None:
             self.mode, self.since, self.comes_down_from, self.ended = "bulk", 0.0, 0.0, -math.inf
             return self._full_by_itself(s, n, season, v)
+        if v.waiting:
+            return False
 
         def top(mode: str) -> bool:
             target = self._target(s, season, mode)

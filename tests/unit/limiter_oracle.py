@@ -223,6 +223,7 @@ def _view(m, high, spread, volts, stage, now, date) -> View:
         now=now,
         day=datetime.date(*date[:3]).toordinal() if is_set else None,
         minute=date.minute if is_set else 0,
+        waiting=stage is Stage.WAITING,
     )
 
 

@@ -70,6 +70,12 @@ class PackCaps:
     suspected: Measurements | None = None
 
 
+def pack_latches(latches: LatchState) -> LatchState:
+    """Those of all latches that belong to the pack."""
+    names = {latch.name for latch, _ in _LATCHES}
+    return {name: state for name, state in latches.items() if name in names}
+
+
 def caps_of(
     measurements: Measurements,
     suspected: Measurements | None,

@@ -13,7 +13,7 @@ from bridge.core.limiter.ceiling import lower
 from bridge.core.limiter.ceiling_caps import ceiling_caps, newest_voltage_age
 from bridge.core.limiter.charging import plan
 from bridge.core.limiter.protection import updated
-from bridge.core.limiter.protections import PROTECTIONS, maintained_soc
+from bridge.core.limiter.protections import PROTECTIONS, failsafe, maintained_soc
 from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, seconds_to
 from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
 from bridge.core.measurements.inputs import Measurements
@@ -46,6 +46,18 @@ class BatteryState:
     limits: Limits[Recovering | None] = Limits(None, None, None)
     latches: LatchState = field(default_factory=dict)
     at: float = float("-inf")
+
+
+def battery_state(limits: Limits[float | None], latches: LatchState, at: float) -> BatteryState:
+    """The state that a restart begins with. limits: how far each had risen, in V and A.
+
+    latches: all that were kept. at: the time of the start (monotonic s). The hold before a rise
+    begins anew.
+    """
+    cvl, ccl, dcl = (None if v is None else Recovering(v, None, at) for v in limits)
+    names = {p.latch.name for p in _AFTER_CCL if p.latch}
+    own = {name: state for name, state in latches.items() if name in names}
+    return BatteryState(Limits(cvl, ccl, dcl), own, at)
 
 
 @dataclass(frozen=True)
@@ -120,12 +132,16 @@ def limits_from(
     caps: Caps = {**allowed.caps.ccl, "ceiling": ceilings.ccl}
     if requests.ccl is not None:
         caps = _with_request(caps, requests.ccl)
+    waiting, lasting = caps.get(failsafe.WAITING.name), caps
+    if waiting is not None:
+        lasting = _without_waiting(caps)
     held, ccl_after = _recovered(
-        caps, before.limits.ccl, paces.ccl, now, may_loosen, is_fresh, is_blind
+        lasting, before.limits.ccl, paces.ccl, now, may_loosen, is_fresh, is_blind
     )
+    if waiting is not None and held[0] > waiting.value:
+        held = (waiting.value, failsafe.WAITING.name, waiting.reason)
     ccl = _below_ceiling(held, caps, ceilings.ccl)
-    # The 0 A while waiting for the first data are no danger: CCL may rise from them at once.
-    is_unheard = stage is Stage.WAITING and before.limits.ccl is None
+    is_unheard = waiting is not None and before.limits.ccl is None
     caps = {**allowed.caps.dcl, "ceiling": ceilings.dcl}
     if requests.dcl is not None:
         caps = _with_request(caps, requests.dcl)
@@ -235,6 +251,16 @@ def _recovered(
         wait = seconds_to(after, smallest.value, pace)
         reason = f"rises to {smallest.value:.1f} within {wait:.0f} s ({smallest.reason})"
     return (after.value, "recovery", reason), after
+
+
+def _without_waiting(caps: Caps) -> Caps:
+    """The caps of CCL that last: those that are not for lack of the first measurements.
+
+    The 0 A before them are no danger. So CCL goes back at once to what it was before a restart.
+    """
+    return {
+        name: cap for name, cap in caps.items() if name not in (failsafe.WAITING.name, "ceiling")
+    }
 
 
 def _with_request(caps: Caps, request: Request, floor: float = 0.0) -> Caps:

@@ -28,7 +28,8 @@ class Latch(Generic[S]):
 
     One decision can set a latch; it ends only when everything that it depends on is known.
     at_rest: the state with nothing to remember; from this state, equal measurements never lead to
-    another one, however much time passes. update(state, situation): the next state.
+    another one, however much time passes. update(state, situation): the next state. The state
+    survives a restart, by the type that `update` declares to return (bridge/core/limiter/kept.py).
     """
 
     name: str

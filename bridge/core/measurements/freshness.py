@@ -38,7 +38,7 @@ class Freshness:
     silent: inputs of groups that are not required, written once and stale now. Empty while the
     battery itself is stale or lost: then the failsafe applies.
     alarm: 0, 1 or 2 for /Alarms/BmsCable. frozen: what stands still although charge has moved, in
-    words.
+    words. heard_at: the last moment of fresh data (monotonic s); the start, if there was none.
     """
 
     stage: Stage
@@ -48,6 +48,7 @@ class Freshness:
     next_in: float | None
     silent: frozenset[Input[Any]]
     alarm: int
+    heard_at: float
     frozen: str = ""
 
     @property
@@ -61,11 +62,15 @@ _Judged = tuple[Stage, float, "ShelfLife | None"]
 
 
 class FreshnessWatch:
-    """Follows the freshness of one pack over time. started: monotonic s."""
+    """Follows the freshness of one pack over time.
 
-    def __init__(self, store: MeasurementStore, started: float) -> None:
+    heard_at: the last moment of fresh data (monotonic s). It may lie before the start of the
+    process: then what was left of the grace is left now.
+    """
+
+    def __init__(self, store: MeasurementStore, heard_at: float) -> None:
         self._store = store
-        self._started = started
+        self._started = self._heard_at = heard_at
         self._first_seen: dict[Input[Any], float] = {}
         self._whole_at: dict[Input[Any], float] = {}
         self._overdue: set[Input[Any]] = set()
@@ -98,6 +103,8 @@ class FreshnessWatch:
         worst_group = _worst_group(settings.required, stages, ages)
         stage = stages[worst_group]
         next_stage, next_in = self._next(required, stage, settings, now)
+        if stage is Stage.FRESH:
+            self._heard_at = now
         return Freshness(
             stage=stage,
             ages=ages,
@@ -106,6 +113,7 @@ class FreshnessWatch:
             next_in=next_in,
             silent=frozenset(silent if stage < Stage.STALE else ()),
             alarm=self._follow_alarm(stage, bool(frozen.words), settings, now),
+            heard_at=self._heard_at,
             frozen=frozen.words,
         )
 

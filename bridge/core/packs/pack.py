@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bridge.core.limiter.caps import PackCaps, PackState, caps_of
+from bridge.core.limiter.caps import PackCaps, PackState, caps_of, pack_latches
 from bridge.core.limiter.protection import Latch
-from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.limiter.situation import LatchState, LimiterConfig
 from bridge.core.measurements.charge_count import Count, Kind, Look, counted
 from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.display import Display
@@ -28,6 +28,7 @@ from bridge.core.measurements.inputs import (
     Input,
     Measurements,
 )
+from bridge.core.measurements.kept_count import KeptCount, kept_count, restored
 from bridge.core.measurements.plausibility import Plausibility
 from bridge.core.measurements.refusals import Refusals, words_for
 from bridge.core.measurements.source import CLIENTS, Counter, ShelfLife, Source
@@ -70,11 +71,20 @@ class Pack:
     """Takes in the values of one pack, and gives the caps of its protections.
 
     `assess` does not change the latches, so it can be called without a decision; `commit` stores
-    the latches of a view as those of the pack. started: monotonic s.
+    the latches of a view as those of the pack. heard_at: the last moment of fresh data before this
+    start, from which the grace counts (monotonic s). latches: their states then. count: the charge
+    counted until then.
     """
 
     def __init__(
-        self, paths: Paths, inputs: tuple[Input[Any], ...], settings: PackSettings, started: float
+        self,
+        paths: Paths,
+        inputs: tuple[Input[Any], ...],
+        settings: PackSettings,
+        started: float,
+        heard_at: float,
+        latches: LatchState,
+        count: KeptCount | None = None,
     ) -> None:
         cells = settings.limiter.cells
         self.clients = Source(
@@ -86,9 +96,10 @@ class Pack:
         self._plausibility = Plausibility(inputs, cells)
         self._refusals = Refusals(inputs, cells)
         self._contradictions = Contradictions(inputs, cells)
-        self._watch = FreshnessWatch(self._store, started)
-        self._state = PackState()
-        self._count = Count()
+        self._watch = FreshnessWatch(self._store, heard_at)
+        self._state = PackState(pack_latches(latches))
+        self._count = Count() if count is None else restored(count)
+        self._store.compare_with({} if count is None else dict(count.values))
         self._frozen = NOT_FROZEN
         self._measurements = Measurements({})
         self._paths_counted = {
@@ -161,6 +172,11 @@ class Pack:
         if counter is not None:
             counter.moved_at = now if counter.path in moved else counter.moved_at
             self._frozen = self._frozen.with_counter(counter.words(now))
+
+    def keep_count(self) -> KeptCount | None:
+        """What a restart must not lose of the charge counted; None before the first tick."""
+        paths = [path for paths in self._paths_counted.values() for path in paths]
+        return kept_count(self._count, self._store.last_compared(paths))
 
     def _look(self, moved: set[str], now: float) -> Look:
         store = self._store

@@ -84,13 +84,14 @@ class BatteryConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """The whole file. publish_interval in seconds."""
+    """The whole file. publish_interval in seconds. memory: a folder, "auto" or "off"."""
 
     mqtt: MqttConfig
     batteries: tuple[BatteryConfig, ...]
     dbus: DbusConfig = DbusConfig()
     publish_interval: float = 0.05
     log_level: str = "info"
+    memory: str = "auto"
 
     @property
     def access(self) -> Access:
@@ -123,6 +124,7 @@ def _config(file: SectionReader) -> Config | None:
     interval = file.number("publish_interval", 0.01, 1.0, "s", Config.publish_interval)
     levels = ("debug", "info", "warning", "error")
     level = file.choice("log_level", levels, Config.log_level)
+    memory = file.text("memory", Config.memory, r"auto|off|/.*", "auto, off or an absolute path")
     file.done()
     if None in batteries:
         return None
@@ -132,6 +134,7 @@ def _config(file: SectionReader) -> Config | None:
         batteries=tuple(b for b in batteries if b is not None),
         publish_interval=interval,
         log_level=level,
+        memory=memory,
     )
 
 

@@ -16,6 +16,7 @@ from bridge.core.limiter.charging.target import ABSORPTION, BALANCING, BULK, is_
 from bridge.core.limiter.situation import Situation, reached
 from bridge.core.measurements.inputs import PACK_CURRENT, SOC
 from bridge.core.settings.declarations import LimiterSettings, minutes_of
+from bridge.core.typed_json import Past
 
 FULL_SOC = 100.0
 MINUTES = 1440  # of a day
@@ -31,7 +32,7 @@ class FullCharge:
     at: monotonic s. day: its number on the calendar, None while the clock was never set.
     """
 
-    at: float | None = None
+    at: Past | None = None
     day: int | None = None
     is_due: bool = False
 

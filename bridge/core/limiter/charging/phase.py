@@ -19,6 +19,8 @@ from bridge.core.limiter.charging.target import (
 )
 from bridge.core.limiter.situation import Situation
 from bridge.core.measurements.inputs import SOC
+from bridge.core.model import Stage
+from bridge.core.typed_json import Past
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Phase:
     """
 
     name: str = BULK
-    since: float = 0.0
-    absorbed_at: float | None = None
+    since: Past = 0.0
+    absorbed_at: Past | None = None
     falls_from: float = 0.0
 
 
@@ -75,6 +77,8 @@ def volts_of(phase: Phase, situation: Situation) -> float:
 
 def _next_name(before: Phase, situation: Situation, is_due: bool) -> str:
     has_absorption = situation.settings.absorption_voltage is not None
+    if situation.stage is Stage.WAITING:  # after a restart, until the first data
+        return before.name
     if before.name == BALANCING:
         if balancing.has_left(situation):
             return BULK
