@@ -34,10 +34,9 @@ from tests.search.written import (
 )
 
 GROUPS = ("cells", "dc", "soc", "temperature", "flags")
-_TEMPTING = tuple(
-    path
-    for path, setting in SETTINGS.items()
-    if setting.key.startswith(("Freshness/", "Failsafe/", "Plausibility/", "Limiter/Max"))
+_TEMPTING = (
+    *(path for path in SETTINGS if path.split("/")[2] in ("Freshness", "Failsafe", "Plausibility")),
+    *("/Settings/Limiter/MaxChargeCurrent", "/Settings/Limiter/MaxDischargeCurrent") * 5,
 )
 """The settings with which a client might try to get more."""
 
@@ -123,6 +122,7 @@ class _Publisher:
     glitches: float = 0.0
     stuck: dict[str, Any] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
+    is_rival: bool = False
 
 
 class _Author:
@@ -134,12 +134,14 @@ class _Author:
         self.cells: int = config["cells"]
         self.preset = PRESETS[config["chemistry"]]
         self.t = 0.0
+        self.asked: set[str] = set()
         self.level = self._usual()
         self.soc, self.degrees = 50.0, 20.0
         self.aging: float = config["freshness"]["aging"]
         self.stale: float = config["freshness"]["stale"]
         self.publishers = self._publishers()
         self.events: tuple[tuple[int, Callable[[], None]], ...] = (
+            (12, self._calm_down),
             (8, self._move_cells),
             (2, self._rest_when_empty),
             (3, self._lose_a_path),
@@ -247,6 +249,18 @@ class _Author:
         self.steps.append(Wait(seconds))
         self.t = round(self.t + seconds, 2)
 
+    def _calm_down(self) -> None:
+        """All is well again: from there the next event can do most harm."""
+        self.level, self.soc, self.degrees = self._usual(), 50.0, 20.0
+        self.publishers = [publisher for publisher in self.publishers if not publisher.is_rival]
+        for publisher in self.publishers:
+            publisher.quiet_until = publisher.glitches = 0.0
+            publisher.stuck.clear()
+            publisher.lost.clear()
+        for limit in self.asked:
+            self._write_one(limit, "off")
+        self.asked.clear()
+
     def _wait_long(self) -> None:
         length = self.random.choice((self.aging, self.stale + 1, 90.0, 700.0))
         if self.random.random() < 0.5:
@@ -326,7 +340,7 @@ class _Author:
         pace = self.random.choice((0.5, 1.0, 1.3))
         value = round(self.preset["charge_voltage"] + 0.12, 3)
         stuck = {path: value for path in paths if path.startswith("/Voltages")}
-        self.publishers.append(_Publisher(paths, pace, self.t, "mqtt", stuck=stuck))
+        self.publishers.append(_Publisher(paths, pace, self.t, "mqtt", stuck=stuck, is_rival=True))
 
     def _request(self) -> None:
         r = self.random
@@ -335,6 +349,7 @@ class _Author:
         amps = [0.0, 0.0, 5.0, 40.0, 5000.0]
         raw: Any = r.choice((None, "off", "x", *(volts if limit == CVL else amps)))
         self._write_one(limit, raw)
+        self.asked.add(limit)
 
     def _write_one(self, path: str, raw: Any) -> None:
         way = self.random.choice(("mqtt", "dbus", "batch"))
@@ -401,7 +416,7 @@ def _some_value(setting: Setting, random: Random) -> Any:
     """A value of a setting: the file's kind of value, an extreme one, or off."""
     spec = setting.spec
     if spec.kind == kinds.NUMBER:
-        ends = [spec.low, spec.high]
+        ends = [spec.low, spec.high, spec.high]
         if setting.may_be_off:
             ends.append("off")  # type: ignore[arg-type]
         if spec.unit == "s":

@@ -95,7 +95,7 @@ class Named(NamedTuple):
 
 def _ceilings(limit: str) -> Law:
     def law(m: Moment) -> float:
-        ceiling = m.settings.file.ceiling
+        ceiling = m.settings.ceiling
         if limit == CVL:
             return float(ceiling.cell_voltage * m.settings.cells)
         return float(ceiling.charge_current if limit == CCL else ceiling.discharge_current)
@@ -183,10 +183,10 @@ def _silent_cells(failsafe: str) -> Law:
 
 def _high_cell(m: Moment) -> float | None:
     """CCL over the highest cell: steps or lines at cv1 and cv2, 0 A at cell_overvoltage."""
-    s, high = m.settings.limiter, m.written.highest_cell()
+    s, high = m.settings.limiter, m.written.highest_cell(m.now)
     if high is None:
         return None
-    if high >= min(s.cell_overvoltage, m.settings.file.ceiling.cell_voltage) - TINY:
+    if high >= min(s.cell_overvoltage, m.settings.ceiling.cell_voltage) - TINY:
         return 0.0
     if high < s.cv1 - TINY:
         return None
@@ -208,17 +208,17 @@ def _high_pack(m: Moment) -> float | None:
     mean = m.written.mean_cell()
     if mean is None:
         return None
-    most = min(m.settings.limiter.cell_overvoltage, m.settings.file.ceiling.cell_voltage)
+    most = min(m.settings.limiter.cell_overvoltage, m.settings.ceiling.cell_voltage)
     return 0.0 if mean[0] >= most + 1e-3 else None
 
 
 def _low_charge(m: Moment) -> float | None:
     """CCL over the lowest cell or the mean one, for curves that rise; 0 A at dead_cell."""
-    low, mean = m.written.lowest_cell(), m.written.mean_cell()
+    low, mean = m.written.lowest_cell(m.now), m.written.mean_cell()
     known = [volts for volts in (low, None if mean is None else mean[1]) if volts is not None]
     if not known:
         return None
-    if min(known) <= getattr(m.settings.file.ceiling, "dead_cell", -1.0):
+    if min(known) <= m.settings.ceiling.dead_cell:
         return 0.0
     points: Table = m.settings.limiter.low_cell_charge
     shares = [share for _, share in points]
@@ -230,10 +230,10 @@ def _low_charge(m: Moment) -> float | None:
 
 def _low_cell(m: Moment) -> float | None:
     """DCL over the lowest cell: at dv1 and dv2, 0 A at min_cell_voltage."""
-    s, low = m.settings.limiter, m.written.lowest_cell()
+    s, low = m.settings.limiter, m.written.lowest_cell(m.now)
     if low is None:
         return None
-    if low <= max(s.min_cell_voltage, m.settings.file.ceiling.min_cell_voltage) + TINY:
+    if low <= max(s.min_cell_voltage, m.settings.ceiling.min_cell_voltage) + TINY:
         return 0.0
     if s.dv1 is None or low > s.dv1 + TINY:
         return None
@@ -252,7 +252,7 @@ def _low_pack(m: Moment) -> float | None:
     mean, s = m.written.mean_cell(), m.settings.limiter
     if mean is None:
         return None
-    least = max(s.discharge_voltage, s.min_cell_voltage, m.settings.file.ceiling.min_cell_voltage)
+    least = max(s.discharge_voltage, s.min_cell_voltage, m.settings.ceiling.min_cell_voltage)
     return 0.0 if mean[1] <= least - 1e-3 else None
 
 
@@ -280,13 +280,26 @@ def _over(maximum: str, table: str, paths: tuple[str, ...], failsafe: str) -> La
     return law
 
 
+def _outside(window: str) -> Law:
+    """0 A while a temperature is outside the ceiling's window."""
+
+    def law(m: Moment) -> float | None:
+        coldest, hottest = getattr(m.settings.ceiling, window)
+        for seen in m.written.known(TEMPERATURES):
+            if max(seen.values) < coldest or min(seen.values) > hottest:
+                return 0.0
+        return None
+
+    return law
+
+
 def _imbalance(m: Moment) -> float | None:
     """CCL over the spread of the cells, for curves that fall."""
     points: Table = m.settings.limiter.imbalance
     shares = [share for _, share in points]
     if not points or shares != sorted(shares, reverse=True) or not m.written.have_cells():
         return None
-    high, low = m.written.highest_cell(), m.written.lowest_cell()
+    high, low = m.written.highest_cell(m.now), m.written.lowest_cell(m.now)
     if high is None or low is None or high < low:
         return None
     most: float = m.settings.limiter.max_charge_current
@@ -296,13 +309,13 @@ def _imbalance(m: Moment) -> float | None:
 def _no_voltage(m: Moment) -> float | None:
     """No charge without a voltage younger than the ceiling's silence, but the file's failsafe."""
     age = m.now - m.written.newest_voltage()
-    silence = getattr(m.settings.file.ceiling, "silence", math.inf)
-    return m.settings.file.failsafe.charge_current if age > silence + 0.01 else None
+    ceiling = m.settings.ceiling
+    return float(ceiling.failsafe.charge_current) if age > ceiling.silence + 0.01 else None
 
 
 def _clamped(m: Moment) -> float | None:
     """CVL: the battery's own voltage less what the highest cell is above max_cell_voltage."""
-    s, high, count = m.settings.limiter, m.written.highest_cell(), m.settings.cells
+    s, high, count = m.settings.limiter, m.written.highest_cell(m.now), m.settings.cells
     if high is None or high < s.max_cell_voltage + 1e-3 or not m.settled:
         return None
     sums = [seen.values for seen in m.written.known(m.written.singles)]
@@ -353,6 +366,9 @@ LAWS: tuple[Named, ...] = (
     Named(CCL, "the SoC bounds the charge", _over(_MAX_CHARGE, "charge_soc", (SOC,), _CHARGE)),
     Named(CCL, "the MOSFETs bound the charge",
           _over(_MAX_CHARGE, "mosfet_temperature", (MOSFET,), _CHARGE)),
+    Named(CCL, "no charge outside the ceiling's temperatures", _outside("charge_temperature")),
+    Named(DCL, "no discharge outside the ceiling's temperatures",
+          _outside("discharge_temperature")),
     Named(DCL, "no discharge after a required group is gone", _missing_discharge),
     Named(DCL, "no discharge while a BMS blocks or is silent",
           _blocked(DISCHARGE_FLAGS, _DISCHARGE)),

@@ -110,7 +110,8 @@ class Oracle:
 
     def _read_settings(self, on_bus: Mapping[str, Value], now: float) -> None:
         """Read the settings again until the publish interval after a change is over."""
-        self._written.grow_old(self._settings, now)
+        if now == self._settings_set_at:  # what is stale by the old settings stays so
+            self._written.grow_old(self._settings, now)
         self._settings.read(on_bus)
         self._settings_are_open = now - self._settings_set_at <= SETTLED_AFTER
 
@@ -137,7 +138,7 @@ class Oracle:
             if blocking(self._written, flags):
                 self._blocked_at[flags[0]] = now
         s = self._settings.limiter
-        low, mean = self._written.lowest_cell(), self._written.mean_cell()
+        low, mean = self._written.lowest_cell(now), self._written.mean_cell()
         low_cell = low is not None and low <= s.min_cell_voltage + TINY
         low_pack = mean is not None and mean[1] <= s.discharge_voltage + TINY
         if low_cell or low_pack:

@@ -14,6 +14,8 @@ import pytest
 from tests.search.lies import LIES, STANDING, Lie, play
 
 HIGHEST, LOWEST = 3.65, 2.50  # V, the ceilings of LFP
+CLAMPED = 3.57  # V; cell_overvoltage, and 20 mV for chargers that act 3 s late at 1 C
+KNOWN_BY_CELLS = [lie for name, lie in LIES.items() if name != "all cells are wrong"]
 TO_SPARE = 0.02  # of the capacity, by which a pack may be more than full or less than empty
 
 
@@ -32,7 +34,7 @@ def test_a_lie_about_one_thing_drives_no_cell_past_a_ceiling(
 ) -> None:
     truth = play(lie, seed, is_charging)
     assert truth.lowest >= LOWEST
-    assert truth.highest <= HIGHEST
+    assert truth.highest <= (CLAMPED if lie in KNOWN_BY_CELLS else HIGHEST)
 
 
 @pytest.mark.slow

@@ -15,8 +15,10 @@ import pytest
 from bridge.battery import control
 from bridge.core.limiter import caps, decide, situation
 from bridge.core.limiter.decide import NO_REQUESTS, BatteryState
-from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements import freshness
+from bridge.core.measurements.contradictions import Contradictions
+from bridge.core.measurements.input_state import InputState
+from bridge.core.measurements.refusals import Refusals
 from bridge.core.measurements.store import MeasurementStore
 from bridge.core.model import Cap, Limits, Stage
 from bridge.core.settings import relations
@@ -39,14 +41,18 @@ def _silence_is_ignored_while_aging(patch: Patch) -> None:
 
 
 def _a_group_is_as_young_as_its_newest_value(patch: Patch) -> None:
-    patch.setattr(freshness, "min", max, raising=False)
+    def broken(state: Any, at: Any) -> None:
+        for source, paths in state.by_source:
+            state.oldest.append((source, max(at[path] for path in paths)))
+
+    patch.setattr(InputState, "find_oldest", broken)
 
 
 def _a_request_is_lifted_at_once(patch: Patch) -> None:
     limits_from = decide.limits_from
 
-    def broken(allowed: Any, config: Any, requests: Any, before: Any, now: float) -> Any:
-        decision, state = limits_from(allowed, config, NO_REQUESTS, before, now)
+    def broken(allowed: Any, config: Any, requests: Any, *others: Any) -> Any:
+        decision, state = limits_from(allowed, config, NO_REQUESTS, *others)
         limits = {
             name.lower(): dataclasses.replace(limit, value=min(limit.value, request.value))
             for (name, limit), (_, request) in zip(decision.items(), requests.items(), strict=True)
@@ -77,7 +83,7 @@ def _a_limit_rises_in_doubt_and_while_aging(patch: Patch) -> None:
 def _the_ceilings_are_left_out(patch: Patch) -> None:
     none = Cap(99999.0, "no ceiling")
     patch.setattr(relations, "_CEILINGS", ())
-    patch.setattr(LimiterConfig, "ceiling_caps", Limits(none, none, none))
+    patch.setattr(decide, "ceiling_caps", lambda *_: Limits(none, none, none))
 
 
 def _an_empty_battery_may_discharge_as_soon_as_it_rests(patch: Patch) -> None:
@@ -115,6 +121,14 @@ def _a_setting_lets_limits_rise_at_once(patch: Patch) -> None:
     patch.setattr(control.Control, "change_settings", broken)
 
 
+def _two_writers_are_not_noticed(patch: Patch) -> None:
+    patch.setattr(Contradictions, "note", lambda *_: None)
+
+
+def _what_is_refused_again_and_again_lives_on(patch: Patch) -> None:
+    patch.setattr(Refusals, "missing", lambda *_: [])
+
+
 DEFECTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
     (_silence_is_ignored_while_aging, "silent"),
     (_a_group_is_as_young_as_its_newest_value, "no charge without each required group"),
@@ -128,7 +142,9 @@ DEFECTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
     (_the_ceilings_are_left_out, "no limit above the file's ceiling"),
     (_an_empty_battery_may_discharge_as_soon_as_it_rests, "until an empty battery has recovered"),
     (_longer_times_revive_what_was_stale, "silent"),
-    (_a_null_is_a_sign_of_life, "silent"),
+    (_a_null_is_a_sign_of_life, "no charge without each required group"),
+    (_two_writers_are_not_noticed, "bounds the charge"),
+    (_what_is_refused_again_and_again_lives_on, "silent"),
     (_a_setting_lets_limits_rise_at_once, "a setting never lifts a limit in the same call"),
 )
 """Each defect, and words of the law that it breaks."""

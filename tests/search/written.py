@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from tests.search.settings import InForce
@@ -34,6 +35,9 @@ GROUPS = {
 
 ROUNDING = 0.002  # s; a law about an age begins so much later than the age itself
 COPY_WITHIN = 0.5  # s; a GX brings each write by two ways, a copy confirms nothing
+
+RIVALS, RIVALS_WITHIN = 12, 10.0
+"""So many readings in turns up and down, at most so many s apart, are surely of two writers."""
 
 INVALID = object()
 
@@ -135,7 +139,7 @@ class Seen:
     stale since then, or refused again and again. bad_since, bad_at: the first and the last of the
     readings since the last good one that were surely refused. is_withdrawn: the last write was a
     null. bases: with which reading the next one may be compared; None: with none. odd: a reading
-    that is surely in doubt.
+    that is surely in doubt. last: the last readings, in doubt or not.
     """
 
     kind: Kind
@@ -147,6 +151,7 @@ class Seen:
     is_withdrawn: bool = False
     bases: tuple[Reading | None, ...] = (None,)
     odd: Reading | None = None
+    last: tuple[Reading, ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -157,6 +162,7 @@ class Seen:
 
         stale: s, after which a doubtful reading is forgotten.
         """
+        self.last = (*self.last, (number, now))[-RIVALS:]
         if self.odd is not None and now - self.odd[1] > stale:
             self.odd = None
         near = [self._is_near(number, base, step, now) for base in self.bases]
@@ -176,6 +182,18 @@ class Seen:
                 self.note_bad(now)
         if is_taken or any(near):
             self.at, self.is_silent, self.is_withdrawn = now, False, False
+
+    def rivals(self, jump: float, now: float) -> tuple[float, ...]:
+        """The last two values, if two writers surely contradict each other by more than a jump."""
+        if len(self.last) < RIVALS or now - self.last[-1][1] > RIVALS_WITHIN:
+            return ()
+        signs = []
+        for (one, since), (other, at) in pairwise(self.last):
+            if abs(other - one) < jump or at - since > RIVALS_WITHIN:
+                return ()
+            signs.append(other > one)
+        is_to_and_fro = all(one != other for one, other in pairwise(signs))
+        return (self.last[-2][0], self.last[-1][0]) if is_to_and_fro else ()
 
     def note_bad(self, now: float) -> None:
         """A reading has come that cannot be believed."""
@@ -325,13 +343,17 @@ class Written:
         voltages = self.ever((*self.cell_paths, VOLTAGE))
         return max((seen.at for seen in voltages), default=-math.inf)
 
-    def highest_cell(self) -> float | None:
-        """No less than this is the highest cell, in V."""
-        return max((min(seen.values) for seen in self.known(self.cell_paths)), default=None)
+    def highest_cell(self, now: float) -> float | None:
+        """No less than this is the highest cell, in V; the higher one of two writers."""
+        known = self.known(self.cell_paths)
+        rivals = [volts for seen in known for volts in seen.rivals(0.15, now) if 1 <= volts <= 4.5]
+        return max((*(min(seen.values) for seen in known), *rivals), default=None)
 
-    def lowest_cell(self) -> float | None:
-        """No more than this is the lowest cell, in V."""
-        return min((max(seen.values) for seen in self.known(self.cell_paths)), default=None)
+    def lowest_cell(self, now: float) -> float | None:
+        """No more than this is the lowest cell, in V; the lower one of two writers."""
+        known = self.known(self.cell_paths)
+        rivals = [volts for seen in known for volts in seen.rivals(0.15, now) if 1 <= volts <= 4.5]
+        return min((*(max(seen.values) for seen in known), *rivals), default=None)
 
     def mean_cell(self) -> tuple[float, float] | None:
         """The least and the most that the mean cell may be, in V."""
