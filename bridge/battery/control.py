@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bridge.battery.requests import RequestDesk
 from bridge.battery.restart_memory import RestartMemory
 from bridge.core.limiter.charging import full_charge, plan
-from bridge.core.limiter.decide import BatteryState, battery_state, limits_from
+from bridge.core.limiter.decide import BatteryState, Requests, battery_state, limits_from
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.charge_count import Kind
@@ -59,7 +59,13 @@ class Control:
         self._memory = RestartMemory(memory, config.ident, config.cells)
         kept = self._memory.recall(started)
         self.pack = Pack(
-            paths, INPUTS, self._pack_settings(), started, kept.heard_at, kept.latches
+            paths,
+            INPUTS,
+            self._pack_settings(),
+            started,
+            kept.heard_at,
+            kept.latches,
+            kept.count,
         )
         self.requests = RequestDesk(kept.requests)
         self.last: Assessment | None = None
@@ -93,7 +99,8 @@ class Control:
         view = assessment.pack
         latches = (view.allowed.state.latches, state.latches)
         heard_at, requests = view.freshness.heard_at, self.requests.in_force
-        self._memory.note(state.limits, latches, requests, heard_at, state.at)
+        count = self.pack.keep_count
+        self._memory.note(state.limits, latches, requests, heard_at, state.at, count)
 
     def keep(self) -> None:
         """From now on keep what a restart must not lose."""
@@ -104,10 +111,21 @@ class Control:
         """The day on which the battery was last full, as text; empty while it is unknown."""
         return full_charge.as_text(self.pack.latch_of(plan.LATCH).full)
 
+    def load_requests(self, kept: Requests) -> None:
+        """Take over requests of before a boot, where nobody asks for anything now.
+
+        After a restart within a boot, those in memory are newer.
+        """
+        if not self._memory.has_recalled:
+            self.requests.add(kept)
+
     def load_last_full(self, text: str, now: float) -> None:
-        """Take over a day that was kept. A text that is none is left out. now: monotonic s."""
+        """Take over a day that was kept. A text that is none is left out. now: monotonic s.
+
+        After a restart within a boot, what is in memory is newer.
+        """
         kept = full_charge.from_text(text, now)
-        if kept is not None:
+        if kept is not None and not self._memory.has_recalled:
             before = self.pack.latch_of(plan.LATCH)
             self.pack.set_latch(plan.LATCH, replace(before, full=kept))
 

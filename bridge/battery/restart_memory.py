@@ -8,11 +8,13 @@ limit is only too careful.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from bridge.core.limiter.decide import NO_REQUESTS, Requests
 from bridge.core.limiter.kept import KeptState, decoded, encoded, nothing_known
 from bridge.core.limiter.recovery import Recovering
 from bridge.core.limiter.situation import LatchState
+from bridge.core.measurements.kept_count import KeptCount
 from bridge.core.model import Limits
 from bridge.core.typed_json import Unreadable
 from bridge.ports import Memory
@@ -31,13 +33,17 @@ stays fresh costs one small write to memory in this time.
 
 
 class RestartMemory:
-    """What one battery keeps over a restart of the process. memory: None keeps nothing."""
+    """What one battery keeps over a restart of the process. memory: None keeps nothing.
+
+    has_recalled: whether `recall` has found the state of an earlier process of this boot.
+    """
 
     def __init__(self, memory: Memory | None, ident: str, cells: int) -> None:
         self._memory = memory
         self._ident = ident
         self._cells = cells
         self._is_on = False
+        self.has_recalled = False
         self._limits: _Values = (None, None, None)
         self._latches: _Latches = ({}, {})
         self._requests = NO_REQUESTS
@@ -50,7 +56,9 @@ class RestartMemory:
         if text is None:
             return KeptState(now, self._cells)
         try:
-            return decoded(text, self._cells, now)
+            kept = decoded(text, self._cells, now)
+            self.has_recalled = True
+            return kept
         except Unreadable as problem:
             words = "what a restart must not lose cannot be read (%s): the currents rise from 0 A"
             log.warning("%s: " + words, self._ident, problem)
@@ -67,10 +75,12 @@ class RestartMemory:
         requests: Requests,
         heard_at: float,
         now: float,
+        count: Callable[[], KeptCount | None],
     ) -> None:
         """Write this state if it is time to. latches: of the pack, and of the battery.
 
-        heard_at: the last moment of fresh data. Both times in monotonic s.
+        heard_at: the last moment of fresh data. Both times in monotonic s. count: gives the charge
+        that went by.
         """
         if not self._is_on:
             return
@@ -90,7 +100,7 @@ class RestartMemory:
                 or _are_others(latches, self._latches)
             )
         if is_due and now - self._failed_at >= LOOSENING_EVERY:
-            self._write(values, latches, requests, heard_at, now)
+            self._write(values, latches, requests, heard_at, now, count())
 
     def _write(
         self,
@@ -99,9 +109,10 @@ class RestartMemory:
         requests: Requests,
         heard_at: float,
         now: float,
+        count: KeptCount | None,
     ) -> None:
         both = {**latches[0], **latches[1]}
-        state = KeptState(heard_at, self._cells, Limits(*values), both, requests)
+        state = KeptState(heard_at, self._cells, Limits(*values), both, requests, count)
         assert self._memory is not None, "without a memory nothing is written"
         if not self._memory.write(encoded(state, now)):
             self._failed_at = now

@@ -28,6 +28,7 @@ from bridge.core.measurements.inputs import (
     Input,
     Measurements,
 )
+from bridge.core.measurements.kept_count import KeptCount, kept_count, restored
 from bridge.core.measurements.plausibility import Plausibility
 from bridge.core.measurements.refusals import Refusals, words_for
 from bridge.core.measurements.source import CLIENTS, Counter, ShelfLife, Source
@@ -71,7 +72,8 @@ class Pack:
 
     `assess` does not change the latches, so it can be called without a decision; `commit` stores
     the latches of a view as those of the pack. heard_at: the last moment of fresh data before this
-    start, from which the grace counts (monotonic s). latches: their states then.
+    start, from which the grace counts (monotonic s). latches: their states then. count: the charge
+    counted until then.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Pack:
         started: float,
         heard_at: float,
         latches: LatchState,
+        count: KeptCount | None = None,
     ) -> None:
         cells = settings.limiter.cells
         self.clients = Source(
@@ -95,7 +98,8 @@ class Pack:
         self._contradictions = Contradictions(inputs, cells)
         self._watch = FreshnessWatch(self._store, heard_at)
         self._state = PackState(pack_latches(latches))
-        self._count = Count()
+        self._count = Count() if count is None else restored(count)
+        self._store.compare_with({} if count is None else dict(count.values))
         self._frozen = NOT_FROZEN
         self._measurements = Measurements({})
         self._paths_counted = {
@@ -169,6 +173,11 @@ class Pack:
             counter.moved_at = now if counter.path in moved else counter.moved_at
             self._frozen = self._frozen.with_counter(counter.words(now))
 
+    def keep_count(self) -> KeptCount | None:
+        """What a restart must not lose of the charge counted; None before the first tick."""
+        paths = [path for paths in self._paths_counted.values() for path in paths]
+        return kept_count(self._count, self._store.last_compared(paths))
+
     def _look(self, moved: set[str], now: float) -> Look:
         store = self._store
         readings = store.readings(now)
@@ -200,15 +209,20 @@ class Pack:
         if refused or self._contradictions.other:
             self._contradictions.expire(now)
             warning = words_for(refused) or self._contradictions.words
-        doubt = warning or self._plausibility.words(now, settings.freshness.stale)
-        measurements = self._measured(silent, doubt or self._frozen.suspects, now)
+        readings = self._store.readings(now)
+        for state in self._store.replaceable:
+            if state.lacks:
+                warning = warning or f"some of {state.input.name} are missing"
+        stale, single_cells = settings.freshness.stale, settings.freshness.single_cells
+        doubt = warning or self._plausibility.words(now, stale, single_cells)
+        measurements = self._measured(readings, silent, doubt or self._frozen.suspects)
         suspected = None
         if doubt:
             suspects = self._plausibility.counting(settings.plausibility, now)
             counting = {**suspects, **self._contradictions.other}
             if counting:
-                readings = self._store.readings_with(counting, now)
-                suspected = Measurements(readings, silent, doubt, self._frozen)
+                instead = self._store.readings_with(counting, now)
+                suspected = Measurements(instead, silent, doubt, self._frozen)
         allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
@@ -241,12 +255,14 @@ class Pack:
         """The paths that are refused again and again; their last values expire."""
         settings = self._settings
         missing = self._refusals.missing(settings.plausibility.doubt, settings.freshness.stale, now)
-        self._store.expire_paths(missing)
+        self._store.refuse(missing)
         return missing
 
-    def _measured(self, silent: frozenset[Input[Any]], doubt: str, now: float) -> Measurements:
-        """The measurements now; the same object while nothing has changed."""
-        readings, before = self._store.readings(now), self._measurements
+    def _measured(
+        self, readings: Mapping[Input[Any], Any], silent: frozenset[Input[Any]], doubt: str
+    ) -> Measurements:
+        """The measurements; the same object while nothing has changed."""
+        before = self._measurements
         if (
             readings is not before.readings
             or silent != before.silent
@@ -265,4 +281,4 @@ def counter_of(freshness: FreshnessSettings, started: float) -> Counter | None:
 
 def shelf_life_of(freshness: FreshnessSettings) -> ShelfLife:
     """The shelf life of the values that clients write."""
-    return ShelfLife(freshness.aging, freshness.stale, freshness.lost)
+    return ShelfLife(freshness.aging, freshness.stale, freshness.lost, freshness.single_cells)
