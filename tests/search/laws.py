@@ -81,9 +81,6 @@ class Moment:
 
 Law = Callable[[Moment], "float | None"]
 
-AWAITED: frozenset[str] = frozenset({"a restart never allows more than before"})
-"""Laws that the bridge does not keep yet."""
-
 
 class Named(NamedTuple):
     """A law with the limit that it bounds, and its words."""
