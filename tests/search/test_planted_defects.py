@@ -23,7 +23,7 @@ from bridge.core.measurements.input_state import InputState
 from bridge.core.measurements.refusals import Refusals
 from bridge.core.measurements.store import MeasurementStore
 from bridge.core.model import Cap, Limits, Stage
-from bridge.core.settings import relations
+from bridge.core.settings import live
 from tests.search.search import search
 
 SCRIPTS = 200  # within which each defect must be found
@@ -82,9 +82,14 @@ def _a_limit_rises_in_doubt_and_while_aging(patch: Patch) -> None:
     patch.setattr(situation.Situation, "is_certain", True)
 
 
+def _settings_may_be_beyond_the_ceilings(patch: Patch) -> None:
+    patch.setattr(live, "beyond_ceiling", lambda *_: ())
+    patch.setattr(live, "too_loose", lambda *_: "")
+
+
 def _the_ceilings_are_left_out(patch: Patch) -> None:
     none = Cap(99999.0, "no ceiling")
-    patch.setattr(relations, "_CEILINGS", ())
+    _settings_may_be_beyond_the_ceilings(patch)
     patch.setattr(decide, "ceiling_caps", lambda *_: Limits(none, none, none))
 
 
@@ -156,6 +161,7 @@ DEFECTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
         "no limit rises while something required is not fresh",
     ),
     (_the_ceilings_are_left_out, "no limit above the file's ceiling"),
+    (_settings_may_be_beyond_the_ceilings, "no discharge after a required group is gone"),
     (_an_empty_battery_may_discharge_as_soon_as_it_rests, "until an empty battery has recovered"),
     (_longer_times_revive_what_was_stale, "silent"),
     (_a_null_is_a_sign_of_life, "no charge without each required group"),
