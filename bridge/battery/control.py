@@ -59,7 +59,13 @@ class Control:
         self._memory = RestartMemory(memory, config.ident, config.cells)
         kept = self._memory.recall(started)
         self.pack = Pack(
-            paths, INPUTS, self._pack_settings(), started, kept.heard_at, kept.latches
+            paths,
+            INPUTS,
+            self._pack_settings(),
+            started,
+            kept.heard_at,
+            kept.latches,
+            kept.count,
         )
         self.requests = RequestDesk(kept.requests)
         self.last: Assessment | None = None
@@ -93,7 +99,8 @@ class Control:
         view = assessment.pack
         latches = (view.allowed.state.latches, state.latches)
         heard_at, requests = view.freshness.heard_at, self.requests.in_force
-        self._memory.note(state.limits, latches, requests, heard_at, state.at)
+        count = self.pack.keep_count
+        self._memory.note(state.limits, latches, requests, heard_at, state.at, count)
 
     def keep(self) -> None:
         """From now on keep what a restart must not lose."""

@@ -8,11 +8,13 @@ limit is only too careful.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from bridge.core.limiter.decide import NO_REQUESTS, Requests
 from bridge.core.limiter.kept import KeptState, decoded, encoded, nothing_known
 from bridge.core.limiter.recovery import Recovering
 from bridge.core.limiter.situation import LatchState
+from bridge.core.measurements.kept_count import KeptCount
 from bridge.core.model import Limits
 from bridge.core.typed_json import Unreadable
 from bridge.ports import Memory
@@ -67,10 +69,12 @@ class RestartMemory:
         requests: Requests,
         heard_at: float,
         now: float,
+        count: Callable[[], KeptCount | None],
     ) -> None:
         """Write this state if it is time to. latches: of the pack, and of the battery.
 
-        heard_at: the last moment of fresh data. Both times in monotonic s.
+        heard_at: the last moment of fresh data. Both times in monotonic s. count: gives the charge
+        that went by.
         """
         if not self._is_on:
             return
@@ -90,7 +94,7 @@ class RestartMemory:
                 or _are_others(latches, self._latches)
             )
         if is_due and now - self._failed_at >= LOOSENING_EVERY:
-            self._write(values, latches, requests, heard_at, now)
+            self._write(values, latches, requests, heard_at, now, count())
 
     def _write(
         self,
@@ -99,9 +103,10 @@ class RestartMemory:
         requests: Requests,
         heard_at: float,
         now: float,
+        count: KeptCount | None,
     ) -> None:
         both = {**latches[0], **latches[1]}
-        state = KeptState(heard_at, self._cells, Limits(*values), both, requests)
+        state = KeptState(heard_at, self._cells, Limits(*values), both, requests, count)
         assert self._memory is not None, "without a memory nothing is written"
         if not self._memory.write(encoded(state, now)):
             self._failed_at = now

@@ -120,6 +120,10 @@ class World:
             self.bench.battery.on_tick(self.bench.clock.now)
             note()
 
+    def restart(self) -> None:
+        """The bridge is killed and starts again, within the same boot of the machine."""
+        self.bench = Bench(self.bench.config, before=self.bench)
+
     @property
     def charge(self) -> float:
         """The true state of charge, 0 to 1, and beyond where the pack is overcharged."""

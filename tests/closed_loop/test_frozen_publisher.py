@@ -43,6 +43,20 @@ def test_no_frozen_publisher_has_the_pack_overdischarged(
     assert world.least >= -SPARE
 
 
+@pytest.mark.parametrize("without", [(), ("soc",)], ids=["with SoC", "without SoC"])
+@pytest.mark.parametrize(("soc", "sun", "load"), [(0.8, SUN, 0.0), (0.2, 0.0, LOAD)])
+def test_restarts_of_the_bridge_forget_no_charge(
+    soc: float, sun: float, load: float, without: tuple[str, ...]
+) -> None:
+    world = World(soc, without=without)
+    world.live(0.1, sun=sun, load=load)
+    world.publisher.frozen = ("cells", "dc", "soc")
+    for _ in range(15):
+        world.live(0.1, sun=sun, load=load)
+        world.restart()
+    assert world.least >= -SPARE and world.most <= 1 + SPARE
+
+
 def test_it_is_said_on_the_bus_in_the_state_and_by_an_alarm() -> None:
     world = World(0.5)
     world.live(0.2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,10 +15,12 @@ from bridge.core.measurements.charge_count import LONGEST_GAP, Count, Kind, coun
 from bridge.core.measurements.frozen import SUSPECT, judged
 from bridge.core.measurements.frozen_verdict import NOT_FROZEN, Frozen
 from bridge.core.measurements.inputs import CELLS, PACK_CURRENT, PACK_VOLTAGE, SOC, Input
+from bridge.core.measurements.kept_count import KeptCount, kept_count, restored
 from bridge.core.measurements.open_circuit import RESTING_CELLS, soc_between
 from bridge.core.model import Group
 from bridge.core.paths.configured import problems_with_paths
 from bridge.core.settings.configuration import Config, MqttConfig
+from bridge.core.typed_json import from_json, to_json
 from tests.pack.model import CHEMISTRIES
 
 KIND = Kind(capacity=100.0, chemistry="lfp")  # so that 1 Ah is 1 %
@@ -364,6 +368,28 @@ def test_a_null_in_between_is_no_movement() -> None:
     bench.mqtt("/Voltages/Cell1", "null")
     bench.pass_time(3, lambda: bench.feed(current=50))
     assert "the cells have not moved for 2 min" in str(bench["/Freshness/Frozen"])
+
+
+def test_a_restart_forgets_no_charge() -> None:
+    bench = Bench()
+    bench.pass_time(200, lambda: bench.feed(current=50))
+    for _ in range(5):
+        bench = Bench(before=bench)
+        bench.pass_time(20, partial(bench.feed, current=50))
+    assert "the cells have not moved for 5 min while" in str(bench["/Freshness/Frozen"])
+    count = bench.battery._control.pack._count
+    assert count.bounds.highest == pytest.approx(50 + 1.02 * 50 * 300 / 3600 / 2.8, abs=0.1)
+
+
+def test_what_is_kept_of_a_count_brings_it_back() -> None:
+    teller = Teller(soc=50.0)
+    teller.go(3, PACK_CURRENT)
+    kept = kept_count(teller.count, {"/Soc": 50.0})
+    assert kept is not None
+    again = restored(from_json(KeptCount, json.loads(json.dumps(to_json(kept))), teller.now + 1))
+    assert again.last.current == teller.count.last.current
+    for name in ("at", "standing", "bounds", "unheard", "soc_steps"):
+        assert getattr(again, name) == getattr(teller.count, name)
 
 
 def test_it_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from bridge.core.limiter.decide import NO_REQUESTS, Requests
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LatchState
+from bridge.core.measurements.kept_count import KeptCount
 from bridge.core.model import Limits, Request
 from bridge.core.typed_json import Past, Unreadable, check_kind, from_json, returned_by, to_json
 
@@ -36,7 +37,8 @@ class KeptState:
 
     heard_at: the last moment of fresh data; before the first data, the first start since the boot.
     limits: how far each limit has risen, in V and A; None: it was never decided on data. latches:
-    those that are not at rest. cells: in series, because CVL is in V of the whole pack.
+    those that are not at rest. count: the charge that went by; None before the first tick. cells:
+    in series, because CVL is in V of the whole pack.
     """
 
     heard_at: Past
@@ -44,6 +46,7 @@ class KeptState:
     limits: Limits[float | None] = Limits(None, None, None)
     latches: LatchState = field(default_factory=dict)
     requests: Requests = NO_REQUESTS
+    count: KeptCount | None = None
 
 
 def nothing_known(cells: int) -> KeptState:
@@ -65,11 +68,14 @@ class _Text:
     cells: int
     limits: Limits[float | None]
     requests: Limits[Request | None]
+    count: KeptCount | None
 
 
 def encoded(state: KeptState, now: float) -> str:
     """The text of a state. now: when it is written."""
-    text = _Text(VERSION, now, state.heard_at, state.cells, state.limits, state.requests)
+    text = _Text(
+        VERSION, now, state.heard_at, state.cells, state.limits, state.requests, state.count
+    )
     latches = {name: to_json(latch) for name, latch in state.latches.items()}
     return json.dumps({**to_json(text), "latches": latches}, separators=(",", ":"))
 
@@ -89,7 +95,9 @@ def decoded(text: str, cells: int, now: float) -> KeptState:
     read: _Text = from_json(_Text, content, now)
     if read.cells != cells:
         raise Unreadable(f"it was written for {read.cells} cells")
-    return KeptState(read.heard_at, cells, read.limits, _latches(latches, now), read.requests)
+    return KeptState(
+        read.heard_at, cells, read.limits, _latches(latches, now), read.requests, read.count
+    )
 
 
 def _latches(raw: object, now: float) -> LatchState:

@@ -89,6 +89,15 @@ class MeasurementStore:
         self.expire_paths(stale)
         self.look_at_all()
 
+    def compare_with(self, values: Mapping[str, float]) -> None:
+        """Take these as the last values, by path: an equal one that comes is no movement."""
+        self._compared.update(values)
+
+    def last_compared(self, paths: Iterable[str]) -> dict[str, float]:
+        """The last numbers of these paths, also of those that were forgotten or are stale."""
+        found = {path: self._compared.get(path) for path in paths}
+        return {path: float(v) for path, v in found.items() if isinstance(v, (int, float))}
+
     def take_moved(self) -> set[str]:
         """The paths whose value has changed since the last call, or came for the first time."""
         moved, self.moved = self.moved, set()

@@ -28,6 +28,7 @@ from bridge.core.measurements.inputs import (
     Input,
     Measurements,
 )
+from bridge.core.measurements.kept_count import KeptCount, kept_count, restored
 from bridge.core.measurements.plausibility import Plausibility
 from bridge.core.measurements.refusals import Refusals, words_for
 from bridge.core.measurements.source import CLIENTS, Counter, ShelfLife, Source
@@ -71,7 +72,8 @@ class Pack:
 
     `assess` does not change the latches, so it can be called without a decision; `commit` stores
     the latches of a view as those of the pack. heard_at: the last moment of fresh data before this
-    start, from which the grace counts (monotonic s). latches: their states then.
+    start, from which the grace counts (monotonic s). latches: their states then. count: the charge
+    counted until then.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Pack:
         started: float,
         heard_at: float,
         latches: LatchState,
+        count: KeptCount | None = None,
     ) -> None:
         cells = settings.limiter.cells
         self.clients = Source(
@@ -95,7 +98,8 @@ class Pack:
         self._contradictions = Contradictions(inputs, cells)
         self._watch = FreshnessWatch(self._store, heard_at)
         self._state = PackState(pack_latches(latches))
-        self._count = Count()
+        self._count = Count() if count is None else restored(count)
+        self._store.compare_with({} if count is None else dict(count.values))
         self._frozen = NOT_FROZEN
         self._measurements = Measurements({})
         self._paths_counted = {
@@ -168,6 +172,11 @@ class Pack:
         if counter is not None:
             counter.moved_at = now if counter.path in moved else counter.moved_at
             self._frozen = self._frozen.with_counter(counter.words(now))
+
+    def keep_count(self) -> KeptCount | None:
+        """What a restart must not lose of the charge counted; None before the first tick."""
+        paths = [path for paths in self._paths_counted.values() for path in paths]
+        return kept_count(self._count, self._store.last_compared(paths))
 
     def _look(self, moved: set[str], now: float) -> Look:
         store = self._store

@@ -95,6 +95,9 @@ def _soc_windows_apart(settings: LimiterSettings) -> Problems:
     if settings.charge_to_soc is None:
         return []
     resumes = settings.charge_to_soc - settings.charge_to_soc_hysteresis
+    if resumes <= 0:
+        words = f"{settings.charge_to_soc_hysteresis:g} is not below charge_to_soc"
+        return [("charge_to_soc_hysteresis", f"{words}: charging would never go on")]
     least = max([soc for _, soc in settings.maintain_soc_by_month], default=0.0)
     ends = least + settings.maintain_soc_hysteresis
     if least == 0 or (least <= resumes and ends <= settings.charge_to_soc):
