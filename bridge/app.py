@@ -10,7 +10,7 @@ import time
 from bridge import __version__
 from bridge.adapters import dbus_service, health, log, memory, settings
 from bridge.adapters.broker import Broker
-from bridge.adapters.loop import Loop, guarded, monotonic, today
+from bridge.adapters.loop import Loop, guarded, monotonic, today, wall
 from bridge.adapters.mqtt_link import MqttLink
 from bridge.core.settings.configuration import Config
 from bridge.core.throttle import Throttle
@@ -75,6 +75,7 @@ class App:
                 memory=_memory(config, battery.ident),
                 monotonic=monotonic,
                 today=today,
+                wall=wall,
                 on_entered=self._subscribe,
                 on_name_taken=self._on_name_taken,
             )

@@ -40,6 +40,7 @@ class BatteryHost:
         memory: Memory | None,
         monotonic: Callable[[], float],
         today: Callable[[], Date | None],
+        wall: Callable[[], float | None],
         on_entered: Callable[[], None],
         on_name_taken: Callable[[str], None],
     ) -> None:
@@ -73,6 +74,7 @@ class BatteryHost:
             memory=memory,
             access=whole.access,
             today=today,
+            wall=wall,
         )
         self._persistence = SettingsPersistence(
             settings.DeviceSettings(settings_bus, config.ident, self._on_setting, guard=guarded),

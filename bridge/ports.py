@@ -91,6 +91,9 @@ class PersistentBattery(Protocol):
     def last_full(self) -> str:
         """The day on which the battery was last full, as text; empty while it is unknown."""
 
+    def load_requests(self, kept: str) -> None:
+        """Take over the requests that were kept over a boot, at the start."""
+
     def load_last_full(self, kept: str) -> None:
         """Take over a text of `last_full`, at the start."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from bridge.battery.control import Control
 from bridge.battery.intake import Intake, WriteHandler, gated
+from bridge.battery.kept_requests import KeptRequests
 from bridge.battery.publisher import Publisher
 from bridge.battery.status import StatusPublisher
 from bridge.core.model import CCL, CVL, DCL, Date, Refused, Value
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 # What the store is asked to keep.
 NAME_KEY, SETTINGS_KEY, LAST_FULL_KEY = "CustomName", "RemoteSettings", "LastFull"
+REQUESTS_KEY = "Requests"
 _NAME_PATH = "/CustomName"
 _LIMIT_AT = {CVL_PATH: CVL, CCL_PATH: CCL, DCL_PATH: DCL}
 
@@ -47,12 +49,14 @@ class Battery:
         store: Store,
         monotonic: Callable[[], float],
         memory: Memory | None = None,
+        wall: Callable[[], float | None] = lambda: None,
         access: Access = ALL_OPEN,
         today: Callable[[], Date | None] = lambda: None,
     ) -> None:
         """topics: of this battery. publish_interval: s to gather writes. monotonic: in seconds.
 
-        memory: what survives a restart of the process; None: nothing does.
+        memory: what survives a restart of the process; None: nothing does. wall: the wall clock in
+        s, None while it is not set.
         """
         self.paths = path_table(config.cells)
         self.identity: dict[str, Value] = {"ident": config.ident, "name": config.name}
@@ -61,6 +65,8 @@ class Battery:
         self._kept_full: str | None = None  # None before the store has said what it has kept
         self._store = store
         self._monotonic = monotonic
+        self._wall = wall
+        self._kept_requests = KeptRequests(config.ident)
         self._status = StatusPublisher(config.ident, topics, client, self.paths)
         self._control = Control(config, self.paths, monotonic(), today, memory)
         self._publisher = Publisher(
@@ -113,6 +119,9 @@ class Battery:
         """Once a second: ages, ramps, the failsafe, and the state topic."""
         for limit, request in self._control.requests.expire(now).items():
             log.info("%s: the request of %g for %s has expired", self._ident, request.value, limit)
+        requests = self._kept_requests.due(self._control.requests.in_force, now, self._wall())
+        if requests is not None:
+            self._store.save(REQUESTS_KEY, requests)
         self._control.count_charge(now)
         self._publisher.refresh(now)
         if self._kept_full is not None and self.last_full not in ("", self._kept_full):
@@ -210,6 +219,12 @@ class Battery:
     def last_full(self) -> str:
         """The day on which the battery was last full, as text; empty while it is unknown."""
         return self._control.last_full
+
+    def load_requests(self, kept: str) -> None:
+        """Take over the requests that were kept over a boot."""
+        now = self._monotonic()
+        self._control.load_requests(self._kept_requests.load(kept, now, self._wall()))
+        self._publisher.on_write(may_tighten=True)
 
     def load_last_full(self, kept: str) -> None:
         """Take over the day that was kept over a restart. From now on each new day is saved."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bridge.battery.requests import RequestDesk
 from bridge.battery.restart_memory import RestartMemory
 from bridge.core.limiter.charging import full_charge, plan
-from bridge.core.limiter.decide import BatteryState, battery_state, limits_from
+from bridge.core.limiter.decide import BatteryState, Requests, battery_state, limits_from
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.charge_count import Kind
@@ -111,10 +111,21 @@ class Control:
         """The day on which the battery was last full, as text; empty while it is unknown."""
         return full_charge.as_text(self.pack.latch_of(plan.LATCH).full)
 
+    def load_requests(self, kept: Requests) -> None:
+        """Take over requests of before a boot, where nobody asks for anything now.
+
+        After a restart within a boot, those in memory are newer.
+        """
+        if not self._memory.has_recalled:
+            self.requests.add(kept)
+
     def load_last_full(self, text: str, now: float) -> None:
-        """Take over a day that was kept. A text that is none is left out. now: monotonic s."""
+        """Take over a day that was kept. A text that is none is left out. now: monotonic s.
+
+        After a restart within a boot, what is in memory is newer.
+        """
         kept = full_charge.from_text(text, now)
-        if kept is not None:
+        if kept is not None and not self._memory.has_recalled:
             before = self.pack.latch_of(plan.LATCH)
             self.pack.set_latch(plan.LATCH, replace(before, full=kept))
 

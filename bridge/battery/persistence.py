@@ -22,7 +22,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from bridge.battery.battery import LAST_FULL_KEY, NAME_KEY, SETTINGS_KEY
+from bridge.battery.battery import LAST_FULL_KEY, NAME_KEY, REQUESTS_KEY, SETTINGS_KEY
 from bridge.core.model import Value
 from bridge.core.settings.configuration import BatteryConfig
 from bridge.core.settings.save_queue import SaveQueue
@@ -75,6 +75,7 @@ class SettingsPersistence:
             INSTANCE_KEY: f"battery:{self._config.instance}",
             SETTINGS_KEY: "{}",
             LAST_FULL_KEY: "",
+            REQUESTS_KEY: "",
             FILE_KEY: "",
         }
         self._service.open(defaults, self._on_opened, self._on_failed)
@@ -145,6 +146,7 @@ class SettingsPersistence:
             self._keep_unless_newer(INSTANCE_KEY, f"battery:{self._config.instance}")
         self._keep_unless_newer(FILE_KEY, self._identity_in_file())
         self._battery.load_settings(self._values.get(SETTINGS_KEY, "{}"))
+        self._battery.load_requests(self._values.get(REQUESTS_KEY, ""))
         self._battery.load_last_full(self._values.get(LAST_FULL_KEY, ""))
         if self._queue.is_pending(SETTINGS_KEY):  # clients have set something before this answer
             self._queue.put(SETTINGS_KEY, self._battery.settings_record())

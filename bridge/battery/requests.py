@@ -66,6 +66,12 @@ class RequestDesk:
             request = Request(request.value, now, until or (now + expire if expire else None))
         self.in_force = self.in_force.with_(limit, request)
 
+    def add(self, kept: Requests) -> None:
+        """Take over requests of before a boot, for the limits that have none."""
+        for limit, request in kept.items():
+            if self.in_force[limit] is None:
+                self.in_force = self.in_force.with_(limit, request)
+
     def expire(self, now: float) -> dict[str, Request]:
         """End the requests whose time is over. Returns them, by limit."""
         over = {

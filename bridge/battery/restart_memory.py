@@ -33,13 +33,17 @@ stays fresh costs one small write to memory in this time.
 
 
 class RestartMemory:
-    """What one battery keeps over a restart of the process. memory: None keeps nothing."""
+    """What one battery keeps over a restart of the process. memory: None keeps nothing.
+
+    has_recalled: whether `recall` has found the state of an earlier process of this boot.
+    """
 
     def __init__(self, memory: Memory | None, ident: str, cells: int) -> None:
         self._memory = memory
         self._ident = ident
         self._cells = cells
         self._is_on = False
+        self.has_recalled = False
         self._limits: _Values = (None, None, None)
         self._latches: _Latches = ({}, {})
         self._requests = NO_REQUESTS
@@ -52,7 +56,9 @@ class RestartMemory:
         if text is None:
             return KeptState(now, self._cells)
         try:
-            return decoded(text, self._cells, now)
+            kept = decoded(text, self._cells, now)
+            self.has_recalled = True
+            return kept
         except Unreadable as problem:
             words = "what a restart must not lose cannot be read (%s): the currents rise from 0 A"
             log.warning("%s: " + words, self._ident, problem)

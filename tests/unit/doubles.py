@@ -123,6 +123,7 @@ class Bench:
         self.clock = before.clock if before else Clock()
         self.memory = before.memory if before else FakeMemory()
         self.today = today
+        self.wall: float | None = None
         self.bus, self.client, self.store = FakeBus(), FakeClient(), FakeStore()
         self.timer = FakeTimer(self.clock)
         self.battery = Battery(
@@ -137,6 +138,7 @@ class Bench:
             memory=self.memory,
             access=access,
             today=lambda: self.today,
+            wall=lambda: self.wall,
         )
         self.battery.refresh(self.clock.now)
         self.clock.now += 1.0

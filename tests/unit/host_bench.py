@@ -48,6 +48,7 @@ class HostBench:
             memory=self.memory,
             monotonic=self.clock,
             today=lambda: None,
+            wall=lambda: None,
             on_entered=self._on_entered,
             on_name_taken=self.name_taken.append,
         )
