@@ -56,7 +56,11 @@ class Moment:
     @property
     def missing(self) -> list[str]:
         """The required groups that are not complete and younger than stale."""
-        return [g for g in self.settings.freshness.required if not self.written.have(g.value)]
+        required, least = self.settings.freshness.required, self.settings.ceiling.required
+        missing = [group for group in required if not self.written.have(group.value)]
+        if not missing and not any(self.written.have(group.value) for group in least):
+            return list(least)
+        return missing
 
     @property
     def is_overdue(self) -> bool:
@@ -80,9 +84,6 @@ class Moment:
 
 
 Law = Callable[[Moment], "float | None"]
-
-AWAITED: frozenset[str] = frozenset({"a restart never allows more than before"})
-"""Laws that the bridge does not keep yet."""
 
 
 class Named(NamedTuple):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from bridge.core.model import Value
 from bridge.core.settings.configuration import BatteryConfig
-from tests.search.laws import AWAITED, LAWS, TINY, Moment, blocking
-from tests.search.pace import AFTER_RESTART, Pace
+from tests.search.laws import LAWS, TINY, Moment, blocking
+from tests.search.pace import Pace
 from tests.search.requests import Asked
 from tests.search.script import Batch, Dbus, Kept, Mqtt, Reboot, Restart, Step
 from tests.search.settings import InForce
@@ -70,7 +70,7 @@ class Oracle:
         for path, raw in writes:
             self._write(path, raw, now)
         if isinstance(step, (Restart, Reboot)):
-            if isinstance(step, Reboot) or AFTER_RESTART in AWAITED:
+            if isinstance(step, Reboot):
                 self._boot(now)
             self._start()
         self._written.grow_old(self._settings, now)
@@ -164,7 +164,7 @@ class Oracle:
         )
         for limit, words, law in LAWS:
             value = shown[limit]
-            if not isinstance(value, (int, float)) or words in AWAITED:
+            if not isinstance(value, (int, float)):
                 continue
             bound = law(moment)
             if bound is not None and value > bound + TINY:
@@ -188,13 +188,14 @@ class Oracle:
             before = pace.at_most
             pace.is_waiting = pace.is_waiting and not is_heard and not value
             if isinstance(step, (Restart, Reboot)):
-                wrong = pace.after_restart(float(value))
+                failsafe = self._settings.failsafe.charge_current if limit == CCL else 0.0
+                wrong = pace.after_restart(float(value), failsafe)
             else:
                 what = _in_words(step)
                 wrong = pace.check(float(value), passed, may_rise, what, self._settings, self._at)
             if pace.free and (limit != CCL or value):
                 pace.free = False
-            if wrong and wrong not in AWAITED:
+            if wrong:
                 yield Broken(wrong, limit, float(value), before)
 
 

@@ -69,9 +69,12 @@ class Pace:
         """The limit is withdrawn; it may have risen a little before."""
         self.at_most += self._hold_and_rise(settings)[1] * min(passed, GATHERED)
 
-    def after_restart(self, shown: float) -> str:
-        """What is wrong with the limit at the start of a process; "" for nothing."""
-        if shown > self.at_most + 1e-6 and not self.free:
+    def after_restart(self, shown: float, failsafe: float) -> str:
+        """What is wrong with the limit at the start of a process; "" for nothing.
+
+        failsafe: what may hold in any case where 0 A was for lack of data.
+        """
+        if shown > max(self.at_most, failsafe) + 1e-6 and not self.free:
             return AFTER_RESTART
         self.is_waiting = shown == 0
         if shown:

@@ -6,7 +6,9 @@ Each defect is one that a change could bring in unseen. The words of the law say
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +23,7 @@ from bridge.core.measurements.input_state import InputState
 from bridge.core.measurements.refusals import Refusals
 from bridge.core.measurements.store import MeasurementStore
 from bridge.core.model import Cap, Limits, Stage
-from bridge.core.settings import relations
+from bridge.core.settings import live
 from tests.search.search import search
 
 SCRIPTS = 200  # within which each defect must be found
@@ -80,9 +82,14 @@ def _a_limit_rises_in_doubt_and_while_aging(patch: Patch) -> None:
     patch.setattr(situation.Situation, "is_certain", True)
 
 
+def _settings_may_be_beyond_the_ceilings(patch: Patch) -> None:
+    patch.setattr(live, "beyond_ceiling", lambda *_: ())
+    patch.setattr(live, "too_loose", lambda *_: "")
+
+
 def _the_ceilings_are_left_out(patch: Patch) -> None:
     none = Cap(99999.0, "no ceiling")
-    patch.setattr(relations, "_CEILINGS", ())
+    _settings_may_be_beyond_the_ceilings(patch)
     patch.setattr(decide, "ceiling_caps", lambda *_: Limits(none, none, none))
 
 
@@ -129,6 +136,20 @@ def _what_is_refused_again_and_again_lives_on(patch: Patch) -> None:
     patch.setattr(Refusals, "missing", lambda *_: [])
 
 
+def _a_restart_forgets_the_limits(patch: Patch) -> None:
+    patch.setattr(control, "battery_state", lambda *_: BatteryState())
+
+
+def _a_restart_renews_the_grace(patch: Patch) -> None:
+    watch = freshness.FreshnessWatch.__init__
+    started = itertools.count(1e9)  # s, after all that a script can last
+
+    def broken(self: Any, store: Any, heard_at: float) -> None:
+        watch(self, store, heard_at if math.isinf(heard_at) else next(started))
+
+    patch.setattr(freshness.FreshnessWatch, "__init__", broken)
+
+
 DEFECTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
     (_silence_is_ignored_while_aging, "silent"),
     (_a_group_is_as_young_as_its_newest_value, "no charge without each required group"),
@@ -140,9 +161,12 @@ DEFECTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
         "no limit rises while something required is not fresh",
     ),
     (_the_ceilings_are_left_out, "no limit above the file's ceiling"),
+    (_settings_may_be_beyond_the_ceilings, "no discharge after a required group is gone"),
     (_an_empty_battery_may_discharge_as_soon_as_it_rests, "until an empty battery has recovered"),
     (_longer_times_revive_what_was_stale, "silent"),
     (_a_null_is_a_sign_of_life, "no charge without each required group"),
+    (_a_restart_forgets_the_limits, "a restart never allows more than before"),
+    (_a_restart_renews_the_grace, "no discharge after a required group is gone"),
     (_two_writers_are_not_noticed, "bounds the charge"),
     (_what_is_refused_again_and_again_lives_on, "silent"),
     (_a_setting_lets_limits_rise_at_once, "a setting never lifts a limit in the same call"),

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.comparison.__main__ import BY_NAME, PAGE, PICTURED
+from tests.comparison.__main__ import BY_NAME, PAGE, PICTURED, picture_of
 from tests.comparison.contestants import CONTESTANTS, Bridge, Fixed
 from tests.comparison.day import Outcome, live
 from tests.comparison.picture import BOTTOM, HEIGHT, LEFT, TOP, svg
@@ -102,6 +102,6 @@ def test_a_picture_has_a_line_and_a_name_for_each_contestant() -> None:
 
 @pytest.mark.parametrize("scenario", PICTURED)
 def test_the_page_shows_its_pictures(scenario: str) -> None:
-    picture = f"comparison-{scenario}.svg"
-    assert f"({picture})" in PAGE.read_text(encoding="utf-8")
-    assert (PAGE.parent / picture).exists(), "./run compare"
+    picture = picture_of(scenario)
+    assert f"({picture.name})" in PAGE.read_text(encoding="utf-8")
+    assert picture.exists(), "./run compare"

@@ -236,7 +236,8 @@ def test_living_extremes_do_not_cover_a_dead_cell() -> None:
         bench.batch({"Dc/0/Voltage": 53.0})
 
     bench.pass_time(300, the_rest)
-    assert (stage(bench), bench.ccl, bench.dcl) == ("stale", 0.0, 0.0)
+    assert (stage(bench), bench.ccl) == ("fresh", 0.0)
+    assert bench.state["doubt"] == "some of the cell voltages are missing"
 
 
 def test_longer_times_revive_nothing_that_was_stale() -> None:

@@ -132,8 +132,8 @@ class FreshnessWatch:
                 is_missed = is_missed and not state.needed
             for state in inputs:
                 judged: list[_Judged] = []
-                if state.by_source and not state.oldest:
-                    state.find_oldest(at)
+                if state.is_whole and not state.oldest:
+                    state.find_oldest(at, withdrawn)
                 for source, since in state.oldest:
                     age, life = now - since, source.shelf_life
                     if age <= life.aging and (not withdrawn or withdrawn.isdisjoint(state.needed)):

@@ -43,7 +43,8 @@ class Input(Generic[R]):
 
     name: in words, for reasons. paths: "{cell}" stands for the number of each cell. Of several
     paths, each one that was ever written must stay fresh: a working sensor does not replace one
-    that fails. stand_ins: paths that together replace `paths` until all of `paths` were written.
+    that fails. stand_ins: paths that together replace `paths` while these are not as fresh. widen:
+    what such older values of `paths` make of a reading; they only tighten.
     read: the reading made of the known numbers, given the paths for each cell.
     plausible: None where every value is believed. may_be_silent: its silence has no effect.
     is_permission: it is what a BMS allows; its reading says in words why something is not allowed.
@@ -60,6 +61,7 @@ class Input(Generic[R]):
     may_be_silent: bool = False
     is_permission: bool = False
     jump: float | None = None
+    widen: Callable[[Any, list[float]], R] | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -141,6 +143,12 @@ def _cells(numbers: Numbers, paths: tuple[str, ...]) -> Cells:
     return Cells(tuple(map(numbers.get, paths)), lowest, highest)
 
 
+def _widened(cells: Cells, older: list[float]) -> Cells:
+    """The cells with extremes that hold older voltages of single cells (V) too."""
+    known = [v for v in (cells.lowest, cells.highest, *older) if v is not None]
+    return Cells(cells.voltages, min(known), max(known))
+
+
 def _temperatures(numbers: Numbers, paths: tuple[str, ...]) -> Temperatures | None:
     degrees = [numbers[path] for path in paths if path in numbers]
     return Temperatures(min(degrees), max(degrees)) if degrees else None
@@ -196,6 +204,7 @@ CELLS: Input[Cells] = Input(
     _cells,
     Plausible("cell_voltage_step", rate=0.01, low=1.0, high=4.5),
     stand_ins=(MIN_CELL_PATH, MAX_CELL_PATH),
+    widen=_widened,
     jump=0.1,
 )
 PACK_VOLTAGE: Input[float | None] = Input(

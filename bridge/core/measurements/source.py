@@ -14,12 +14,14 @@ class ShelfLife(NamedTuple):
     """Ages in s, rising.
 
     When a value is older than `aging`, nothing may loosen. Older than `stale`, it counts as
-    unknown. Older than `lost`, the setting on_lost decides.
+    unknown. Older than `lost`, the setting on_lost decides. single_cells: of a cell's value while
+    fresher extremes stand in for it; until then it still tightens. It is never less than `stale`.
     """
 
     aging: float
     stale: float
     lost: float
+    single_cells: float = 0.0
 
 
 @dataclass

@@ -209,15 +209,20 @@ class Pack:
         if refused or self._contradictions.other:
             self._contradictions.expire(now)
             warning = words_for(refused) or self._contradictions.words
-        doubt = warning or self._plausibility.words(now, settings.freshness.stale)
-        measurements = self._measured(silent, doubt or self._frozen.suspects, now)
+        readings = self._store.readings(now)
+        for state in self._store.replaceable:
+            if state.lacks:
+                warning = warning or f"some of {state.input.name} are missing"
+        stale, single_cells = settings.freshness.stale, settings.freshness.single_cells
+        doubt = warning or self._plausibility.words(now, stale, single_cells)
+        measurements = self._measured(readings, silent, doubt or self._frozen.suspects)
         suspected = None
         if doubt:
             suspects = self._plausibility.counting(settings.plausibility, now)
             counting = {**suspects, **self._contradictions.other}
             if counting:
-                readings = self._store.readings_with(counting, now)
-                suspected = Measurements(readings, silent, doubt, self._frozen)
+                instead = self._store.readings_with(counting, now)
+                suspected = Measurements(instead, silent, doubt, self._frozen)
         allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
@@ -250,12 +255,14 @@ class Pack:
         """The paths that are refused again and again; their last values expire."""
         settings = self._settings
         missing = self._refusals.missing(settings.plausibility.doubt, settings.freshness.stale, now)
-        self._store.expire_paths(missing)
+        self._store.refuse(missing)
         return missing
 
-    def _measured(self, silent: frozenset[Input[Any]], doubt: str, now: float) -> Measurements:
-        """The measurements now; the same object while nothing has changed."""
-        readings, before = self._store.readings(now), self._measurements
+    def _measured(
+        self, readings: Mapping[Input[Any], Any], silent: frozenset[Input[Any]], doubt: str
+    ) -> Measurements:
+        """The measurements; the same object while nothing has changed."""
+        before = self._measurements
         if (
             readings is not before.readings
             or silent != before.silent
@@ -274,4 +281,4 @@ def counter_of(freshness: FreshnessSettings, started: float) -> Counter | None:
 
 def shelf_life_of(freshness: FreshnessSettings) -> ShelfLife:
     """The shelf life of the values that clients write."""
-    return ShelfLife(freshness.aging, freshness.stale, freshness.lost)
+    return ShelfLife(freshness.aging, freshness.stale, freshness.lost, freshness.single_cells)

@@ -67,6 +67,8 @@ _BOUNDS: Mapping[str, tuple[str, ...]] = {
         "limiter.slide",
         # When the limits are withdrawn, an inverter may go on with the last ones.
         "freshness.on_lost",
+        # A cell that is older is missing, and then nothing may loosen.
+        "freshness.single_cells",
         # Beyond a step, a reading must be confirmed before it counts.
         "plausibility.cell_voltage_step",
         "plausibility.temperature_step",

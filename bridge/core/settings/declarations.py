@@ -234,6 +234,10 @@ class FreshnessSettings:
     aging: float = _seconds(86400, "older than this, nothing may loosen", 15.0)
     # serialbattery: after 60 s without its BMS it blocks.
     stale: float = _seconds(86400, "older than this, the failsafe limits hold", 60.0)
+    # Battery-Emulator sends its cells each 60 s; ours: two of three readings may be missed.
+    single_cells: float = _seconds(
+        86400, "so old may single cells be while both extremes are fresh; they only tighten", 180.0
+    )
     # ours: a restart of a GX or of a broker should be over by then.
     lost: float = _seconds(86400, "older than this, on_lost decides", 600.0)
     on_lost: str = _field(
