@@ -179,7 +179,7 @@ class Oracle:
             clamp = -math.inf if volts is None else volts - over
         floor = s.min_charge_voltage * n
         lowered = self.plan.lowered if self.plan.closed else math.inf
-        safe, stands = floor + 0.05 * n, m.frozen.voltage
+        safe, stands = config.failsafe.charge_voltage * n, m.frozen.voltage
         counted = min(safe, safe if stands is None else stands) if m.frozen.full else math.inf
         bounds = {
             "charge voltage": charged_to,

@@ -40,12 +40,13 @@ class BatteryState:
     """What is kept from one decision to the next, apart from the packs.
 
     limits: how far each limit has recovered. latches: of the protections that need CCL. at: when
-    the decision was made (monotonic s).
+    the decision was made (monotonic s). voltage: the last known pack voltage, in V.
     """
 
     limits: Limits[Recovering | None] = Limits(None, None, None)
     latches: LatchState = field(default_factory=dict)
     at: float = float("-inf")
+    voltage: float | None = None
 
 
 def battery_state(limits: Limits[float | None], latches: LatchState, at: float) -> BatteryState:
@@ -141,6 +142,7 @@ def limits_from(
     if waiting is not None and held[0] > waiting.value:
         held = (waiting.value, failsafe.WAITING.name, waiting.reason)
     ccl = _below_ceiling(held, caps, ceilings.ccl)
+    # The limits while waiting for the first data are no danger: CVL and CCL may rise at once.
     is_unheard = waiting is not None and before.limits.ccl is None
     caps = {**allowed.caps.dcl, "ceiling": ceilings.dcl}
     if requests.dcl is not None:
@@ -163,11 +165,16 @@ def limits_from(
     )
     cvl = _below_ceiling(held, caps, ceilings.cvl)
 
+    after: Limits[Recovering | None] = Limits(cvl_after, ccl_after, dcl_after)
+    if is_unheard:
+        after = Limits(None, None, dcl_after)
+    pack = situation.volts.pack
+    last_voltage = before.voltage if pack is None else pack
     if stage is Stage.LOST and config.withdraw_when_lost:
         cvl, ccl, dcl = _withdrawn(cvl), _withdrawn(ccl), _withdrawn(dcl)
     return (
         Decision(cvl, ccl, dcl, _charge_mode(allowed), _charge_request(allowed)),
-        BatteryState(Limits(cvl_after, None if is_unheard else ccl_after, dcl_after), latches, now),
+        BatteryState(after, latches, now, last_voltage),
     )
 
 
@@ -197,8 +204,11 @@ def _after_ccl(
         if is_at_rest and not protection.is_on(situation):
             continue
         cvl = min([cap.value for cap in caps.values()])
-        given = cvl if before.limits.cvl is None else before.limits.cvl.value
-        seen = replace(situation, ccl=ccl, cvl=cvl, given=given, since=before.at, latches=latches)
+        given = None if before.limits.cvl is None else before.limits.cvl.value
+        seen = replace(
+            situation, ccl=ccl, cvl=cvl, given=given, last_voltage=before.voltage,
+            since=before.at, latches=latches,
+        )  # fmt: skip
         if latch is not None:
             latches = updated(latch, latches, seen)
             seen = replace(seen, latches=latches)

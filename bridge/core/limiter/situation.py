@@ -80,7 +80,8 @@ class Situation:
     settings, cells: of the configuration, cells in series.
     volts: what the cells and the pack voltage say together.
     now: monotonic s. Only for protections with `after_ccl`: ccl in A; cvl in V, the smallest cap of
-    the others; given: the last CVL, or `cvl` before the first one; since: when the last decision
+    the others; given: the last CVL, None before the first one; last_voltage:
+    the last pack voltage that was known, in V; since: when the last decision
     was made (monotonic s).
     """
 
@@ -95,7 +96,8 @@ class Situation:
     latches: LatchState
     ccl: float = 0.0
     cvl: float = 0.0
-    given: float = 0.0
+    given: float | None = None
+    last_voltage: float | None = None
     since: float = float("-inf")
 
     @property

@@ -58,7 +58,11 @@ _BOUNDS: Mapping[str, tuple[str, ...]] = {
     "grace": ("freshness.grace",),
     "required": ("freshness.required",),
     "doubt": ("plausibility.doubt",),
-    "failsafe": ("failsafe.charge_current", "failsafe.discharge_current"),
+    "failsafe": (
+        "failsafe.charge_voltage",
+        "failsafe.charge_current",
+        "failsafe.discharge_current",
+    ),
     THE_FILES: (
         "limiter.mosfet_temperature",
         "limiter.imbalance",

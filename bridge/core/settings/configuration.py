@@ -213,7 +213,7 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
     chemistry_known, capacity_known = chemistry or "lfp", capacity or 1.0
     limiter = _limiter(section.section("limiter"), chemistry_known, capacity_known)
     freshness = _settings(section.section("freshness"), FreshnessSettings)
-    failsafe = _settings(section.section("failsafe"), FailsafeSettings)
+    failsafe = _failsafe(section.section("failsafe"), chemistry_known, limiter)
     plausibility = _settings(section.section("plausibility"), PlausibilitySettings)
     from_file = default_ceiling(
         chemistry_known, limiter, freshness, failsafe, plausibility
@@ -284,6 +284,15 @@ def _limiter(section: SectionReader, chemistry: str, capacity: float) -> Limiter
     for name, share in presets.CURRENT_SHARES.items():
         defaults[name] = round(maximum * share, 1)
     return _settings(section, LimiterSettings, defaults)
+
+
+def _failsafe(
+    section: SectionReader, chemistry: str, limiter: LimiterSettings
+) -> FailsafeSettings:
+    """The failsafe; its voltage is not above charge_voltage by default."""
+    volts = min(presets.FAILSAFE_VOLTAGE[chemistry], limiter.charge_voltage)
+    defaults = {"charge_voltage": max(volts, limiter.min_charge_voltage)}
+    return _settings(section, FailsafeSettings, defaults)
 
 
 def _ceiling(section: SectionReader, defaults: Ceiling) -> Ceiling:

@@ -266,6 +266,7 @@ class FreshnessSettings:
 class FailsafeSettings:
     """The limits while required measurements are stale. 0 A: unknown is never permission."""
 
+    charge_voltage: float = _cell("CVL per cell while stale or not yet heard, reached slowly")
     charge_current: float = _amps("CCL while stale", 0.0)
     discharge_current: float = _amps("DCL while stale", 0.0)
 

@@ -162,6 +162,16 @@ ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 """Warning and alarm levels by chemistry, outside the range to which the limiter limits."""
 
+FAILSAFE_VOLTAGE: Mapping[str, float] = {
+    # ours: below the 3.375 at which serialbattery floats.
+    "lfp": 3.35,
+    # ours: 0.15 below charge_voltage, so that a cell 0.15 V above the mean is not too high.
+    "lto": 2.35,
+    # ours: 0.25 below charge_voltage, so that a cell 0.25 V above the mean is not too high.
+    "nmc": 3.85,
+}
+"""failsafe.charge_voltage, V per cell: what a battery may be held at for as long as it takes."""
+
 CURRENT_ALARM = (1.1, 1.25)
 """Warning and alarm of the currents, as shares of their ceilings.
 

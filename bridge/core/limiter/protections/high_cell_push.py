@@ -51,7 +51,8 @@ def _update(before: Push | None, situation: Situation) -> Push | None:
     It is not pushed while the battery is discharged and the cell does not rise. The state ends when
     every cell is END below max_cell_voltage beyond doubt.
     """
-    highest, given = situation.volts.highest, situation.given
+    highest = situation.volts.highest
+    given = situation.cvl if situation.given is None else situation.given
     if situation.stage > Stage.AGING or highest is None:
         return before
     limit = situation.settings.max_cell_voltage
