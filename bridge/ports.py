@@ -42,7 +42,7 @@ class Store(Protocol):
 
 
 class Memory(Protocol):
-    """A short text of one battery that survives a restart of the process, but not a boot."""
+    """A line of text of one battery that survives a restart of the process, but not a boot."""
 
     def read(self) -> str | None:
         """The text. None: nothing was written since the boot. May be anything: check it."""

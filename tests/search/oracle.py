@@ -73,7 +73,8 @@ class Oracle:
             if isinstance(step, Reboot):
                 self._boot(now)
             self._start()
-        self._written.grow_old(self._settings, now)
+        if passed > 0:  # what only time and refused readings change waits for the tick
+            self._written.grow_old(self._settings, now)
         moment = self._moment(now)
         self._follow_latches(now)
         moment.stopped = self._stopped
@@ -186,7 +187,8 @@ class Oracle:
                 pace.hide(passed, self._settings)
                 continue
             before = pace.at_most
-            pace.is_waiting = pace.is_waiting and not is_heard and not value
+            if is_heard or value:
+                pace.stop_waiting()
             if isinstance(step, (Restart, Reboot)):
                 failsafe = self._settings.failsafe.charge_current if limit == CCL else 0.0
                 wrong = pace.after_restart(float(value), failsafe)

@@ -81,6 +81,11 @@ class Pace:
             self.seen, self.at_most = shown, shown + RESOLUTION.get(self.limit, OF_AMPS)
         return ""
 
+    def stop_waiting(self) -> None:
+        """There is data again; the 0 A until now was no fall."""
+        if self.is_waiting:
+            self.is_waiting, self.seen = False, 0.0
+
     def _hold_and_rise(self, settings: InForce) -> tuple[float, float]:
         s = settings.limiter
         if self.limit == CVL:

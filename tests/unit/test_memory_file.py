@@ -72,18 +72,34 @@ def test_without_a_boot_id_nothing_is_kept(tmp_path: Path) -> None:
     assert (memory.write("kept"), memory.read()) == (False, None)
 
 
-def test_a_write_is_whole_or_not_at_all(
+def test_a_write_that_fails_leaves_the_text_of_before(
     tmp_path: Path, boot_id: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = MemoryFile(tmp_path, "virtual", boot_id)
     assert memory.write("first")
 
-    def full(*_: object, **__: object) -> None:
+    def full(*_: object) -> int:
         raise OSError("no space left")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "pwrite", full)
     assert not memory.write("second")
     assert memory.read() == "first"
+
+
+def test_a_text_that_is_cut_off_is_one_that_nobody_can_read(
+    tmp_path: Path, boot_id: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = MemoryFile(tmp_path, "virtual", boot_id)
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, text, at: pwrite(file, text[:45], at))
+    assert not memory.write("a text of some length")
+    assert memory.read() == ""
+
+
+def test_a_shorter_text_replaces_a_longer_one(tmp_path: Path, boot_id: Path) -> None:
+    memory = MemoryFile(tmp_path, "virtual", boot_id)
+    assert memory.write("a text of some length") and memory.write("short")
+    assert memory.read() == "short"
 
 
 def test_only_its_owner_can_read_the_folder(tmp_path: Path, boot_id: Path) -> None:

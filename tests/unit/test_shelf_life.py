@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 from doubles import Bench
 
+from bridge.core.measurements.inputs import Cells
+
 EXTREMES = {"System/MinCellVoltage": 3.3, "System/MaxCellVoltage": 3.32}
 REST = {**EXTREMES, "Dc/0/Voltage": 53.0, "Dc/0/Current": 0, "Soc": 50}
 CELLS = {f"Voltages/Cell{n}": 3.31 for n in range(1, 17)}
@@ -153,3 +155,18 @@ def test_extremes_do_not_cover_a_cell_that_is_refused_again_and_again() -> None:
         bench.dbus("/Voltages/Cell7", 5.2)
         bench.pass_time(1, lambda: bench.batch(REST))
     assert (bench["/Freshness/Stage"], bench.ccl, bench.dcl) == ("stale", 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("cells", "whole"),
+    [
+        (Cells((3.3, 3.3)), True),
+        (Cells((3.3, None)), False),
+        (Cells((3.3, None), 3.3), False),
+        (Cells((3.3, None), None, 3.3), False),
+        (Cells((None, None), 3.3, 3.3), True),
+        (Cells(), False),
+    ],
+)
+def test_half_a_pack_is_not_whole(cells: Cells, whole: bool) -> None:
+    assert cells.is_whole is whole
