@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 
 from bridge import __version__
-from bridge.adapters import dbus_service, health, log, settings
+from bridge.adapters import dbus_service, health, log, memory, settings
 from bridge.adapters.broker import Broker
-from bridge.adapters.loop import Loop, guarded, monotonic, today
+from bridge.adapters.loop import Loop, guarded, monotonic, today, wall
 from bridge.adapters.mqtt_link import MqttLink
 from bridge.core.settings.configuration import Config
 from bridge.core.throttle import Throttle
@@ -71,8 +72,10 @@ class App:
                 client=self._link,
                 notifications=self._notifications,
                 settings_bus=self._settings_bus,
+                memory=_memory(config, battery.ident),
                 monotonic=monotonic,
                 today=today,
+                wall=wall,
                 on_entered=self._subscribe,
                 on_name_taken=self._on_name_taken,
             )
@@ -202,3 +205,8 @@ class App:
         if not self._connecting:
             self._connecting = True
             self._link.start()
+
+
+def _memory(config: Config, ident: str) -> memory.MemoryFile | None:
+    folder = memory.folder_of(config.memory, os.environ)
+    return None if folder is None else memory.MemoryFile(folder, ident)

@@ -13,7 +13,7 @@ from bridge.battery.persistence import SettingsPersistence
 from bridge.core.model import Date, Value
 from bridge.core.settings.configuration import BatteryConfig, Config
 from bridge.gateways.victron_mqtt.publisher import Notifications
-from bridge.ports import Client
+from bridge.ports import Client, Memory
 from bridge.topics import BatteryTopics, WriteTopic, all_below, path_below
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,10 @@ class BatteryHost:
         client: Client,
         notifications: Notifications,
         settings_bus: settings.Connection,
+        memory: Memory | None,
         monotonic: Callable[[], float],
         today: Callable[[], Date | None],
+        wall: Callable[[], float | None],
         on_entered: Callable[[], None],
         on_name_taken: Callable[[str], None],
     ) -> None:
@@ -69,8 +71,10 @@ class BatteryHost:
             timer=loop,
             store=self,
             monotonic=monotonic,
+            memory=memory,
             access=whole.access,
             today=today,
+            wall=wall,
         )
         self._persistence = SettingsPersistence(
             settings.DeviceSettings(settings_bus, config.ident, self._on_setting, guard=guarded),

@@ -41,6 +41,16 @@ class Store(Protocol):
         """Keep a value. Never waits."""
 
 
+class Memory(Protocol):
+    """A line of text of one battery that survives a restart of the process, but not a boot."""
+
+    def read(self) -> str | None:
+        """The text. None: nothing was written since the boot. May be anything: check it."""
+
+    def write(self, text: str) -> bool:
+        """Replace the text, at once and as a whole. Returns whether it is kept."""
+
+
 class SettingsService(Protocol):
     """The platform's settings service: it keeps texts by key. Every answer comes later."""
 
@@ -76,6 +86,16 @@ class PersistentBattery(Protocol):
 
     def load_settings(self, kept: str, *, newest: bool = False) -> None:
         """Take over a text of `settings_record`. newest: it replaces all changes made before."""
+
+    @property
+    def last_full(self) -> str:
+        """The day on which the battery was last full, as text; empty while it is unknown."""
+
+    def load_requests(self, kept: str) -> None:
+        """Take over the requests that were kept over a boot, at the start."""
+
+    def load_last_full(self, kept: str) -> None:
+        """Take over a text of `last_full`, at the start."""
 
     def settle(self, now: float) -> None:
         """Publish what has changed. now: monotonic seconds."""

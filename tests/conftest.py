@@ -26,6 +26,12 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
+@pytest.fixture(autouse=True)
+def _own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a bridge keeps over its restarts stays within the test."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+
+
 @pytest.fixture
 def gx() -> Iterator[PocketGx]:
     """A pocket GX of one's own; stop and kill its parts as you like."""

@@ -18,6 +18,7 @@ from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.measurements.inputs import Input
 from bridge.core.paths.gate import PathSpec, Role
 from bridge.core.paths.table import ROWS
+from bridge.core.settings.bounds import in_words
 from bridge.core.settings.declarations import FROM_PRESET, LEVELS, NUMBER, TIME
 from bridge.core.settings.setting_paths import OFF, SETTINGS, Setting
 from tests.comparison.contestants import CONTESTANTS
@@ -51,14 +52,14 @@ def _path_row(row: PathSpec) -> tuple[str, ...]:
 
 def settings_table() -> str:
     """Every setting that clients may change."""
-    head = ("path below /Settings/", "in the file", "range", "default", "what")
+    head = ("path below /Settings/", "in the file", "range", "default", "clients", "what")
     return markdown(head, map(_setting_row, SETTINGS.values()))
 
 
 def _setting_row(setting: Setting) -> tuple[str, ...]:
     spec = setting.spec
     name = f"{setting.section}.{spec.name}"
-    return (setting.key, name, _setting_range(setting), _default(setting), spec.doc)
+    return (setting.key, name, _setting_range(setting), _default(setting), in_words(name), spec.doc)
 
 
 def _setting_range(setting: Setting) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from bridge.core.paths.configured import problems_with_paths
 from bridge.core.settings.configuration import BadConfiguration, Config, parse
 
 
@@ -52,7 +53,7 @@ def load(file: str) -> Config:
     except RecursionError:
         raise BadConfiguration([f"{file}: is nested too deeply"]) from None
     config = parse(raw)
-    problems = _unreadable_files(config)
+    problems = _unreadable_files(config) + problems_with_paths(config)
     if problems:
         raise BadConfiguration(problems)
     return config

@@ -34,6 +34,11 @@ def today() -> Date:
     return Date(now.tm_year, now.tm_mon, now.tm_mday, now.tm_hour * 60 + now.tm_min)
 
 
+def wall() -> float | None:
+    """The wall clock in s since 1970; None while it was never set."""
+    return time.time() if today().is_set else None
+
+
 def guarded(callback: Callable[..., Answer]) -> Callable[..., Answer]:
     """The same callback; an exception in it ends the process."""
 

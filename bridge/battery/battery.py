@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from bridge.battery.control import Control
 from bridge.battery.intake import Intake, WriteHandler, gated
+from bridge.battery.kept_requests import KeptRequests
 from bridge.battery.publisher import Publisher
 from bridge.battery.status import StatusPublisher
 from bridge.core.model import CCL, CVL, DCL, Date, Refused, Value
@@ -17,12 +18,14 @@ from bridge.core.paths.access import ALL_OPEN, Access
 from bridge.core.paths.gate import PathSpec, Role
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, path_table
 from bridge.core.settings.configuration import BatteryConfig
-from bridge.ports import Bus, Client, Store, Timer
+from bridge.ports import Bus, Client, Memory, Store, Timer
 from bridge.topics import BatteryTopics
 
 log = logging.getLogger(__name__)
 
-NAME_KEY, SETTINGS_KEY = "CustomName", "RemoteSettings"  # what the store is asked to keep
+# What the store is asked to keep.
+NAME_KEY, SETTINGS_KEY, LAST_FULL_KEY = "CustomName", "RemoteSettings", "LastFull"
+REQUESTS_KEY = "Requests"
 _NAME_PATH = "/CustomName"
 _LIMIT_AT = {CVL_PATH: CVL, CCL_PATH: CCL, DCL_PATH: DCL}
 
@@ -45,18 +48,27 @@ class Battery:
         timer: Timer,
         store: Store,
         monotonic: Callable[[], float],
+        memory: Memory | None = None,
+        wall: Callable[[], float | None] = lambda: None,
         access: Access = ALL_OPEN,
         today: Callable[[], Date | None] = lambda: None,
     ) -> None:
-        """topics: of this battery. publish_interval: s to gather writes. monotonic: in seconds."""
+        """topics: of this battery. publish_interval: s to gather writes. monotonic: in seconds.
+
+        memory: what survives a restart of the process; None: nothing does. wall: the wall clock in
+        s, None while it is not set.
+        """
         self.paths = path_table(config.cells)
         self.identity: dict[str, Value] = {"ident": config.ident, "name": config.name}
         self._ident = config.ident
         self._name = config.name
+        self._kept_full: str | None = None  # None before the store has said what it has kept
         self._store = store
         self._monotonic = monotonic
+        self._wall = wall
+        self._kept_requests = KeptRequests(config.ident)
         self._status = StatusPublisher(config.ident, topics, client, self.paths)
-        self._control = Control(config, self.paths, monotonic(), today)
+        self._control = Control(config, self.paths, monotonic(), today, memory)
         self._publisher = Publisher(
             self._control,
             self._status,
@@ -69,7 +81,12 @@ class Battery:
             self.identity,
         )
         self._intake = Intake(
-            self.paths, access, self._status, self._handlers(), self._change_settings
+            self.paths,
+            access,
+            self._status,
+            self._handlers(),
+            self._change_settings,
+            self._control.pack.note_unreadable,
         )
 
     # --- what comes in, and when it goes out (now: monotonic s) ------------------------------
@@ -102,11 +119,18 @@ class Battery:
         """Once a second: ages, ramps, the failsafe, and the state topic."""
         for limit, request in self._control.requests.expire(now).items():
             log.info("%s: the request of %g for %s has expired", self._ident, request.value, limit)
+        requests = self._kept_requests.due(self._control.requests.in_force, now, self._wall())
+        if requests is not None:
+            self._store.save(REQUESTS_KEY, requests)
         self._control.count_charge(now)
         self._publisher.refresh(now)
+        if self._kept_full is not None and self.last_full not in ("", self._kept_full):
+            self._kept_full = self.last_full
+            self._store.save(LAST_FULL_KEY, self._kept_full)
 
     def refresh(self, now: float) -> None:
-        """Decide and publish now, before the battery enters the bus."""
+        """Decide and publish now, before the battery enters the bus, and keep it over a restart."""
+        self._control.keep()
         self._publisher.refresh(now)
 
     def publish_again(self) -> None:
@@ -190,6 +214,22 @@ class Battery:
         self._publisher.on_write(may_tighten=True)
         if self.settings_record() != (kept or "{}"):
             self._store.save(SETTINGS_KEY, self.settings_record())
+
+    @property
+    def last_full(self) -> str:
+        """The day on which the battery was last full, as text; empty while it is unknown."""
+        return self._control.last_full
+
+    def load_requests(self, kept: str) -> None:
+        """Take over the requests that were kept over a boot."""
+        now = self._monotonic()
+        self._control.load_requests(self._kept_requests.load(kept, now, self._wall()))
+        self._publisher.on_write(may_tighten=True)
+
+    def load_last_full(self, kept: str) -> None:
+        """Take over the day that was kept over a restart. From now on each new day is saved."""
+        self._control.load_last_full(kept, self._monotonic())
+        self._kept_full = kept
 
     def settings_record(self) -> str:
         """The settings that differ from the configuration, as one text."""

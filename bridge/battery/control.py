@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.battery.requests import RequestDesk
-from bridge.core.limiter.decide import BatteryState, limits_from
+from bridge.battery.restart_memory import RestartMemory
+from bridge.core.limiter.charging import full_charge, plan
+from bridge.core.limiter.decide import BatteryState, Requests, battery_state, limits_from
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.charge_count import Kind
@@ -18,6 +20,7 @@ from bridge.core.packs.pack import Pack, PackSettings, PackView
 from bridge.core.paths.table import Paths
 from bridge.core.settings.configuration import BatteryConfig
 from bridge.core.settings.live import LiveSettings
+from bridge.ports import Memory
 
 log = logging.getLogger(__name__)
 
@@ -38,19 +41,35 @@ class Control:
     """From measurements, requests and settings to a decision.
 
     `assess` decides nothing for good; `commit` makes an assessment the battery's last one.
+    memory: what it keeps over a restart; None: nothing.
     started: monotonic s. today: the date, None where the machine does not know it.
     """
 
     def __init__(
-        self, config: BatteryConfig, paths: Paths, started: float, today: Callable[[], Date | None]
+        self,
+        config: BatteryConfig,
+        paths: Paths,
+        started: float,
+        today: Callable[[], Date | None],
+        memory: Memory | None,
     ) -> None:
         self.settings = LiveSettings(config)
         self._of_file = config
         self.limiter = LimiterConfig.of(config)
-        self.pack = Pack(paths, INPUTS, self._pack_settings(), started)
-        self.requests = RequestDesk()
+        self._memory = RestartMemory(memory, config.ident, config.cells)
+        kept = self._memory.recall(started)
+        self.pack = Pack(
+            paths,
+            INPUTS,
+            self._pack_settings(),
+            started,
+            kept.heard_at,
+            kept.latches,
+            kept.count,
+        )
+        self.requests = RequestDesk(kept.requests)
         self.last: Assessment | None = None
-        self._state = BatteryState()
+        self._state = battery_state(kept.limits, kept.latches, started)
         self._today = today
 
     @property
@@ -67,20 +86,55 @@ class Control:
         now = max(now, self._state.at)
         view = self.pack.assess(now, self._today())
         requests = self.requests.in_force
-        decision, state = limits_from(view.allowed, self.limiter, requests, self._state, now)
+        decision, state = limits_from(
+            view.allowed, self.limiter, requests, self._state, now, view.voltage_age
+        )
         return Assessment(view, decision, state)
 
     def commit(self, assessment: Assessment) -> None:
         """Make this assessment the last one: the next one starts from its state."""
         self.pack.commit(assessment.pack)
-        self._state = assessment.state
+        self._state = state = assessment.state
         self.last = assessment
+        view = assessment.pack
+        latches = (view.allowed.state.latches, state.latches)
+        heard_at, requests = view.freshness.heard_at, self.requests.in_force
+        count = self.pack.keep_count
+        self._memory.note(state.limits, latches, requests, heard_at, state.at, count)
+
+    def keep(self) -> None:
+        """From now on keep what a restart must not lose."""
+        self._memory.begin()
+
+    @property
+    def last_full(self) -> str:
+        """The day on which the battery was last full, as text; empty while it is unknown."""
+        return full_charge.as_text(self.pack.latch_of(plan.LATCH).full)
+
+    def load_requests(self, kept: Requests) -> None:
+        """Take over requests of before a boot, where nobody asks for anything now.
+
+        After a restart within a boot, those in memory are newer.
+        """
+        if not self._memory.has_recalled:
+            self.requests.add(kept)
+
+    def load_last_full(self, text: str, now: float) -> None:
+        """Take over a day that was kept. A text that is none is left out. now: monotonic s.
+
+        After a restart within a boot, what is in memory is newer.
+        """
+        kept = full_charge.from_text(text, now)
+        if kept is not None and not self._memory.has_recalled:
+            before = self.pack.latch_of(plan.LATCH)
+            self.pack.set_latch(plan.LATCH, replace(before, full=kept))
 
     def is_tighter(self, assessment: Assessment) -> bool:
         """Whether a limit is lower than in the last assessment, or withdrawn, or given again."""
         if self.last is None:
             return True
-        for new, old in zip(assessment.decision, self.last.decision, strict=True):
+        now, before = assessment.decision, self.last.decision
+        for new, old in ((now.cvl, before.cvl), (now.ccl, before.ccl), (now.dcl, before.dcl)):
             if new.value is None or old.value is None:
                 if new.value is not old.value:
                     return True

@@ -25,7 +25,8 @@ class Intake:
     """Takes in the writes to one battery.
 
     handlers: by the role of a path. take_settings: takes settings that were written together, by
-    path; raises RefusedSettings.
+    path; raises RefusedSettings. note_unreadable: told of a measurement that cannot be decoded, by
+    its path and time (monotonic s).
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Intake:
         status: StatusPublisher,
         handlers: Mapping[Role, WriteHandler],
         take_settings: Callable[[Mapping[str, object]], None],
+        note_unreadable: Callable[[str, float], None],
     ) -> None:
         self._paths = paths
         self._access = access
         self._status = status
         self._handlers = handlers
         self._take_settings = take_settings
+        self._note_unreadable = note_unreadable
 
     def on_message(self, path: str, payload: bytes, topic: str, now: float) -> None:
         """A write by MQTT to one path. An empty payload is ignored."""
@@ -50,7 +53,10 @@ class Intake:
             if value is not NOTHING:
                 self._take(path, value, self._access.mqtt, now)
         except Refused as refusal:
-            shown = _beginning(payload) if value is NOTHING else value
+            shown = value
+            if value is NOTHING:
+                shown = _beginning(payload)
+                self._on_unreadable(path, now)
             self._status.refusal(topic, path, shown, str(refusal), now)
 
     def on_batch(self, payload: bytes, topic: str, now: float) -> None:
@@ -82,7 +88,14 @@ class Intake:
 
     def on_oversize(self, path: str, topic: str, size: int, now: float) -> None:
         """Refuse a message whose payload was too large to keep. size: bytes."""
+        self._on_unreadable(path, now)
         self._status.refusal(topic, path, None, f"{size} bytes are too much", now)
+
+    def _on_unreadable(self, path: str, now: float) -> None:
+        spec = self._paths.get(path)
+        is_measurement = spec is not None and spec.role is Role.MEASUREMENT
+        if is_measurement and self._access.mqtt.takes(Role.MEASUREMENT):
+            self._note_unreadable(path, now)
 
     def on_write(self, path: str, value: object, now: float) -> int:
         """A write by D-Bus SetValue. Returns its code: 0 taken, 1 read-only, 2 refused."""

@@ -1,4 +1,4 @@
-"""What one battery keeps over a restart: its name, its instance, and what clients have set.
+"""What one battery keeps over a restart: name, instance, what clients have set, the last full day.
 
 The settings service keeps it. The service may be absent, late, silent, or killed before it has
 written what it was sent: the battery runs all the same, and sends it again. The latest change
@@ -7,7 +7,8 @@ wins:
 - A change by a client is newer than the service's value, until the service has stored the change.
 - A name or instance that was changed in the configuration is newer than what was kept. To see such
   a change, the configuration's own name and instance are kept too.
-- A change in the settings service itself, while the battery runs, is newer than both.
+- A change in the settings service itself, while the battery runs, is newer than both. The
+  last full day is not taken from there: only the battery knows it.
 - After a restart of the battery, the service's values win. After a restart of the service, the
   battery's values win, because the service may have lost the changes of the last seconds.
 
@@ -21,7 +22,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from bridge.battery.battery import NAME_KEY, SETTINGS_KEY
+from bridge.battery.battery import LAST_FULL_KEY, NAME_KEY, REQUESTS_KEY, SETTINGS_KEY
 from bridge.core.model import Value
 from bridge.core.settings.configuration import BatteryConfig
 from bridge.core.settings.save_queue import SaveQueue
@@ -73,6 +74,8 @@ class SettingsPersistence:
             NAME_KEY: self._config.name,
             INSTANCE_KEY: f"battery:{self._config.instance}",
             SETTINGS_KEY: "{}",
+            LAST_FULL_KEY: "",
+            REQUESTS_KEY: "",
             FILE_KEY: "",
         }
         self._service.open(defaults, self._on_opened, self._on_failed)
@@ -143,6 +146,8 @@ class SettingsPersistence:
             self._keep_unless_newer(INSTANCE_KEY, f"battery:{self._config.instance}")
         self._keep_unless_newer(FILE_KEY, self._identity_in_file())
         self._battery.load_settings(self._values.get(SETTINGS_KEY, "{}"))
+        self._battery.load_requests(self._values.get(REQUESTS_KEY, ""))
+        self._battery.load_last_full(self._values.get(LAST_FULL_KEY, ""))
         if self._queue.is_pending(SETTINGS_KEY):  # clients have set something before this answer
             self._queue.put(SETTINGS_KEY, self._battery.settings_record())
         self._battery.settle(self._monotonic())
@@ -151,6 +156,8 @@ class SettingsPersistence:
         """Send what the service lacks: it has restarted, and may have lost the last writes."""
         self._keep_unless_newer(NAME_KEY, self._battery.name)
         self._keep_unless_newer(SETTINGS_KEY, self._battery.settings_record())
+        if self._battery.last_full:
+            self._keep_unless_newer(LAST_FULL_KEY, self._battery.last_full)
         self._keep_unless_newer(FILE_KEY, self._identity_in_file())
 
     def _keep_unless_newer(self, key: str, value: str) -> None:

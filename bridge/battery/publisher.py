@@ -156,6 +156,7 @@ class Publisher:
             assessment.decision,
             self._control.requests.in_force,
             assessment.pack.freshness,
+            assessment.pack.measurements.doubt,
             self._control.limiter,
             self._identity,
             now,

@@ -39,10 +39,10 @@ class _Expiring(NamedTuple):
 
 
 class RequestDesk:
-    """The requests in force, by limit. Times are monotonic s."""
+    """The requests in force, by limit. Times are monotonic s. kept: those from before a restart."""
 
-    def __init__(self) -> None:
-        self.in_force: Requests = NO_REQUESTS
+    def __init__(self, kept: Requests = NO_REQUESTS) -> None:
+        self.in_force = kept
         self._recent: deque[_Expiring] = deque(maxlen=20)
 
     def take(self, limit: str, spec: PathSpec, raw: object, expire: float, now: float) -> None:
@@ -65,6 +65,12 @@ class RequestDesk:
             until = self._expiry_of_original(limit, request)
             request = Request(request.value, now, until or (now + expire if expire else None))
         self.in_force = self.in_force.with_(limit, request)
+
+    def add(self, kept: Requests) -> None:
+        """Take over requests of before a boot, for the limits that have none."""
+        for limit, request in kept.items():
+            if self.in_force[limit] is None:
+                self.in_force = self.in_force.with_(limit, request)
 
     def expire(self, now: float) -> dict[str, Request]:
         """End the requests whose time is over. Returns them, by limit."""

@@ -31,19 +31,20 @@ class Group(str, enum.Enum):
 class Stage(enum.IntEnum):
     """How much the measurements can be trusted, from best to worst."""
 
-    FRESH = 0
-    AGING = 1
-    WAITING = 2
-    STALE = 3
-    LOST = 4
+    FRESH = 0, "fresh"
+    AGING = 1, "aging"
+    WAITING = 2, "waiting"
+    STALE = 3, "stale"
+    LOST = 4, "lost"
 
-    @property
-    def word(self) -> str:
-        """The stage's name on D-Bus, in MQTT and in the log, such as "fresh"."""
-        return _STAGE_WORDS[self]
+    word: str
+    """The stage's name on D-Bus, in MQTT and in the log."""
 
-
-_STAGE_WORDS = {stage: stage.name.lower() for stage in Stage}
+    def __new__(cls, rank: int, word: str) -> Stage:
+        """Of the two values of a member, the rank is its number."""
+        stage = int.__new__(cls, rank)
+        stage._value_, stage.word = rank, word
+        return stage
 
 
 EARLIEST_YEAR = 2024

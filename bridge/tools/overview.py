@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from bridge.core.settings.bounds import FREE, in_words
 from bridge.core.settings.configuration import BatteryConfig, Config
-from bridge.core.settings.declarations import LEVELS, Spec, fields_of
+from bridge.core.settings.declarations import FROM_PRESET, LEVELS, WINDOW, Spec, fields_of
+from bridge.core.settings.presets import CEILINGS
 from bridge.core.settings.relations import SECTIONS
 
 
@@ -26,12 +28,27 @@ def _battery(battery: BatteryConfig) -> list[str]:
         f"battery {battery.ident}: {battery.name!r}, {battery.cells} {battery.chemistry} cells,"
         f" {battery.capacity:g} Ah, instance {battery.instance} if free"
     ]
-    for part in ("ceiling", *SECTIONS):
-        settings = getattr(battery, part)
+    parts = {"ceiling": battery.ceiling, "ceiling.failsafe": battery.ceiling.failsafe}
+    parts |= {name: getattr(battery, name) for name in SECTIONS}
+    for part, settings in parts.items():
         lines.append(f"  {part}")
         for spec in fields_of(type(settings)):
-            lines.append(f"    {spec.name:34} {_shown(getattr(settings, spec.name), spec)}")
+            shown = _shown(getattr(settings, spec.name), spec)
+            lines.append(f"    {spec.name:34} {shown}{_remark(battery, part, spec)}")
     return lines
+
+
+def _remark(battery: BatteryConfig, part: str, spec: Spec) -> str:
+    """What clients may do with a setting, or what a ceiling is by default, in brackets."""
+    if spec.file_only:
+        return "  (only the file sets it)"
+    if part in SECTIONS:
+        words = in_words(f"{part}.{spec.name}")
+        return "" if words == FREE else f"  ({words})"
+    usual = CEILINGS[battery.chemistry].get(spec.name, spec.default)
+    if part != "ceiling" or usual in (FROM_PRESET, getattr(battery.ceiling, spec.name)):
+        return ""
+    return f"  (usual: {_shown(usual, spec)})"
 
 
 def _shown(value: Any, spec: Spec) -> str:
@@ -43,6 +60,8 @@ def _shown(value: Any, spec: Spec) -> str:
         return "  ".join(f"{x:g}{spec.unit}: {share:.0%}" for x, share in value)
     if spec.kind == LEVELS:
         return f"warning {value[0]:g} {spec.unit}, alarm {value[1]:g} {spec.unit}"
+    if spec.kind == WINDOW:
+        return f"{value[0]:g} to {value[1]:g} {spec.unit}"
     if isinstance(value, tuple):
         return ", ".join(value)
     return f"{value:g} {spec.unit}".rstrip() if isinstance(value, float) else str(value)

@@ -48,7 +48,8 @@ _RULES = (
     ("CCL", "/Info/ChargeLimitation", "maximum"),
     ("DCL", "/Info/DischargeLimitation", "maximum"),
 )
-_DECIDED = (CVL_PATH, CCL_PATH, DCL_PATH, *(path for _, path, _ in _RULES))
+_MODE_PATH = "/Info/ChargeMode"
+_DECIDED = (CVL_PATH, CCL_PATH, DCL_PATH, _MODE_PATH, *(path for _, path, _ in _RULES))
 
 
 @dataclass(frozen=True)
@@ -168,9 +169,9 @@ class _Discard:
 
 
 def table(moments: Iterable[Moment], every: float) -> Iterator[str]:
-    """A line whenever a limit or its rule has changed, and at least every so many seconds.
+    """A line whenever a limit, its rule or the charge mode has changed, and as often as wanted.
 
-    every: s; 0 for changes only.
+    every: s between two lines at most; 0 for changes only.
     """
     yield "time    " + "".join(f"{name:>{_WIDTH}}" for name, _, _ in _COLUMNS) + "  held by"
     shown_news, shown_at = None, 0.0
@@ -185,7 +186,9 @@ def table(moments: Iterable[Moment], every: float) -> Iterator[str]:
             shown_news, shown_at = news, moment.time
             shown = "".join(f"{_shown(values.get(p), text):>{_WIDTH}}" for _, p, text in _COLUMNS)
             clock = time.strftime("%H:%M:%S", time.localtime(moment.time))
-            why = "; ".join(f"{name}: {moment.reasons.get(name)}" for name in held)
+            reasons = [f"{name}: {moment.reasons.get(name)}" for name in held]
+            mode = values.get(_MODE_PATH)
+            why = "; ".join([*([str(mode)] if mode else []), *reasons])
             yield f"{clock}{shown}  {why}".rstrip()
 
 

@@ -77,7 +77,7 @@ class PocketGx:
         try:
             self._sockets = self._directory_for_sockets()
             self.bus_address = f"unix:path={self._sockets / 'bus'}"
-            self.env = _environment(self.bus_address)
+            self.env = _environment(self.bus_address, self.directory / "run")
             self._start_bus()
             if broker:
                 self._start_broker_somewhere(attempts=1 if port else _ATTEMPTS)
@@ -218,8 +218,8 @@ def _locked(directory: Path) -> IO[bytes]:
     return lock
 
 
-def _environment(bus_address: str) -> dict[str, str]:
-    """What a child needs: the bus, velib_python, and the repository."""
+def _environment(bus_address: str, run: Path) -> dict[str, str]:
+    """What a child needs: the bus, velib_python, the repository, and what stands for /run."""
     velib = Path(os.environ.get("VELIB_PYTHON") or STAND_IN_VELIB).resolve()
     if not (velib / "vedbus.py").exists():
         raise PartMissingError(f"VELIB_PYTHON names a folder without vedbus.py: {velib}")
@@ -227,6 +227,7 @@ def _environment(bus_address: str) -> dict[str, str]:
     return {
         **os.environ,
         "DBUS_SESSION_BUS_ADDRESS": bus_address,
+        "RUNTIME_DIRECTORY": str(run),
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
     }
 

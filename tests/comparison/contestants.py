@@ -16,6 +16,13 @@ from tests.peers.serialbattery import Clamp, Serialbattery
 from tests.unit.doubles import Bench
 
 CHARGE, DISCHARGE = 100.0, 150.0  # A; those of config.yaml
+CURRENTS = {
+    "max_charge_current": CHARGE,
+    "max_charge_current_above_cv1": 50.0,
+    "max_charge_current_above_cv2": 10.0,
+    "max_discharge_current": DISCHARGE,
+}
+AS_THE_OTHERS = {"cv1": 3.375, "cv2": 3.425, "max_cell_voltage": 3.45}  # V
 CHARGE_VOLTAGE = 55.2  # V: 16 cells at 3.45 V, the CVL of all of them while nothing limits
 
 
@@ -39,8 +46,9 @@ class Bridge:
 
     feeds_in = True
 
-    def __init__(self) -> None:
-        self._bench = Bench()
+    def __init__(self, **limiter: float) -> None:
+        """limiter: settings other than the default, by their names in the configuration."""
+        self._bench = Bench(limiter={**CURRENTS, **limiter})
         self._now: float | None = None
 
     def hear(self, readings: Readings, now: float) -> None:
@@ -119,6 +127,11 @@ class Entry(NamedTuple):
 CONTESTANTS: Mapping[str, Entry] = {
     "this bridge": Entry(
         "the whole limiter, with its measurements and their freshness, as it runs on a GX", Bridge
+    ),
+    "this bridge, 3.45 V": Entry(
+        "the same with `cv1: 3.375`, `cv2: 3.425` and `max_cell_voltage: 3.45`, because the two "
+        "others act from 3.45 V on",
+        lambda: Bridge(**AS_THE_OTHERS),
     ),
     "serialbattery": Entry(
         "the law of dbus-serialbattery (commit 358d3c7) with its default, "

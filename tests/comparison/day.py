@@ -15,19 +15,26 @@ from tests.pack.simulation import Simulation
 FULL = 0.99  # of the capacity of the fullest cell: from there on only balancing can add to the pack
 TOO_HIGH = 3.505  # V: 5 mV above max_cell_voltage of this bridge, for all
 
+TRACE_INTERVAL = 1 / 30  # h
+
 CALM = 3.15, 3.37  # V: while all cells are between these, a BMS message each 5 s is enough
 CLOSE_INTERVAL, CALM_INTERVAL = 1, 5  # s
 
 
 @dataclass
 class Outcome:
-    """highest, lowest: V of a true cell. too_high: s. full_after, lost_after: h, None: never."""
+    """What a pack went through.
+
+    highest, lowest: V of a true cell. too_high: s. full_after, lost_after: h, None: never. trace:
+    (h, V), the highest cell of each TRACE_INTERVAL.
+    """
 
     highest: float = 0.0
     lowest: float = 9.0
     too_high: float = 0.0
     full_after: float | None = None
     lost_after: float | None = None
+    trace: list[tuple[float, float]] = field(default_factory=list)
     _reversals: Reversals = field(default_factory=Reversals)
 
     @property
@@ -46,6 +53,13 @@ class Outcome:
             self.lost_after = hours if self.lost_after is None else self.lost_after
         if limits.ccl is not None:
             self._reversals.follow(limits.ccl)
+        self._draw(hours, max(voltages))
+
+    def _draw(self, hours: float, highest: float) -> None:
+        if not self.trace or hours - self.trace[-1][0] >= TRACE_INTERVAL:
+            self.trace.append((hours, highest))
+        start, before = self.trace[-1]
+        self.trace[-1] = start, max(before, highest)
 
 
 def live(scenario: Scenario, contestant: Contestant) -> Outcome:

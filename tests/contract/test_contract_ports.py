@@ -6,7 +6,8 @@ broker, a real main loop and a real settings service of the pocket GX.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from pocket import PocketGx
@@ -31,8 +32,10 @@ from port_pairs import (
 
 from bridge.adapters import dbus_service
 from bridge.adapters.dbus_service import PREFIX, NameTaken
+from bridge.adapters.memory import MemoryFile
 from bridge.core.paths.table import path_table
-from tests.unit.doubles import FakeBus, FakeClient, FakeStore, FakeTimer
+from bridge.ports import Memory
+from tests.unit.doubles import FakeBus, FakeClient, FakeMemory, FakeStore, FakeTimer
 from tests.unit.fake_ports import (
     NO_REPLY,
     NOT_THERE,
@@ -168,6 +171,26 @@ def test_the_last_value_of_each_key_is_kept(store: RealStore | KeepingStore) -> 
         store.save("RemoteSettings", f'{{"x":{amps}}}')
     assert store.kept("CustomName", "")
     assert store.kept("RemoteSettings", '{"x":3}')
+
+
+# --- what survives a restart ----------------------------------------------------------------------
+
+
+@pytest.fixture(params=KINDS)
+def memories(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Memory]:
+    """Each call gives the memory of the next process."""
+    if request.param == "real":
+        return lambda: MemoryFile(tmp_path / "run" / "bridge", "virtual")
+    one = FakeMemory()
+    return lambda: one
+
+
+def test_a_text_is_there_for_the_next_process(memories: Callable[[], Memory]) -> None:
+    assert memories().read() is None
+    for text in ("a", '{"x": "Körper"}', ""):
+        memory = memories()
+        assert memory.write(text)
+        assert (memory.read(), memories().read()) == (text, text)
 
 
 # --- D-Bus ----------------------------------------------------------------------------------------
@@ -415,8 +438,9 @@ def test_every_stand_in_is_held_here() -> None:
     """A new stand-in in doubles.py or fake_ports.py needs a contract above."""
     from tests.unit import doubles, fake_ports
 
-    held = {FakeBus, FakeClient, FakeTimer, FakeStore, FakeSettingsService, FakeBatteryService,
-            FakeLoop, FakeLink, FakeNotificationSource, FakeDiscoverySource}  # fmt: skip
+    held = {FakeBus, FakeClient, FakeTimer, FakeStore, FakeMemory, FakeSettingsService,
+            FakeBatteryService, FakeLoop, FakeLink, FakeNotificationSource,
+            FakeDiscoverySource}  # fmt: skip
     found = {
         thing
         for module in (doubles, fake_ports)

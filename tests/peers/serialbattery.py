@@ -131,9 +131,10 @@ class Voltage:
     def _clamped(self, measured: Measured, maximum: float) -> float:
         minimum = round(MIN_CELL * len(measured.cells), 2)
         if self.clamp is Clamp.INTEGRAL:
+            if self.value is None:
+                return maximum
             above = _highest(measured) - MAX_CELL - BALANCED
-            before = maximum if self.value is None else self.value
-            return min(max(before - INTEGRAL * above, minimum), maximum)
+            return min(max(self.value - INTEGRAL * above, minimum), maximum)
         if _highest(measured) <= MAX_CELL:
             return maximum
         if self.clamp is Clamp.CLIPPED_SUM:

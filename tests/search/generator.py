@@ -34,6 +34,12 @@ from tests.search.written import (
 )
 
 GROUPS = ("cells", "dc", "soc", "temperature", "flags")
+_TEMPTING = (
+    *(path for path in SETTINGS if path.split("/")[2] in ("Freshness", "Failsafe", "Plausibility")),
+    *("/Settings/Limiter/MaxChargeCurrent", "/Settings/Limiter/MaxDischargeCurrent") * 5,
+)
+"""The settings with which a client might try to get more."""
+
 GARBAGE = ("nan", "NaN", "unknown", "", "{", "5.2.1", "true", "[]", "-1", "9999", '{"x": 1}')
 
 
@@ -115,6 +121,8 @@ class _Publisher:
     quiet_until: float = 0.0
     glitches: float = 0.0
     stuck: dict[str, Any] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    is_rival: bool = False
 
 
 class _Author:
@@ -126,20 +134,26 @@ class _Author:
         self.cells: int = config["cells"]
         self.preset = PRESETS[config["chemistry"]]
         self.t = 0.0
+        self.asked: set[str] = set()
         self.level = self._usual()
         self.soc, self.degrees = 50.0, 20.0
         self.aging: float = config["freshness"]["aging"]
         self.stale: float = config["freshness"]["stale"]
         self.publishers = self._publishers()
         self.events: tuple[tuple[int, Callable[[], None]], ...] = (
+            (12, self._calm_down),
             (8, self._move_cells),
+            (2, self._rest_when_empty),
+            (3, self._lose_a_path),
             (6, self._silence),
             (5, self._set),
-            (5, self._request),
+            (7, self._request),
             (4, self._flag),
             (3, self._glitch),
             (2, self._null),
             (2, self._wait_long),
+            (2, self._longer_times),
+            (1, self._garbage),
             (2, self._weather),
             (1, self._restart),
             (1, self._forget),
@@ -192,12 +206,12 @@ class _Author:
         return made
 
     def _publish(self, publisher: _Publisher) -> None:
-        values = {path: self._value(path) for path in publisher.paths}
-        values |= publisher.stuck
+        values = {path: self._value(path) for path in publisher.paths} | publisher.stuck
+        values = {path: value for path, value in values.items() if path not in publisher.lost}
         if publisher.glitches and self.random.random() < publisher.glitches:
             path = self.random.choice(publisher.paths)
             values[path] = self.random.choice((0.0, 5.2, 655.35, 0.7, 160, None, 4.9))
-        if publisher.way == "batch":
+        if publisher.way == "batch" and values:
             self.steps.append(Batch(values))
             return
         for path, value in values.items():
@@ -235,6 +249,18 @@ class _Author:
         self.steps.append(Wait(seconds))
         self.t = round(self.t + seconds, 2)
 
+    def _calm_down(self) -> None:
+        """All is well again: from there the next event can do most harm."""
+        self.level, self.soc, self.degrees = self._usual(), 50.0, 20.0
+        self.publishers = [publisher for publisher in self.publishers if not publisher.is_rival]
+        for publisher in self.publishers:
+            publisher.quiet_until = publisher.glitches = 0.0
+            publisher.stuck.clear()
+            publisher.lost.clear()
+        for limit in self.asked:
+            self._write_one(limit, "off")
+        self.asked.clear()
+
     def _wait_long(self) -> None:
         length = self.random.choice((self.aging, self.stale + 1, 90.0, 700.0))
         if self.random.random() < 0.5:
@@ -260,6 +286,27 @@ class _Author:
             self.level[r.randrange(self.cells)] = target
         else:
             self.level = [target] * self.cells
+
+    def _rest_when_empty(self) -> None:
+        """A cell is at its end, and rises a little when the load has stopped."""
+        self.level[0] = round(self.preset["min_cell_voltage"] - 0.01, 3)
+        self._publish_all()
+        self._wait(1.0)
+        self.level[0] = round(self.preset["min_cell_voltage"] + 0.05, 3)
+        self._publish_all()
+
+    def _publish_all(self) -> None:
+        for publisher in self.publishers:
+            if publisher.quiet_until <= self.t:
+                self._publish(publisher)
+
+    def _lose_a_path(self) -> None:
+        """A publisher leaves a path out from now on, or sends again what it had left out."""
+        publisher = self.random.choice(self.publishers)
+        if publisher.lost:
+            publisher.lost.clear()
+        else:
+            publisher.lost.add(self.random.choice(publisher.paths))
 
     def _weather(self) -> None:
         self.soc = self.random.choice((0.0, 3.0, 19.0, 50.0, 79.0, 91.0, 96.0, 100.0))
@@ -293,7 +340,7 @@ class _Author:
         pace = self.random.choice((0.5, 1.0, 1.3))
         value = round(self.preset["charge_voltage"] + 0.12, 3)
         stuck = {path: value for path in paths if path.startswith("/Voltages")}
-        self.publishers.append(_Publisher(paths, pace, self.t, "mqtt", stuck=stuck))
+        self.publishers.append(_Publisher(paths, pace, self.t, "mqtt", stuck=stuck, is_rival=True))
 
     def _request(self) -> None:
         r = self.random
@@ -302,6 +349,7 @@ class _Author:
         amps = [0.0, 0.0, 5.0, 40.0, 5000.0]
         raw: Any = r.choice((None, "off", "x", *(volts if limit == CVL else amps)))
         self._write_one(limit, raw)
+        self.asked.add(limit)
 
     def _write_one(self, path: str, raw: Any) -> None:
         way = self.random.choice(("mqtt", "dbus", "batch"))
@@ -315,6 +363,8 @@ class _Author:
     def _set(self) -> None:
         """One setting or several, random or extreme."""
         names = self.random.sample(sorted(SETTINGS), self.random.choice((1, 1, 1, 2, 5)))
+        if self.random.random() < 0.5:
+            names = [self.random.choice(_TEMPTING)]
         writes = {path: _some_value(SETTINGS[path], self.random) for path in names}
         if self.random.random() < 0.1:
             writes = {"/Settings/Restore": "all"}
@@ -323,6 +373,18 @@ class _Author:
         else:
             ((path, raw),) = writes.items()
             self.steps.append(Dbus(path, raw))
+
+    def _longer_times(self) -> None:
+        """A client that is slow asks for longer times, or takes that back."""
+        times = {"Aging": 250.0, "Stale": 300.0, "Lost": 900.0}
+        if self.random.random() < 0.3:
+            times = {"Aging": self.aging, "Stale": self.stale}
+        self.steps.append(Batch({f"/Settings/Freshness/{name}": s for name, s in times.items()}))
+
+    def _garbage(self) -> None:
+        paths = self.random.choice(self.publishers).paths
+        path = self.random.choice((*paths, CCL, CVL, FORGET, *CHARGE_FLAGS, *SETTINGS))
+        self.steps.append(Mqtt(path, self.random.choice(GARBAGE)))
 
     def _kept(self) -> None:
         names = self.random.sample(sorted(SETTINGS), self.random.choice((0, 1, 3)))
@@ -354,11 +416,11 @@ def _some_value(setting: Setting, random: Random) -> Any:
     """A value of a setting: the file's kind of value, an extreme one, or off."""
     spec = setting.spec
     if spec.kind == kinds.NUMBER:
-        ends = [spec.low, spec.high]
+        ends = [spec.low, spec.high, spec.high]
         if setting.may_be_off:
             ends.append("off")  # type: ignore[arg-type]
         if spec.unit == "s":
-            ends += [0.0, 5.0, 20.0, 86400.0]
+            ends += [0.0, 5.0, 20.0, 200.0, 300.0, 300.0, 86400.0]
         if spec.unit in ("A", "V", "1/s", "V/s", "%", ""):
             ends += [round(random.uniform(spec.low, min(spec.high, 200.0)), 3) for _ in range(3)]
         return random.choice(ends)

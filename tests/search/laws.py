@@ -27,8 +27,8 @@ from tests.search.written import (
     SOC,
     TEMPERATURES,
     VOLTAGE,
-    Seen,
     Written,
+    says_no,
 )
 
 TINY = 1e-6
@@ -56,7 +56,11 @@ class Moment:
     @property
     def missing(self) -> list[str]:
         """The required groups that are not complete and younger than stale."""
-        return [g for g in self.settings.freshness.required if not self.written.have(g.value)]
+        required, least = self.settings.freshness.required, self.settings.ceiling.required
+        missing = [group for group in required if not self.written.have(group.value)]
+        if not missing and not any(self.written.have(group.value) for group in least):
+            return list(least)
+        return missing
 
     @property
     def is_overdue(self) -> bool:
@@ -69,31 +73,17 @@ class Moment:
         return self.now - self.fresh_at > self.settings.freshness.grace + 0.1
 
     def failsafe(self, name: str) -> float:
-        """What may hold instead of 0 A: the failsafe, while a required group is missing."""
+        """What silence may leave: the failsafe, unless everything required is surely fresh."""
         value: float = getattr(self.settings.failsafe, name)
-        return value if self.missing else 0.0
+        freshness = self.settings.freshness
+        is_fresh = value > 0 and all(
+            self.written.is_surely_fresh(group.value, freshness.aging, self.now)
+            for group in freshness.required
+        )
+        return 0.0 if is_fresh else value
 
 
 Law = Callable[[Moment], "float | None"]
-
-AWAITED: frozenset[str] = frozenset(
-    {
-        "no charge while a BMS blocks or is silent",
-        "no discharge while a BMS blocks or is silent",
-        "no charge while the cells are silent",
-        "no discharge while the cells are silent",
-        "no discharge while the pack voltage is silent",
-        "the temperature bounds the charge",
-        "the temperature bounds the discharge",
-        "the SoC bounds the charge",
-        "the SoC bounds the discharge",
-        "the MOSFETs bound the charge",
-        "the MOSFETs bound the discharge",
-        "the mean cell bounds the charge",
-        "a restart never allows more than before",
-    }
-)
-"""Laws that the bridge does not keep yet."""
 
 
 class Named(NamedTuple):
@@ -106,7 +96,7 @@ class Named(NamedTuple):
 
 def _ceilings(limit: str) -> Law:
     def law(m: Moment) -> float:
-        ceiling = m.settings.file.ceiling
+        ceiling = m.settings.ceiling
         if limit == CVL:
             return float(ceiling.cell_voltage * m.settings.cells)
         return float(ceiling.charge_current if limit == CCL else ceiling.discharge_current)
@@ -142,10 +132,9 @@ def _blocked(flags: tuple[str, ...], failsafe: str) -> Law:
     """0 A while a permission says no, and block_release after it; 0 A while it is silent."""
 
     def law(m: Moment) -> float | None:
-        for seen in m.written.ever(flags):
-            if seen.is_silent:
-                return m.failsafe(failsafe)
-        if any(_says_no(path, m.written.paths[path]) for path in flags if path in m.written.paths):
+        if any(seen.is_silent for path in flags if (seen := m.written.paths.get(path))):
+            return m.failsafe(failsafe)
+        if blocking(m.written, flags):
             return 0.0
         until = m.blocked_at.get(flags[0], -math.inf) + m.settings.limiter.block_release
         return 0.0 if m.now < until - TINY else None
@@ -153,16 +142,13 @@ def _blocked(flags: tuple[str, ...], failsafe: str) -> Law:
     return law
 
 
-def _says_no(path: str, seen: Seen) -> bool:
-    if not seen.is_known:
-        return False
-    value = seen.values[-1]
-    return value == 0 if "AllowTo" in path else value >= 1
-
-
 def blocking(written: Written, flags: tuple[str, ...]) -> bool:
     """Whether a permission says no now."""
-    return any(_says_no(path, written.paths[path]) for path in flags if path in written.paths)
+    return any(
+        seen.is_known and says_no(path, seen.values[-1])
+        for path in flags
+        if (seen := written.paths.get(path))
+    )
 
 
 def _missing_charge(m: Moment) -> float | None:
@@ -198,10 +184,10 @@ def _silent_cells(failsafe: str) -> Law:
 
 def _high_cell(m: Moment) -> float | None:
     """CCL over the highest cell: steps or lines at cv1 and cv2, 0 A at cell_overvoltage."""
-    s, high = m.settings.limiter, m.written.highest_cell()
+    s, high = m.settings.limiter, m.written.highest_cell(m.now)
     if high is None:
         return None
-    if high >= min(s.cell_overvoltage, m.settings.file.ceiling.cell_voltage) - TINY:
+    if high >= min(s.cell_overvoltage, m.settings.ceiling.cell_voltage) - TINY:
         return 0.0
     if high < s.cv1 - TINY:
         return None
@@ -223,17 +209,17 @@ def _high_pack(m: Moment) -> float | None:
     mean = m.written.mean_cell()
     if mean is None:
         return None
-    most = min(m.settings.limiter.cell_overvoltage, m.settings.file.ceiling.cell_voltage)
+    most = min(m.settings.limiter.cell_overvoltage, m.settings.ceiling.cell_voltage)
     return 0.0 if mean[0] >= most + 1e-3 else None
 
 
 def _low_charge(m: Moment) -> float | None:
     """CCL over the lowest cell or the mean one, for curves that rise; 0 A at dead_cell."""
-    low, mean = m.written.lowest_cell(), m.written.mean_cell()
+    low, mean = m.written.lowest_cell(m.now), m.written.mean_cell()
     known = [volts for volts in (low, None if mean is None else mean[1]) if volts is not None]
     if not known:
         return None
-    if min(known) <= getattr(m.settings.file.ceiling, "dead_cell", -1.0):
+    if min(known) <= m.settings.ceiling.dead_cell:
         return 0.0
     points: Table = m.settings.limiter.low_cell_charge
     shares = [share for _, share in points]
@@ -245,10 +231,10 @@ def _low_charge(m: Moment) -> float | None:
 
 def _low_cell(m: Moment) -> float | None:
     """DCL over the lowest cell: at dv1 and dv2, 0 A at min_cell_voltage."""
-    s, low = m.settings.limiter, m.written.lowest_cell()
+    s, low = m.settings.limiter, m.written.lowest_cell(m.now)
     if low is None:
         return None
-    if low <= max(s.min_cell_voltage, m.settings.file.ceiling.min_cell_voltage) + TINY:
+    if low <= max(s.min_cell_voltage, m.settings.ceiling.min_cell_voltage) + TINY:
         return 0.0
     if s.dv1 is None or low > s.dv1 + TINY:
         return None
@@ -267,7 +253,7 @@ def _low_pack(m: Moment) -> float | None:
     mean, s = m.written.mean_cell(), m.settings.limiter
     if mean is None:
         return None
-    least = max(s.discharge_voltage, s.min_cell_voltage, m.settings.file.ceiling.min_cell_voltage)
+    least = max(s.discharge_voltage, s.min_cell_voltage, m.settings.ceiling.min_cell_voltage)
     return 0.0 if mean[1] <= least - 1e-3 else None
 
 
@@ -295,13 +281,26 @@ def _over(maximum: str, table: str, paths: tuple[str, ...], failsafe: str) -> La
     return law
 
 
+def _outside(window: str) -> Law:
+    """0 A while a temperature is outside the ceiling's window."""
+
+    def law(m: Moment) -> float | None:
+        coldest, hottest = getattr(m.settings.ceiling, window)
+        for seen in m.written.known(TEMPERATURES):
+            if max(seen.values) < coldest or min(seen.values) > hottest:
+                return 0.0
+        return None
+
+    return law
+
+
 def _imbalance(m: Moment) -> float | None:
     """CCL over the spread of the cells, for curves that fall."""
     points: Table = m.settings.limiter.imbalance
     shares = [share for _, share in points]
     if not points or shares != sorted(shares, reverse=True) or not m.written.have_cells():
         return None
-    high, low = m.written.highest_cell(), m.written.lowest_cell()
+    high, low = m.written.highest_cell(m.now), m.written.lowest_cell(m.now)
     if high is None or low is None or high < low:
         return None
     most: float = m.settings.limiter.max_charge_current
@@ -311,13 +310,13 @@ def _imbalance(m: Moment) -> float | None:
 def _no_voltage(m: Moment) -> float | None:
     """No charge without a voltage younger than the ceiling's silence, but the file's failsafe."""
     age = m.now - m.written.newest_voltage()
-    silence = getattr(m.settings.file.ceiling, "silence", math.inf)
-    return m.settings.file.failsafe.charge_current if age > silence + 0.01 else None
+    ceiling = m.settings.ceiling
+    return float(ceiling.failsafe.charge_current) if age > ceiling.silence + 0.01 else None
 
 
 def _clamped(m: Moment) -> float | None:
     """CVL: the battery's own voltage less what the highest cell is above max_cell_voltage."""
-    s, high, count = m.settings.limiter, m.written.highest_cell(), m.settings.cells
+    s, high, count = m.settings.limiter, m.written.highest_cell(m.now), m.settings.cells
     if high is None or high < s.max_cell_voltage + 1e-3 or not m.settled:
         return None
     sums = [seen.values for seen in m.written.known(m.written.singles)]
@@ -368,6 +367,9 @@ LAWS: tuple[Named, ...] = (
     Named(CCL, "the SoC bounds the charge", _over(_MAX_CHARGE, "charge_soc", (SOC,), _CHARGE)),
     Named(CCL, "the MOSFETs bound the charge",
           _over(_MAX_CHARGE, "mosfet_temperature", (MOSFET,), _CHARGE)),
+    Named(CCL, "no charge outside the ceiling's temperatures", _outside("charge_temperature")),
+    Named(DCL, "no discharge outside the ceiling's temperatures",
+          _outside("discharge_temperature")),
     Named(DCL, "no discharge after a required group is gone", _missing_discharge),
     Named(DCL, "no discharge while a BMS blocks or is silent",
           _blocked(DISCHARGE_FLAGS, _DISCHARGE)),

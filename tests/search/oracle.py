@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from bridge.core.model import Value
 from bridge.core.settings.configuration import BatteryConfig
-from tests.search.laws import AWAITED, LAWS, TINY, Moment, blocking
-from tests.search.pace import AFTER_RESTART, Pace
+from tests.search.laws import LAWS, TINY, Moment, blocking
+from tests.search.pace import Pace
 from tests.search.requests import Asked
 from tests.search.script import Batch, Dbus, Kept, Mqtt, Reboot, Restart, Step
 from tests.search.settings import InForce
@@ -57,7 +57,7 @@ class Oracle:
         self._at = now
         self._settings_set_at, self._settings_are_open = -math.inf, False
         self._boot(now)
-        self._start(now)
+        self._start()
 
     def follow(self, step: Step, on_bus: Mapping[str, Value], now: float) -> Broken | None:
         """What is broken after this step, if anything. now: monotonic s, after the step."""
@@ -72,8 +72,9 @@ class Oracle:
         if isinstance(step, (Restart, Reboot)):
             if isinstance(step, Reboot):
                 self._boot(now)
-            self._start(now)
-        self._written.grow_old(self._settings.freshness.stale, now)
+            self._start()
+        if passed > 0:  # what only time and refused readings change waits for the tick
+            self._written.grow_old(self._settings, now)
         moment = self._moment(now)
         self._follow_latches(now)
         moment.stopped = self._stopped
@@ -92,10 +93,8 @@ class Oracle:
         self._asked = Asked({CVL: 5.0 * self._cells, CCL: 5000.0, DCL: 5000.0})
         self._paces = {limit: Pace(limit) for limit in LIMITS}
 
-    def _start(self, now: float) -> None:
+    def _start(self) -> None:
         """A process starts: nothing was written to it yet."""
-        if AFTER_RESTART in AWAITED:
-            self._boot(now)
         self._written = Written(self._cells)
         self._wrote_at = -math.inf
 
@@ -104,14 +103,16 @@ class Oracle:
             expire = getattr(getattr(self._settings, "requests", None), "expire", 0.0)
             self._asked.write(path, raw, expire, now)
         elif path == FORGET:
-            self._written.forget(str(raw))
+            required = tuple(group.value for group in self._settings.freshness.required)
+            self._written.forget(str(raw), required)
         else:
             self._written.write(path, raw, self._settings, now)
         self._wrote_at = now
 
     def _read_settings(self, on_bus: Mapping[str, Value], now: float) -> None:
         """Read the settings again until the publish interval after a change is over."""
-        self._written.grow_old(self._settings.freshness.stale, now)
+        if now == self._settings_set_at:  # what is stale by the old settings stays so
+            self._written.grow_old(self._settings, now)
         self._settings.read(on_bus)
         self._settings_are_open = now - self._settings_set_at <= SETTLED_AFTER
 
@@ -138,7 +139,7 @@ class Oracle:
             if blocking(self._written, flags):
                 self._blocked_at[flags[0]] = now
         s = self._settings.limiter
-        low, mean = self._written.lowest_cell(), self._written.mean_cell()
+        low, mean = self._written.lowest_cell(now), self._written.mean_cell()
         low_cell = low is not None and low <= s.min_cell_voltage + TINY
         low_pack = mean is not None and mean[1] <= s.discharge_voltage + TINY
         if low_cell or low_pack:
@@ -159,10 +160,12 @@ class Oracle:
     ) -> Iterator[Broken]:
         """Every law that is broken now, those about one moment first."""
         shown = {limit: on_bus.get(limit) for limit in LIMITS}
-        paced = list(self._paced(step, shown, passed, may_rise))
+        paced = list(
+            self._paced(step, shown, passed, may_rise, moment.settled and not moment.missing)
+        )
         for limit, words, law in LAWS:
             value = shown[limit]
-            if not isinstance(value, (int, float)) or words in AWAITED:
+            if not isinstance(value, (int, float)):
                 continue
             bound = law(moment)
             if bound is not None and value > bound + TINY:
@@ -170,7 +173,12 @@ class Oracle:
         yield from paced
 
     def _paced(
-        self, step: Step, shown: Mapping[str, Value], passed: float, may_rise: bool
+        self,
+        step: Step,
+        shown: Mapping[str, Value],
+        passed: float,
+        may_rise: bool,
+        is_heard: bool,
     ) -> Iterator[Broken]:
         """The limits that have risen wrongly. What is withdrawn keeps its last value."""
         for limit, pace in self._paces.items():
@@ -178,15 +186,18 @@ class Oracle:
             if not isinstance(value, (int, float)):
                 pace.hide(passed, self._settings)
                 continue
-            before = pace.seen
+            before = pace.at_most
+            if is_heard or value:
+                pace.stop_waiting()
             if isinstance(step, (Restart, Reboot)):
-                wrong = pace.after_restart(float(value), self._at)
+                failsafe = self._settings.failsafe.charge_current if limit == CCL else 0.0
+                wrong = pace.after_restart(float(value), failsafe)
             else:
                 what = _in_words(step)
                 wrong = pace.check(float(value), passed, may_rise, what, self._settings, self._at)
             if pace.free and (limit != CCL or value):
                 pace.free = False
-            if wrong and wrong not in AWAITED:
+            if wrong:
                 yield Broken(wrong, limit, float(value), before)
 
 

@@ -23,7 +23,8 @@ EARLY = 0.1  # s by which a hold may seem too short, as falls are seen when they
 class Pace:
     """Follows one limit. seen: its last value on the bus; at_most: what it may have risen to.
 
-    free: no data was used yet, so the first may be used at once. Times are monotonic s.
+    free: no data was used yet, so the first may be used at once. is_waiting: it is 0 A since a
+    restart, for lack of data: from there it may go back to what it was. Times are monotonic s.
     """
 
     limit: str
@@ -31,6 +32,7 @@ class Pace:
     at_most: float = math.inf
     fell_at: float = -math.inf
     free: bool = True
+    is_waiting: bool = False
 
     def check(
         self, shown: float, passed: float, may_rise: bool, what: str, settings: InForce, now: float
@@ -40,6 +42,8 @@ class Pace:
         passed: s since the last check. may_rise: everything required is fresh and beyond doubt.
         what: what has happened, "a write" for example.
         """
+        if self.is_waiting:
+            return ""
         hold, rise = self._hold_and_rise(settings)
         step = RESOLUTION.get(self.limit, OF_AMPS)
         decided = min(passed, LONGEST_STEP) + min(passed, GATHERED)
@@ -65,14 +69,22 @@ class Pace:
         """The limit is withdrawn; it may have risen a little before."""
         self.at_most += self._hold_and_rise(settings)[1] * min(passed, GATHERED)
 
-    def after_restart(self, shown: float, now: float) -> str:
-        """What is wrong with the limit at the start of a process; "" for nothing."""
-        wrong = ""
-        if shown > self.seen + 1e-6 and not self.free:
-            wrong = AFTER_RESTART
-        self.seen, self.fell_at = shown, now
-        self.at_most = shown + RESOLUTION.get(self.limit, OF_AMPS)
-        return wrong
+    def after_restart(self, shown: float, failsafe: float) -> str:
+        """What is wrong with the limit at the start of a process; "" for nothing.
+
+        failsafe: what may hold in any case where 0 A was for lack of data.
+        """
+        if shown > max(self.at_most, failsafe) + 1e-6 and not self.free:
+            return AFTER_RESTART
+        self.is_waiting = shown == 0
+        if shown:
+            self.seen, self.at_most = shown, shown + RESOLUTION.get(self.limit, OF_AMPS)
+        return ""
+
+    def stop_waiting(self) -> None:
+        """There is data again; the 0 A until now was no fall."""
+        if self.is_waiting:
+            self.is_waiting, self.seen = False, 0.0
 
     def _hold_and_rise(self, settings: InForce) -> tuple[float, float]:
         s = settings.limiter

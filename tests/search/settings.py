@@ -37,3 +37,14 @@ class InForce:
             self._shown[path] = shown
             value = None if shown is None else setting.read(shown)
             setattr(self._sections[setting.section], setting.spec.name, value)
+        self._stay_below_ceilings()
+
+    def _stay_below_ceilings(self) -> None:
+        """A setting that is shown beyond its ceiling must have no effect beyond it."""
+        ceiling, file = self.ceiling, self.file
+        freshness, failsafe = self.freshness, self.failsafe
+        freshness.stale = min(freshness.stale, max(ceiling.silence, file.freshness.stale))
+        freshness.grace = min(freshness.grace, max(ceiling.grace, file.freshness.grace))
+        for name in ("charge_current", "discharge_current"):
+            most = getattr(ceiling.failsafe, name)
+            setattr(failsafe, name, min(getattr(failsafe, name), most))

@@ -9,7 +9,7 @@ from bridge.battery.battery import SETTINGS_KEY, Battery
 from bridge.core.model import Date, Value
 from bridge.topics import BatteryTopics
 from tests.search.script import Batch, Dbus, Kept, Mqtt, Reboot, Restart, Script, Step, Wait
-from tests.unit.doubles import Clock, FakeTimer, battery_config
+from tests.unit.doubles import Clock, FakeMemory, FakeTimer, battery_config
 
 BOOT = 1000.0  # s, where the monotonic clock of a script begins
 REBOOT_TAKES = 60.0  # s
@@ -91,6 +91,7 @@ class World:
 
     def _boot(self) -> None:
         """Lose what a boot clears."""
+        self._memory = FakeMemory()
 
     def _start(self) -> None:
         self._bus = _Bus()
@@ -103,6 +104,7 @@ class World:
             client=_Client(),
             timer=self._timer,
             store=self.store,
+            memory=self._memory,
             monotonic=self.clock,
             today=lambda: TODAY,
         )

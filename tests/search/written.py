@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from tests.search.settings import InForce
@@ -34,6 +35,9 @@ GROUPS = {
 
 ROUNDING = 0.002  # s; a law about an age begins so much later than the age itself
 COPY_WITHIN = 0.5  # s; a GX brings each write by two ways, a copy confirms nothing
+
+RIVALS, RIVALS_WITHIN = 12, 10.0
+"""So many readings in turns up and down, at most so many s apart, are surely of two writers."""
 
 INVALID = object()
 
@@ -84,6 +88,13 @@ def cell_path(number: int) -> str:
     return f"/Voltages/Cell{number}"
 
 
+def says_no(path: str, value: float) -> bool:
+    """Whether this value of a permission forbids."""
+    if path.startswith("/Io/AllowTo"):
+        return value == 0
+    return path.startswith("/System/NrOfModulesBlocking") and value >= 1
+
+
 def number_in(raw: object, kind: Kind) -> Any:
     """The number of a raw value, None for a null, INVALID for what is none."""
     if raw is None:
@@ -98,7 +109,7 @@ def number_in(raw: object, kind: Kind) -> Any:
             except ValueError:
                 return INVALID
     if isinstance(raw, bool):
-        return float(raw) if kind.whole and kind.high == 1 else INVALID
+        return float(raw) if kind.whole else INVALID
     if not isinstance(raw, (int, float)) or not math.isfinite(raw):
         return INVALID
     if not kind.low <= raw <= kind.high or (kind.whole and raw != int(raw)):
@@ -112,7 +123,7 @@ def payload_of(text: str) -> object:
         value = json.loads(text)
     except ValueError:
         return text
-    return value.get("value") if isinstance(value, dict) else value
+    return value.get("value", text) if isinstance(value, dict) else value
 
 
 Reading = tuple[float, float]
@@ -125,9 +136,10 @@ class Seen:
 
     values: what the last value may be; several while a reading is doubtful. at: the last time when
     a reading was, or may have been, taken (monotonic s). is_silent: it has once been older than
-    stale since then. bad_since, bad_at: the first and the last of the readings since the last good
-    one that were refused or doubtful. is_withdrawn: the last write was a null. bases: with which
-    reading the next one may be compared; None: with none. odd: a reading that is surely in doubt.
+    stale since then, or refused again and again. bad_since, bad_at: the first and the last of the
+    readings since the last good one that were surely refused. is_withdrawn: the last write was a
+    null. bases: with which reading the next one may be compared; None: with none. odd: a reading
+    that is surely in doubt. last: the last readings, in doubt or not.
     """
 
     kind: Kind
@@ -139,6 +151,7 @@ class Seen:
     is_withdrawn: bool = False
     bases: tuple[Reading | None, ...] = (None,)
     odd: Reading | None = None
+    last: tuple[Reading, ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -149,6 +162,7 @@ class Seen:
 
         stale: s, after which a doubtful reading is forgotten.
         """
+        self.last = (*self.last, (number, now))[-RIVALS:]
         if self.odd is not None and now - self.odd[1] > stale:
             self.odd = None
         near = [self._is_near(number, base, step, now) for base in self.bases]
@@ -159,24 +173,46 @@ class Seen:
             self.bad_since, self.bad_at = math.inf, -math.inf
         else:
             self.values = (*(v for v in self.values if v != number), number)[-5:]
-            self.note_bad(now)
             if not agrees:
                 self.odd = (number, now)
+            if any(near):
+                self.bases = (*self.bases, (number, now))[-5:]
+                self.bad_since, self.bad_at = math.inf, -math.inf
+            else:
+                self.note_bad(now)
         if is_taken or any(near):
             self.at, self.is_silent, self.is_withdrawn = now, False, False
-        if not is_taken and any(near):
-            self.bases = (*self.bases, (number, now))[-5:]
+
+    def rivals(self, jump: float, now: float) -> tuple[float, ...]:
+        """The last two values, if two writers surely contradict each other by more than a jump."""
+        if len(self.last) < RIVALS or now - self.last[-1][1] > RIVALS_WITHIN:
+            return ()
+        signs = []
+        for (one, since), (other, at) in pairwise(self.last):
+            if abs(other - one) < jump or at - since > RIVALS_WITHIN:
+                return ()
+            signs.append(other > one)
+        is_to_and_fro = all(one != other for one, other in pairwise(signs))
+        return (self.last[-2][0], self.last[-1][0]) if is_to_and_fro else ()
 
     def note_bad(self, now: float) -> None:
         """A reading has come that cannot be believed."""
         self.bad_since = min(self.bad_since, now)
         self.bad_at = now
 
-    def grow_old(self, stale: float, now: float) -> None:
-        """Nothing but a new value makes known again what was once older than stale (s)."""
-        if not self.is_silent and now - self.at > stale + ROUNDING:
+    def grow_old(self, stale: float, doubt: float, now: float) -> None:
+        """Silent is what was once older than stale (s), and what was refused for longer than doubt.
+
+        Nothing but a new value ends that. A permission is silent after one refused reading.
+        """
+        if now - self.bad_at > stale + ROUNDING:
+            self.bad_since = math.inf
+        refused_for = now - self.bad_since if self.kind.whole else self.bad_at - self.bad_since
+        is_missing = refused_for >= max(doubt, COPY_WITHIN) + ROUNDING
+        if self.at == -math.inf:
+            self.is_silent = is_missing
+        elif is_missing or now - self.at > stale + ROUNDING:
             self.is_silent = True
-            self.bases = (*self.bases, None)
 
     @staticmethod
     def _is_older(reading: Reading, now: float) -> bool:
@@ -220,17 +256,29 @@ class Written:
             step = getattr(settings.plausibility, kind.step, 0.0)
             seen.write(number, step, settings.freshness.stale, now)
 
-    def grow_old(self, stale: float, now: float) -> None:
-        """Find what is older than stale; nothing but a new value ends that."""
+    def grow_old(self, settings: InForce, now: float) -> None:
+        """Find what has become silent."""
         for seen in self.paths.values():
-            seen.grow_old(stale, now)
+            seen.grow_old(settings.freshness.stale, settings.plausibility.doubt, now)
 
-    def forget(self, what: str) -> None:
-        """A path or a group was forgotten."""
-        for path in list(self.paths):
-            in_group = what in GROUPS and path[1:].startswith(GROUPS[what])
-            if what in (path, path[1:]) or in_group:
-                del self.paths[path]
+    def forget(self, what: str, required: tuple[str, ...]) -> None:
+        """Somebody asks to forget a path or a group.
+
+        A required group can always be forgotten, which tightens. Else only what is silent, and what
+        does not say no.
+        """
+        named = {
+            path: seen
+            for path, seen in self.paths.items()
+            if what in (path, path[1:]) or path[1:].startswith(GROUPS.get(what, (" ",)))
+        }
+        taken = {path: seen for path, seen in named.items() if seen.at > -math.inf}
+        if what not in required and not all(
+            seen.is_silent and not says_no(path, seen.values[-1]) for path, seen in taken.items()
+        ):
+            return
+        for path in named:
+            del self.paths[path]
 
     # --- by their meaning ------------------------------------------------------------------
 
@@ -245,6 +293,19 @@ class Written:
     @property
     def cell_paths(self) -> tuple[str, ...]:
         return (*self.singles, LOWEST, HIGHEST)
+
+    def is_surely_fresh(self, group: str, aging: float, now: float) -> bool:
+        """Whether a group is complete, young and beyond doubt in whatever way it is looked at."""
+        paths = self.cell_paths if group == "cells" else _VITAL[group]
+        written = [self.paths[path] for path in paths if path in self.paths]
+        return self.have(group) and all(
+            now - seen.at <= aging - ROUNDING
+            and len(seen.values) == 1
+            and seen.odd is None
+            and not seen.is_withdrawn
+            and seen.bad_since == math.inf
+            for seen in written
+        )
 
     def have_cells(self) -> bool:
         """Whether something may be known of every cell: all single ones, or both extremes."""
@@ -282,13 +343,17 @@ class Written:
         voltages = self.ever((*self.cell_paths, VOLTAGE))
         return max((seen.at for seen in voltages), default=-math.inf)
 
-    def highest_cell(self) -> float | None:
-        """No less than this is the highest cell, in V."""
-        return max((min(seen.values) for seen in self.known(self.cell_paths)), default=None)
+    def highest_cell(self, now: float) -> float | None:
+        """No less than this is the highest cell, in V; the higher one of two writers."""
+        known = self.known(self.cell_paths)
+        rivals = [volts for seen in known for volts in seen.rivals(0.15, now) if 1 <= volts <= 4.5]
+        return max((*(min(seen.values) for seen in known), *rivals), default=None)
 
-    def lowest_cell(self) -> float | None:
-        """No more than this is the lowest cell, in V."""
-        return min((max(seen.values) for seen in self.known(self.cell_paths)), default=None)
+    def lowest_cell(self, now: float) -> float | None:
+        """No more than this is the lowest cell, in V; the lower one of two writers."""
+        known = self.known(self.cell_paths)
+        rivals = [volts for seen in known for volts in seen.rivals(0.15, now) if 1 <= volts <= 4.5]
+        return min((*(max(seen.values) for seen in known), *rivals), default=None)
 
     def mean_cell(self) -> tuple[float, float] | None:
         """The least and the most that the mean cell may be, in V."""

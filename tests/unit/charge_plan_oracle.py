@@ -23,6 +23,7 @@ class View:
     now: float
     day: int | None  # on the calendar; None while the clock is not set
     minute: int = 0
+    waiting: bool = False  # for the first data after a start
 
 
 @dataclass
@@ -53,7 +54,7 @@ class ChargePlan:
         """The voltage of the phase: from a higher one it comes down slowly."""
         target = self._target(s, season, self.mode) * n
         gone = s.voltage_rise * max(0.0, now - self.since)
-        return max(target, self.comes_down_from - gone)
+        return max(target, min(self.comes_down_from, s.max_cell_voltage * n) - gone)
 
     @staticmethod
     def _target(s: Any, season: float, mode: str) -> float:
@@ -74,6 +75,8 @@ class ChargePlan:
         if s.absorption_voltage is None and s.balancing_voltage is None:
             self.mode, self.since, self.comes_down_from, self.ended = "bulk", 0.0, 0.0, -math.inf
             return self._full_by_itself(s, n, season, v)
+        if v.waiting:
+            return False
 
         def top(mode: str) -> bool:
             target = self._target(s, season, mode)
@@ -123,7 +126,8 @@ class ChargePlan:
         if v.soc is not None and v.soc >= 100:
             return True
         few = v.amps is not None and v.amps <= s.max_charge_current_above_cv2
-        return few and v.volts is not None and v.volts >= 0.995 * season * n
+        cell_full = v.high is not None and v.high >= s.max_cell_voltage - 1e-6
+        return few and (cell_full or (v.volts is not None and v.volts >= 0.995 * season * n))
 
     def _full_charge(self, s: Any, v: View, full: bool) -> None:
         wanted = s.charge_to_soc is not None or s.balancing_voltage is not None

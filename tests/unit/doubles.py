@@ -87,18 +87,43 @@ class FakeStore:
         self.saved.append((key, value))
 
 
+class FakeMemory:
+    """What was written since the boot, and how often; `works` says whether it can be written."""
+
+    def __init__(self) -> None:
+        self.text: str | None = None
+        self.writes = 0
+        self.works = True
+
+    def read(self) -> str | None:
+        return self.text
+
+    def write(self, text: str) -> bool:
+        self.writes += 1
+        if self.works:
+            self.text = text
+        return self.works
+
+
 class Bench:
-    """A battery on doubles. Writes settle at once; `pass_time` ticks once a second."""
+    """A battery on doubles. Writes settle at once; `pass_time` ticks once a second.
+
+    before: the bench whose process was killed; this is the next one, with its clock and memory.
+    """
 
     def __init__(
         self,
         config: BatteryConfig | None = None,
         access: Access = ALL_OPEN,
         today: Date | None = None,
+        before: Bench | None = None,
         **changes: Any,
     ) -> None:
         self.config = config or battery_config(**changes)
-        self.clock = Clock()
+        self.clock = before.clock if before else Clock()
+        self.memory = before.memory if before else FakeMemory()
+        self.today = today
+        self.wall: float | None = None
         self.bus, self.client, self.store = FakeBus(), FakeClient(), FakeStore()
         self.timer = FakeTimer(self.clock)
         self.battery = Battery(
@@ -110,8 +135,10 @@ class Bench:
             timer=self.timer,
             store=self.store,
             monotonic=self.clock,
+            memory=self.memory,
             access=access,
-            today=lambda: today,
+            today=lambda: self.today,
+            wall=lambda: self.wall,
         )
         self.battery.refresh(self.clock.now)
         self.clock.now += 1.0

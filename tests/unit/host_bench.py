@@ -11,7 +11,7 @@ import bridge.host
 from bridge.core.settings.configuration import Config, MqttConfig
 from bridge.gateways.victron_mqtt.publisher import Notifications
 from bridge.host import BatteryHost
-from tests.unit.doubles import Clock, FakeClient, battery_config
+from tests.unit.doubles import Clock, FakeClient, FakeMemory, battery_config
 from tests.unit.fake_ports import FakeBatteryService, FakeLoop, FakeSettingsService
 
 
@@ -30,7 +30,7 @@ class HostBench:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: str = "") -> None:
         self.clock, self.client, self.bus = Clock(), FakeClient(), Names()
-        self.loop = FakeLoop(self.clock)
+        self.loop, self.memory = FakeLoop(self.clock), FakeMemory()
         self.services: list[FakeBatteryService] = []
         self.entered, self.name_taken = 0, []
         monkeypatch.setattr(bridge.host.dbus_service, "BatteryService", self._service)
@@ -45,8 +45,10 @@ class HostBench:
             client=self.client,
             notifications=self.notifications,
             settings_bus=self.bus,
+            memory=self.memory,
             monotonic=self.clock,
             today=lambda: None,
+            wall=lambda: None,
             on_entered=self._on_entered,
             on_name_taken=self.name_taken.append,
         )

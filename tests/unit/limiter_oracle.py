@@ -136,6 +136,7 @@ class Oracle:
         ccl["counted charge"] = 0 if m.frozen.full else math.inf
         dcl["counted charge"] = 0 if m.frozen.empty else math.inf
         ccl["waiting"] = 0 if stage is Stage.WAITING else math.inf
+        ccl["ceiling"], dcl["ceiling"] = _ceilings(m, config)
 
         season = _monthly(s.charge_voltage_by_month, date) or s.charge_voltage
         self.plan.follow(s, n, season, _view(m, high, spread, volts, stage, now, date))
@@ -178,7 +179,7 @@ class Oracle:
             clamp = -math.inf if volts is None else volts - over
         floor = s.min_charge_voltage * n
         lowered = self.plan.lowered if self.plan.closed else math.inf
-        safe, stands = floor + 0.05 * n, m.frozen.voltage
+        safe, stands = config.failsafe.charge_voltage * n, m.frozen.voltage
         counted = min(safe, safe if stands is None else stands) if m.frozen.full else math.inf
         bounds = {
             "charge voltage": charged_to,
@@ -187,6 +188,26 @@ class Oracle:
             "counted charge": counted,
         }
         return {name: max(bound, floor) for name, bound in bounds.items()}
+
+
+def _ceilings(m: Seen, config: LimiterConfig) -> tuple[float, float]:
+    """What the file allows at most, whatever the protections say: CCL and DCL in A."""
+    c = config.ceiling
+    cells = [v for v in (*m.known.voltages, m.known.lowest, m.known.highest) if v is not None]
+    cells += [] if m.voltage is None else [m.voltage / config.cells]
+    places = [d for d in (m.coldest, m.hottest) if d is not None]
+    charge, discharge = c.charge_current, c.discharge_current
+    if not cells:
+        charge = min(charge, c.failsafe.charge_current)
+    if any(v >= c.cell_voltage or v <= c.dead_cell for v in cells):
+        charge = 0.0
+    if any(v <= c.min_cell_voltage for v in cells):
+        discharge = 0.0
+    if not all(c.charge_temperature[0] <= d <= c.charge_temperature[1] for d in places):
+        charge = 0.0
+    if not all(c.discharge_temperature[0] <= d <= c.discharge_temperature[1] for d in places):
+        discharge = 0.0
+    return charge, discharge
 
 
 def _view(m, high, spread, volts, stage, now, date) -> View:
@@ -202,6 +223,7 @@ def _view(m, high, spread, volts, stage, now, date) -> View:
         now=now,
         day=datetime.date(*date[:3]).toordinal() if is_set else None,
         minute=date.minute if is_set else 0,
+        waiting=stage is Stage.WAITING,
     )
 
 
@@ -218,9 +240,10 @@ def _extremes(m: Seen, n: int) -> tuple[float | None, float | None, float | None
         if whole:
             volts = min(sum(singles), math.inf if volts is None else volts)
         elif volts is None:
-            volts = max(extremes) + (n - 1) * min(extremes)
+            volts = max(singles + extremes) + (n - 1) * min(singles + extremes)
         else:
-            volts = min(volts, min(extremes) + (n - 1) * max(extremes))
+            known = singles + extremes
+            volts = min(volts, min(known) + (n - 1) * max(known))
     return max(highs, default=None), min(lows, default=None), volts
 
 
@@ -231,7 +254,8 @@ def _percent_off(m: Seen, n: int) -> float:
         return 0.0
     sums = [sum(singles)]
     if len(singles) < len(m.known.voltages):
-        one, other = m.known.lowest, m.known.highest
+        one = min(*singles, m.known.lowest, m.known.highest)
+        other = max(*singles, m.known.lowest, m.known.highest)
         sums = [one + (n - 1) * other, other + (n - 1) * one]
     if min(sums) <= 0:
         return 0.0

@@ -61,6 +61,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # has a path, and the table of paths has the settings' rows.
     "core/": (),
     "core/panel.py": (),
+    "core/typed_json.py": (),
     "core/text.py": (),
     "core/throttle.py": (),
     "core/model.py": (),
@@ -74,12 +75,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "core/measurements/": ("core/model.py", "core/paths/", "core/settings/", "core/measurements/"),
     "core/limiter/": (
+        "core/typed_json.py",
         "core/model.py",
         "core/paths/",
         "core/settings/",
         "core/measurements/",
         "core/limiter/",
     ),
+    # The last word shares nothing with what it watches over: only the form of the ceilings.
+    "core/limiter/ceiling.py": ("core/settings/declarations.py",),
     "core/packs/": (
         "core/model.py",
         "core/paths/",

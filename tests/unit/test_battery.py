@@ -8,7 +8,7 @@ from doubles import Bench
 
 def test_it_starts_without_permission_to_charge_and_invents_nothing() -> None:
     bench = Bench()
-    assert (bench.ccl, bench.dcl, bench.cvl) == (0.0, 150.0, 55.2)
+    assert (bench.ccl, bench.dcl, bench.cvl) == (0.0, 150.0, 53.6)
     for path in ("/Dc/0/Voltage", "/Dc/0/Current", "/Dc/0/Power", "/Soc", "/TimeToGo",
                  "/Dc/0/Temperature", "/Voltages/Cell1", "/System/MinCellVoltage"):  # fmt: skip
         assert bench[path] is None

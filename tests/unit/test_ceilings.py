@@ -6,11 +6,13 @@ import json
 import math
 from typing import Any
 
+import pytest
 from doubles import Bench, battery_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, path_table
+from bridge.core.settings.bounds import beyond_ceiling
 from bridge.core.settings.live import LiveSettings, RefusedSettings
 from bridge.core.settings.relations import SECTIONS
 from bridge.core.settings.setting_paths import RESTORE, SETTINGS
@@ -102,7 +104,9 @@ def test_what_is_in_force_is_always_sound_and_what_is_kept_brings_it_back(
         except RefusedSettings:
             assert live.in_force == before
     for name, declared in SECTIONS.items():
-        assert declared.problems(getattr(live.in_force, name), config.ceiling) == []
+        settings = getattr(live.in_force, name)
+        assert declared.problems(settings) == []
+        assert not list(beyond_ceiling(name, settings, config.ceiling))
     assert live.in_force.ceiling == config.ceiling
     again = LiveSettings(config)
     assert again.load(live.record()) == []
@@ -117,4 +121,139 @@ def test_whatever_is_in_the_store_what_is_in_force_is_sound(text: str) -> None:
     live = LiveSettings(config)
     live.load(text)
     for name, declared in SECTIONS.items():
-        assert declared.problems(getattr(live.in_force, name), config.ceiling) == []
+        settings = getattr(live.in_force, name)
+        assert declared.problems(settings) == []
+        assert not list(beyond_ceiling(name, settings, config.ceiling))
+
+
+# --- the last word, where neither a setting nor a protection says anything ------------------------
+
+
+def careless(**changes: Any) -> Bench:
+    """A file without protection of temperatures, whose limits rise at once."""
+    quick = {"current_hold": 0, "current_rise": 1, "voltage_hold": 0, "voltage_rise": 1}
+    off = {"charge_temperature": [], "discharge_temperature": [], "low_cell_charge": []}
+    return Bench(**{"limiter": {**quick, **off}, "ceiling": {}, **changes})
+
+
+@pytest.mark.parametrize(
+    ("chemistry", "degrees", "may_charge", "may_discharge"),
+    [
+        ("lfp", -15, False, True),
+        ("lfp", 0, True, True),
+        ("lfp", 56, False, True),
+        ("lfp", -21, False, False),
+        ("nmc", 46, False, True),
+        ("lto", -15, True, True),
+        ("lto", 61, False, False),
+    ],
+)
+def test_no_current_where_it_is_too_cold_or_too_hot(
+    chemistry: str, degrees: float, may_charge: bool, may_discharge: bool
+) -> None:
+    bench = careless(chemistry=chemistry)
+    volts = bench.battery._control.config.limiter.min_charge_voltage
+    bench.feed(volts, Dc_0_Temperature=degrees)
+    assert (bench.ccl != 0, bench.dcl != 0) == (may_charge, may_discharge)
+    if not may_charge:
+        assert bench.state["rules"]["CCL"] == "ceiling"
+        assert "ceiling.charge_temperature" in bench.state["reasons"]["CCL"]
+
+
+def test_a_dead_cell_is_not_charged_although_the_file_has_no_curve_for_it() -> None:
+    bench = careless(plausibility={"cell_voltage_step": 0})
+    bench.feed(3.3)
+    assert bench.ccl == 84
+    bench.feed(3.3, Voltages_Cell5=1.9)
+    assert bench.ccl == 0
+    bench.pass_time(2)
+    assert "must not be charged" in bench.state["reasons"]["CCL"]
+
+
+def test_no_charge_without_any_voltage_whatever_is_required() -> None:
+    bench = careless(freshness={"required": ["soc"]})
+    bench.dbus("/Soc", 50)
+    bench.settle()
+    assert bench.state["stage"] == "fresh"
+    assert bench.ccl == 0
+    assert bench.state["reasons"]["CCL"] == "no voltage within ceiling.silence"
+    assert bench.dcl == 140
+
+
+def test_the_failsafe_of_the_file_is_allowed_without_a_voltage() -> None:
+    """Whoever writes it there accepts a charge without data."""
+    bench = careless(failsafe={"charge_current": 7})
+    bench.feed()
+    bench.pass_time(3000)
+    assert bench.ccl == 7
+    bench = careless(failsafe={"charge_current": 7}, ceiling={"failsafe": {"charge_current": 9}})
+    bench.feed()
+    bench.pass_time(3000)
+    assert bench.ccl == 7
+
+
+def test_a_limit_that_a_ceiling_lowered_rises_slowly() -> None:
+    off = {"charge_temperature": [], "discharge_temperature": []}
+    bench = Bench(limiter=off, ceiling={})
+    bench.feed(Dc_0_Temperature=10)
+    assert bench.ccl == 84
+    bench.pass_time(120, lambda: bench.feed(Dc_0_Temperature=-5))
+    assert bench.ccl == 0
+    bench.feed(Dc_0_Temperature=5)
+    assert bench.ccl == 0
+    bench.pass_time(29, lambda: bench.feed(Dc_0_Temperature=5))
+    assert bench.ccl == 0
+    bench.pass_time(30, lambda: bench.feed(Dc_0_Temperature=5))
+    assert bench.ccl == 84
+
+
+def test_a_suspected_reading_counts() -> None:
+    bench = careless(plausibility={"temperature_step": 5, "doubt": 3})
+    bench.feed(Dc_0_Temperature=20)
+    assert bench.ccl == 84
+    bench.dbus("/Dc/0/Temperature", -15)  # far from the last one, so it is in doubt
+    bench.pass_time(2)
+    assert bench.ccl == 84
+    bench.pass_time(3)
+    assert bench.ccl == 0
+
+
+# --- the default ceilings -------------------------------------------------------------------------
+
+
+def test_what_the_file_sets_raises_a_default_ceiling() -> None:
+    limiter = {
+        "charge_temperature": [[-10, 0], [-5, 0.2], [20, 1], [40, 0]],
+        "low_cell_charge": [[1.5, 0], [2.5, 1]],
+    }
+    config = battery_config(
+        ceiling={}, limiter=limiter, freshness={"stale": 400}, failsafe={"discharge_current": 9}
+    )
+    ceiling = config.ceiling
+    assert ceiling.charge_temperature == (-10, 55)
+    assert ceiling.discharge_temperature == (-20, 60)
+    assert ceiling.dead_cell == 1.5
+    assert ceiling.silence == 400
+    assert ceiling.failsafe == config.failsafe
+
+
+def test_a_curve_that_is_off_or_open_at_its_end_raises_no_ceiling() -> None:
+    open_ended = [[5, 0.5], [20, 1], [40, 0.5]]
+    off = battery_config(ceiling={}, limiter={"charge_temperature": [], "low_cell_charge": []})
+    wide = battery_config(ceiling={}, limiter={"charge_temperature": open_ended})
+    assert off.ceiling.charge_temperature == wide.ceiling.charge_temperature == (0, 55)
+    assert off.ceiling.dead_cell == 2.0
+
+
+def test_a_ceiling_that_the_file_names_holds() -> None:
+    named = {"charge_temperature": [5, 40], "dead_cell": 2.2, "silence": 100}
+    ceiling = battery_config(ceiling=named).ceiling
+    assert (ceiling.charge_temperature, ceiling.dead_cell) == ((5, 40), 2.2)
+    assert ceiling.silence == 100
+
+
+def test_every_ceiling_is_shown_on_the_bus() -> None:
+    bench = Bench(ceiling={}, failsafe={"charge_current": 3})
+    assert bench["/Settings/Ceiling/ChargeTemperature"] == "[0,55]"
+    assert bench["/Settings/Ceiling/Silence"] == 300
+    assert bench["/Settings/Ceiling/FailsafeChargeCurrent"] == 3

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import datetime
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 from doubles import Bench, battery_config
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from measured import changed
 from test_limiter_rules import PLAN, Limiter, measured
 
+from bridge.core.limiter.caps import PackState
+from bridge.core.limiter.charging.full_charge import FullCharge, as_text
+from bridge.core.limiter.charging.phase import Phase
+from bridge.core.limiter.charging.plan import LATCH, Plan
+from bridge.core.limiter.charging.target import PHASES
+from bridge.core.limiter.charging.window import Window
+from bridge.core.limiter.decide import LimiterState
 from bridge.core.measurements.inputs import CELLS, SOC, Cells, Measurements
 from bridge.core.model import Date, Decision, Stage
+from bridge.tools.explain import explanation
 
 
 class TestVoltageOffset:
@@ -132,6 +145,11 @@ class TestChargeToSoc:
         assert limiter.cvl(measured(3.35, soc=70.0, current=40.0), 20) < before + 0.25
         assert limiter.cvl(measured(3.35, soc=70.0, current=40.0), 300) == 55.2
 
+    def test_the_hysteresis_leaves_a_soc_at_which_charging_goes_on(self) -> None:
+        bench = Bench(limiter={"charge_to_soc": 40})
+        assert bench.dbus("/Settings/Limiter/ChargeToSocHysteresis", 40) == 2
+        assert "charging would never go on" in bench.rejected[-1]["reason"]
+
     def test_it_may_not_meet_the_soc_that_a_season_maintains(self) -> None:
         bench = Bench(limiter={"maintain_soc_by_month": [[3, 0], [11, 70]]})
         assert bench.dbus("/Settings/Limiter/ChargeToSoc", 74) == 2
@@ -193,7 +211,8 @@ class TestFullCharge:
             measured(3.42, soc=99.0, current=5.0),  # a cloud, below the charge voltage
             measured(3.45, soc=99.0, current=None),
             measured(3.45, soc=99.0, current=5.0, doubt="a cell"),
-            measured(3.38, soc=99.0, current=5.0, cells=Cells((3.5, *[3.38] * 15))),
+            measured(3.38, soc=99.0, current=5.0, cells=Cells((3.49, *[3.38] * 15))),
+        measured(3.38, soc=99.0, current=50.0, cells=Cells((3.5, *[3.38] * 15))),
         ],
     )
     def test_what_is_not_full(self, almost: Measurements) -> None:
@@ -202,6 +221,15 @@ class TestFullCharge:
         life.at(14, HIGH)
         assert life.at(14.1, almost).ccl.rule != "charge to SoC"
         assert "full charge" in str(life.at(14.2, measured(soc=90.0)).charge_mode)
+
+    def test_a_full_cell_is_full(self) -> None:
+        """A weak cell keeps the pack from its charge voltage; for it the charge is complete."""
+        life = Calendar(**WINDOW)
+        life.at(0, HIGH)
+        life.at(14, HIGH)
+        cells = Cells((3.5, *[3.38] * 15))
+        full = measured(3.38, soc=98.0, current=5.0, cells=cells, voltage=54.2)
+        assert life.at(14.1, full).ccl.rule == "charge to SoC"
 
     def test_a_soc_of_100_is_full(self) -> None:
         life = Calendar(**WINDOW)
@@ -360,6 +388,42 @@ class TestBalancing:
         assert limiter.cvl(self.top(0.1, high=3.53)) < 55.2
 
 
+NOW = 1000.0
+KEPT = st.builds(
+    Plan,
+    st.builds(
+        Phase,
+        st.sampled_from([*PHASES, "", "bulk", "x"]),
+        st.floats(-1e9, NOW),
+        st.none() | st.floats(-1e9, NOW),
+        st.floats(-1e15, 1e15),
+    ),
+    st.builds(
+        FullCharge,
+        st.none() | st.floats(-1e9, NOW),
+        st.none() | st.integers(-(10**9), 10**9),
+        st.booleans(),
+    ),
+    st.builds(Window, st.booleans(), st.floats(-1e15, 1e15), st.floats(-1e9, NOW)),
+)
+
+
+@given(kept=KEPT, stage=st.sampled_from(Stage), date=st.sampled_from([None, Date(2026, 5, 4)]))
+@settings(deadline=None)
+def test_whatever_was_kept_over_a_restart_raises_no_limit(
+    kept: Plan, stage: Stage, date: Date | None
+) -> None:
+    """Nor does it stop the process. The highest CVL is that of the highest phase."""
+    limiter = Limiter(**PLAN, **EVEN, **WINDOW)
+    limiter.state = LimiterState(PackState({LATCH.name: kept}))
+    limiter.now, limiter.date = NOW, date
+    for _ in range(3):
+        decision = limiter(measured(3.4, soc=85.0, current=5.0), 1, stage).decision
+        assert 16 * 3.3 <= decision.cvl.value <= 16 * 3.5
+        assert 0 <= decision.ccl.value <= 100
+        as_text(LATCH.of(limiter.state.pack.latches).full)
+
+
 class TestTimeOfDay:
     PATH = "/Settings/Limiter/FullChargeAt"
 
@@ -381,3 +445,18 @@ class TestTimeOfDay:
 
     def test_yaml_without_quotes_means_the_same(self) -> None:
         assert battery_config(limiter={"full_charge_at": 960}).limiter.full_charge_at == "16:00"
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "charging.md"
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_examples_of_the_page_are_configurations(example: str) -> None:
+    """Also with the defaults that they show in comments."""
+    for text in (example, re.sub(r"^( +)# ", r"\1", example, flags=re.MULTILINE)):
+        limiter = yaml.safe_load(text)["limiter"]
+        config = battery_config(limiter=limiter)
+        for name, value in limiter.items():
+            assert getattr(config.limiter, name) == value
+        assert explanation(config)

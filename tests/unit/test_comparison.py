@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import pytest
 
-from tests.comparison.__main__ import BY_NAME, PAGE
+from tests.comparison.__main__ import BY_NAME, PAGE, PICTURED, picture_of
 from tests.comparison.contestants import CONTESTANTS, Bridge, Fixed
 from tests.comparison.day import Outcome, live
+from tests.comparison.picture import BOTTOM, HEIGHT, LEFT, TOP, svg
 from tests.comparison.scenarios import Scenario
 from tests.comparison.table import HEAD, row
 from tests.docs import table_in
@@ -15,6 +18,7 @@ from tests.pack.meters import dies
 from tests.pack.model import build
 from tests.pack.reversals import Reversals
 
+SVG = "{http://www.w3.org/2000/svg}"
 RESULTS = table_in(PAGE.read_text(encoding="utf-8"), "results")
 
 
@@ -83,3 +87,21 @@ def test_reversals_are_counted_beyond_five_ampere(values: tuple[float, ...], cou
     for value in values:
         reversals.follow(value)
     assert reversals.count == count
+
+
+def test_a_picture_has_a_line_and_a_name_for_each_contestant() -> None:
+    lines = {name: [(0.0, 3.2), (1.0, 3.4), (2.0, 3.9)] for name in CONTESTANTS}
+    root = ElementTree.fromstring(svg("a < b", lines))
+    drawn = [line.get("points", "") for line in root.iter(f"{SVG}polyline")]
+    assert len(drawn) == len(CONTESTANTS)
+    bottom, top = HEIGHT - BOTTOM, TOP
+    assert {points.split()[0] for points in drawn} == {f"{LEFT},{bottom:.1f}"}, "below the frame"
+    assert {points.split()[-1].split(",")[1] for points in drawn} == {f"{top:.1f}"}, "above it"
+    assert {"a < b", *CONTESTANTS} <= {text.text for text in root.iter(f"{SVG}text")}
+
+
+@pytest.mark.parametrize("scenario", PICTURED)
+def test_the_page_shows_its_pictures(scenario: str) -> None:
+    picture = picture_of(scenario)
+    assert f"({picture.name})" in PAGE.read_text(encoding="utf-8")
+    assert picture.exists(), "./run compare"

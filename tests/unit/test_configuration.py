@@ -120,15 +120,15 @@ def test_without_a_ceiling_the_file_itself_is_the_ceiling() -> None:
         ({"limiter": {"taper": "smooth"}}, "limiter.taper: 'smooth' is none of steps, linear"),
         (
             {"ceiling": {"charge_current": 50}, "limiter": {"max_charge_current": 60}},
-            "limiter.max_charge_current: 60 is above ceiling.charge_current (50)",
+            "limiter.max_charge_current: 60 A is above ceiling.charge_current 50 A",
         ),
         (
             {"ceiling": {"discharge_current": 5000}, "failsafe": {"charge_current": 900}},
-            "failsafe.charge_current: 900 is above ceiling.charge_current (84)",
+            "failsafe.charge_current: 900 A is above ceiling.charge_current 84 A",
         ),
         (
             {"limiter": {"min_cell_voltage": 2.0}},
-            "limiter.min_cell_voltage: 2 is below ceiling.min_cell_voltage (2.5)",
+            "limiter.min_cell_voltage: 2 V is below ceiling.min_cell_voltage 2.5 V",
         ),
         ({"freshness": {"required": []}}, "freshness.required: must name at least one group"),
         ({"freshness": {"required": ["cell"]}}, 'freshness.required: \'cell\' is none of cells'),

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from doubles import Bench
 
 from bridge.core.paths.gate import Role
 from bridge.core.paths.table import path_table
@@ -24,6 +25,16 @@ from bridge.gateways.home_assistant.names import name_of
 
 PATHS = path_table(16)
 MEASURED = [p for p, row in PATHS.items() if row.role in (Role.MEASUREMENT, Role.ALARM)]
+OPTIONAL = {
+    "dv1": 3.1,
+    "max_discharge_current_below_dv1": 70,
+    "dv2": 3.0,
+    "max_discharge_current_below_dv2": 20,
+    "absorption_voltage": 3.5,
+    "float_voltage": 3.4,
+    "balancing_voltage": 3.5,
+    "charge_to_soc": 80,
+}
 DEVICE = Device("virtual", "Cellar", "virtual-battery", "1.0", {"CVL": 58, "CCL": 200, "DCL": 250})
 
 
@@ -52,7 +63,7 @@ def test_names_and_ids_are_unique(everything: Entities) -> None:
     for what in ("uniq_id", "default_entity_id"):
         values = [entity[what] for entity in everything.values()]
         assert len(set(values)) == len(values), what
-    pattern = r"(sensor|binary_sensor|number|select|switch|button)\.virtual_[a-z0-9_]+"
+    pattern = r"(sensor|binary_sensor|number|select|switch|button|text)\.virtual_[a-z0-9_]+"
     for entity in everything.values():
         assert re.fullmatch(pattern, entity["default_entity_id"])
         assert entity["default_entity_id"] == f"{entity['p']}.{entity['obj_id']}"
@@ -101,7 +112,8 @@ def test_measurements_need_fresh_values_and_the_rest_only_a_running_bridge(
 def test_commands_are_batches_that_name_the_path(everything: Entities) -> None:
     for key, entity in everything.items():
         commands = [entity[c] for c in ("cmd_tpl", "pl_on", "pl_off", "pl_prs") if c in entity]
-        assert bool(commands) == (entity["p"] in ("number", "select", "switch", "button")), key
+        has_command = entity["p"] in ("number", "select", "switch", "button", "text")
+        assert bool(commands) == has_command, key
         for command in commands:
             assert entity["cmd_t"] == "virtual-battery/virtual/set"
             filled = command.replace("{{ value }}", "1.5").replace("{{ value | tojson }}", '"x"')
@@ -116,6 +128,24 @@ def test_numbers_have_the_ranges_of_their_settings(everything: Entities) -> None
     assert everything["request_ccl"]["max"] == 200
     taper = everything["settings_limiter_taper"]
     assert (taper["p"], taper["ops"]) == ("select", ["steps", "linear"])
+
+
+def test_what_is_optional_can_be_switched_off(everything: Entities) -> None:
+    """A number cannot be off, so it has a button, which takes along what belongs to it."""
+    bench = Bench(limiter=OPTIONAL)
+    offs = [entity for key, entity in everything.items() if key.endswith("_off")]
+    assert len(offs) == 6
+    for entity in offs:
+        bench.batch(json.loads(entity["pl_prs"]))
+    assert bench.rejected == []
+    assert all(getattr(bench.battery._control.config.limiter, name) is None for name in OPTIONAL)
+
+
+def test_a_time_of_day_is_a_text(everything: Entities) -> None:
+    time = everything["settings_limiter_fullchargeat"]
+    assert time["p"] == "text"
+    assert all(re.fullmatch(time["pattern"], words) for words in ("off", "16:00", "7:05"))
+    assert not any(re.fullmatch(time["pattern"], words) for words in ("", "24:00", "16.00"))
 
 
 def test_one_device_message_says_all_and_remembers_itself(everything: Entities) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from typing import Any
 
 import pytest
-from doubles import Bench
+from doubles import Bench, battery_config
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,8 +15,12 @@ from bridge.core.measurements.charge_count import LONGEST_GAP, Count, Kind, coun
 from bridge.core.measurements.frozen import SUSPECT, judged
 from bridge.core.measurements.frozen_verdict import NOT_FROZEN, Frozen
 from bridge.core.measurements.inputs import CELLS, PACK_CURRENT, PACK_VOLTAGE, SOC, Input
+from bridge.core.measurements.kept_count import KeptCount, kept_count, restored
 from bridge.core.measurements.open_circuit import RESTING_CELLS, soc_between
 from bridge.core.model import Group
+from bridge.core.paths.configured import problems_with_paths
+from bridge.core.settings.configuration import Config, MqttConfig
+from bridge.core.typed_json import from_json, to_json
 from tests.pack.model import CHEMISTRIES
 
 KIND = Kind(capacity=100.0, chemistry="lfp")  # so that 1 Ah is 1 %
@@ -84,6 +90,21 @@ def test_what_goes_in_and_out_again_stays_suspect() -> None:
     teller = Teller()
     teller.go(1, PACK_VOLTAGE)
     assert teller.go(-1, PACK_VOLTAGE).suspects
+
+
+def test_a_zero_error_of_a_meter_empties_no_resting_battery() -> None:
+    teller = Teller(current=-0.09)
+    for _ in range(60 * 24 * 30):
+        teller.now += 60
+        teller.count = counted(
+            teller.count,
+            teller.count.last._replace(moved=frozenset(), lives_until=teller.now + 60),
+            KIND,
+            teller.now,
+        )
+    verdict = judged(teller.count, KIND)
+    assert teller.count.standing[CELLS].net < -50
+    assert not verdict.empty and not verdict.stale
 
 
 # --- the count ------------------------------------------------------------------------------------
@@ -284,6 +305,91 @@ def test_stale_by_standing_still_is_as_stale_as_by_silence() -> None:
     assert bench["/Alarms/BmsCable"] == 1
     bench.pass_time(1, lambda: bench.feed(cell=3.301, current=next(amps) / 100, Soc=52))
     assert bench["/Freshness/Stage"] == "fresh"
+
+
+def test_a_counter_that_stands_still_makes_everything_stale() -> None:
+    bench = Bench(freshness={"moves": "/Freshness/Counter", "frozen": 30})
+    count = iter(range(10_000))
+    bench.pass_time(100, lambda: bench.feed(current=0, Freshness_Counter=next(count)))
+    assert (bench["/Freshness/Stage"], bench["/Freshness/Frozen"]) == ("fresh", None)
+    bench.pass_time(29, lambda: bench.feed(current=0, Freshness_Counter=7))
+    assert bench["/Freshness/Stage"] == "fresh"
+    bench.pass_time(3, lambda: bench.feed(current=0, Freshness_Counter=7))
+    assert bench["/Freshness/Stage"] == "stale"
+    assert "/Freshness/Counter has not moved for 31 s" in str(bench["/Freshness/Frozen"])
+    assert (bench.ccl, bench.dcl) == (0, 0)
+    bench.pass_time(2, lambda: bench.feed(current=0, Freshness_Counter=next(count)))
+    assert (bench["/Freshness/Stage"], bench["/Freshness/Frozen"]) == ("fresh", None)
+
+
+def test_a_counter_that_never_comes_is_no_permission() -> None:
+    bench = Bench(freshness={"moves": "/History/ChargedEnergy"})
+    bench.pass_time(62, bench.feed)
+    assert bench["/Freshness/Stage"] == "stale"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/Freshness/Count", "there is no path /Freshness/Count"),
+        ("/Info/MaxChargeCurrent", "is no number that clients measure"),
+        ("/CustomName", "is no number that clients measure"),
+    ],
+)
+def test_a_counter_must_be_a_measurement(path: str, words: str) -> None:
+    config = battery_config(freshness={"moves": path})
+    problems = problems_with_paths(Config(mqtt=MqttConfig(), batteries=(config,)))
+    assert len(problems) == 1 and words in problems[0]
+    assert problems[0].startswith("batteries[0].freshness.moves: ")
+
+
+def test_no_client_may_change_the_counter() -> None:
+    bench = Bench(freshness={"moves": "/Freshness/Counter"})
+    for path in ("/Settings/Freshness/Moves", "/Settings/Freshness/Frozen"):
+        assert bench.dbus(path, "off") != 0
+    bench.mqtt("/Settings/Restore", '"all"')
+    bench.pass_time(62, bench.feed)
+    assert bench["/Freshness/Stage"] == "stale"
+
+
+@pytest.mark.parametrize("what", ["cells", "dc", "Voltages/Cell1"])
+def test_to_forget_a_value_is_no_movement(what: str) -> None:
+    bench = Bench()
+    bench.pass_time(120, lambda: bench.feed(current=50))
+    for _ in range(3):
+        bench.mqtt("/Freshness/Forget", what)
+        bench.pass_time(3, lambda: bench.feed(current=50))
+    assert "the cells have not moved for 2 min" in str(bench["/Freshness/Frozen"])
+
+
+def test_a_null_in_between_is_no_movement() -> None:
+    bench = Bench()
+    bench.pass_time(120, lambda: bench.feed(current=50))
+    bench.mqtt("/Voltages/Cell1", "null")
+    bench.pass_time(3, lambda: bench.feed(current=50))
+    assert "the cells have not moved for 2 min" in str(bench["/Freshness/Frozen"])
+
+
+def test_a_restart_forgets_no_charge() -> None:
+    bench = Bench()
+    bench.pass_time(200, lambda: bench.feed(current=50))
+    for _ in range(5):
+        bench = Bench(before=bench)
+        bench.pass_time(20, partial(bench.feed, current=50))
+    assert "the cells have not moved for 5 min while" in str(bench["/Freshness/Frozen"])
+    count = bench.battery._control.pack._count
+    assert count.bounds.highest == pytest.approx(50 + 1.02 * 50 * 300 / 3600 / 2.8, abs=0.1)
+
+
+def test_what_is_kept_of_a_count_brings_it_back() -> None:
+    teller = Teller(soc=50.0)
+    teller.go(3, PACK_CURRENT)
+    kept = kept_count(teller.count, {"/Soc": 50.0})
+    assert kept is not None
+    again = restored(from_json(KeptCount, json.loads(json.dumps(to_json(kept))), teller.now + 1))
+    assert again.last.current == teller.count.last.current
+    for name in ("at", "standing", "bounds", "unheard", "soc_steps"):
+        assert getattr(again, name) == getattr(teller.count, name)
 
 
 def test_it_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:

@@ -110,7 +110,8 @@ def test_the_oracle_knows_every_protection() -> None:
     step = Machine().step(0, 0, 0)
     bounds = Oracle().bounds(step.measurements, step.config, step.stage, 0.0, Date(2026, 1))
     known = {(limit, name) for limit, names in bounds.items() for name in names}
-    assert known == {(p.limit, p.name) for p in PROTECTIONS if not p.after_ccl}
+    protections = {(p.limit, p.name) for p in PROTECTIONS if not p.after_ccl}
+    assert known == protections | {("CCL", "ceiling"), ("DCL", "ceiling")}
 
 
 @pytest.mark.slow
@@ -179,10 +180,11 @@ def test_charging_is_monotone_in_each_cell(program: bytes, cell: int, more: floa
     voltage = step.measurements.readings[CELL_VOLTAGES].voltages[cell]
     if voltage is None:
         return
-    # A lone odd cell also changes the spread, and a very low cell charges slowly; apart from these
-    # protections both directions are monotone.
+    # A lone odd cell also changes the spread and the sum, and a very low cell charges slowly; apart
+    # from these protections both directions are monotone.
     limiter = replace(step.config.limiter, imbalance=(), low_cell_charge=())
-    step = step._replace(config=replace(step.config, limiter=limiter))
+    config = replace(step.config, limiter=limiter, voltage_mismatch=math.inf)
+    step = step._replace(config=config)
     state = LimiterState()
     before = run(step, state).decision
     higher = run(_with_cell(step, cell, voltage + more), state).decision

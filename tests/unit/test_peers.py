@@ -115,7 +115,7 @@ def test_serialbattery_lowers_cvl_for_a_high_cell(clamp: Clamp, cvl: float) -> N
 def test_serialbattery_integrates_in_mode_two_only() -> None:
     """0.2 of what is above 3.46 V, each second."""
     high = pack(3.56)
-    assert serialbattery(Clamp.INTEGRAL)(high, 10).cvl == pytest.approx(55.2 - 10 * 0.02)
+    assert serialbattery(Clamp.INTEGRAL)(high, 11).cvl == pytest.approx(55.2 - 10 * 0.02)
     told = serialbattery(Clamp.PENALTY)
     assert told(high, 10).cvl == told(high, 100).cvl
 

@@ -21,6 +21,7 @@ from bridge.battery.persistence import (
     SettingsPersistence,
     instance_of,
 )
+from bridge.core.model import Date
 
 NAME, SETTINGS = "CustomName", "RemoteSettings"
 CHARGE, CV1 = "/Settings/Limiter/MaxChargeCurrent", "/Settings/Limiter/Cv1"
@@ -501,3 +502,85 @@ def test_a_text_without_an_instance_is_not_taken(
     with caplog.at_level(logging.DEBUG):
         house.persistence.on_changed(INSTANCE_KEY, "nonsense")
     assert house.instances == [1]
+
+
+WINDOW = {"limiter": {"charge_to_soc": 80, "full_charge_every": 14}}
+
+
+class TestLastFull:
+    """The days to the next full charge are counted over restarts and boots, by the calendar."""
+
+    @staticmethod
+    def run_on(house: House, day: int, soc: float = 80) -> None:
+        house.bench.today = Date(2026, 5, day, 720)
+        cell = 3.46 if soc > 95 else 3.33
+        for _ in range(5):
+            house.bench.feed(cell, current=1, Soc=soc)
+            house.bench.battery.on_tick(house.bench.clock.now)
+            house.wait(1)
+
+    def booted(self, house: House, day: int, soc: float = 80) -> House:
+        house.opened(**WINDOW)
+        self.run_on(house, day, soc)
+        return house
+
+    def test_the_first_start_is_kept_and_a_boot_each_day_changes_nothing(self) -> None:
+        house = House()
+        for day in range(1, 15):
+            self.booted(house, day)
+            assert house.service.value("LastFull") == "2026-05-01"
+            assert house.bench.ccl == 0, day
+        self.booted(house, 15)
+        assert house.bench["/Info/ChargeMode"] == "Bulk, full charge"
+        self.booted(house, 16, soc=99)
+        assert house.service.value("LastFull") == "2026-05-16"
+        self.booted(house, 17)
+        assert house.bench["/Info/ChargeMode"] == "Held at 80 %"
+
+    def test_it_is_written_once_a_day_at_most(self) -> None:
+        house = House()
+        self.booted(house, 1)
+        saves = []
+        save = house.service.save
+        house.service.save = lambda key, *rest: (saves.append(key), save(key, *rest))  # type: ignore[method-assign, func-returns-value]
+        for _ in range(20):
+            house.bench.clock.now += 3700
+            self.run_on(house, 2, soc=100)
+        assert saves == ["LastFull"]
+
+    @pytest.mark.parametrize("kept", ["", "x", "9999-99-99", "-1", "2027-01-01"])
+    def test_whatever_is_kept_the_window_holds(self, kept: str) -> None:
+        house = House()
+        self.booted(house, 1)
+        house.service.write("LastFull", kept)
+        self.booted(house, 2)
+        assert house.bench["/Info/ChargeMode"] == "Held at 80 %"
+        assert house.service.value("LastFull") == "2026-05-02"
+
+    def test_a_change_in_the_running_service_is_not_taken(self) -> None:
+        house = House()
+        self.booted(house, 20)
+        house.service.write("LastFull", "2020-01-01")
+        house.wait(2)
+        self.run_on(house, 20)
+        assert house.bench["/Info/ChargeMode"] == "Held at 80 %"
+
+    def test_a_service_that_lost_it_gets_it_again(self) -> None:
+        house = House()
+        self.booted(house, 1)
+        house.restart_service("LastFull")
+        house.wait(2)
+        assert house.service.value("LastFull") == "2026-05-01"
+
+    def test_a_clock_that_is_set_after_the_boot_finds_the_day(self) -> None:
+        house = House()
+        self.booted(house, 1)
+        house.opened(**WINDOW)
+        house.bench.today = Date(1970, 1)
+        for _ in range(3):
+            house.bench.feed(3.33, current=1, Soc=80)
+            house.bench.battery.on_tick(house.bench.clock.now)
+            house.wait(1)
+        assert house.bench.ccl == 0
+        self.run_on(house, 16)
+        assert house.bench["/Info/ChargeMode"] == "Bulk, full charge"

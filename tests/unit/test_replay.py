@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,29 @@ def test_limits_and_reasons_are_those_of_the_service() -> None:
     assert any("CCL: cell 7 at 3.400 V, cv1 is 3.4 V" in words for words in held)
     assert any("DCL: the measurements are stale" in words for words in held), "the silence"
     assert not replay.refused and not replay.others
+
+
+def days_at_80_percent() -> Iterator[str]:
+    """A SoC window that closes, the day of the full charge, and the charge to full."""
+    for day in (0, 1, 2):
+        for second in range(120):
+            full = day == 2 and second > 60
+            soc, volts = (99, 3.46) if full else (80, 3.33)
+            cells = {f"Voltages/Cell{n}": volts for n in range(1, 17)}
+            content = {**cells, "Dc/0/Voltage": 16 * volts, "Dc/0/Current": 1, "Soc": soc}
+            topic = "virtual-battery/virtual/set"
+            yield written(Entry(START + day * 86400 + second, topic, json.dumps(content).encode()))
+
+
+def test_the_soc_window_and_the_full_charge_are_shown() -> None:
+    limiter = replace(CONFIG.batteries[0].limiter, charge_to_soc=80.0, full_charge_every=2.0)
+    config = replace(CONFIG.batteries[0], limiter=limiter)
+    text = "\n".join(table(Replay(config, CONFIG).run(days_at_80_percent()), 0))
+    held = "Held at 80 %; "
+    assert f"{held}CVL: charged to 80 %, CVL falls while the battery is still charged" in text
+    assert "CCL: SoC at 80.0 %, charged to 80 %, goes on below 75 %" in text
+    assert "Bulk, full charge" in text
+    assert text.rindex(held) > text.rindex("full charge"), "and then the window holds again"
 
 
 def test_time_passes_as_in_the_recording() -> None:

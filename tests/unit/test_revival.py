@@ -9,9 +9,12 @@ CHARGE, BLOCKING = "/Io/AllowToCharge", "/System/NrOfModulesBlockingCharge"
 LONGER = {"Aging": 86400, "Stale": 86400, "Lost": 86400}
 
 
+PATIENT = {"silence": 86400, "grace": 3600, "charge_current": 200}
+
+
 def with_a_silent_permission(value: int = 0, **freshness: object) -> Bench:
     """The permission to charge was written once and is stale; everything else is fresh."""
-    bench = Bench(freshness={"grace": 60, "aging": 10, "stale": 20, **freshness})
+    bench = Bench(freshness={"grace": 60, "aging": 10, "stale": 20, **freshness}, ceiling=PATIENT)
     bench.feed()
     bench.mqtt(CHARGE, str(value))
     bench.pass_time(25, bench.feed)
@@ -43,7 +46,7 @@ def test_a_settings_write_revives_no_permission(change: object, value: int) -> N
 
 
 def test_shorter_times_and_then_longer_ones_revive_nothing() -> None:
-    bench = Bench()
+    bench = Bench(ceiling=PATIENT)
     bench.feed()
     bench.mqtt(CHARGE, "1")
     bench.pass_time(10, bench.feed)

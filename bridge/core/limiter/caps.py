@@ -60,12 +60,20 @@ class PackCaps:
     """What one pack allows.
 
     caps: for what is measured and what is suspected, the smaller ones. state: for the next call.
+    suspected: what would be measured if the readings in doubt were right; None: nothing counts.
     """
 
     caps: Limits[Caps]
     situation: Situation
     latches: LatchState
     state: PackState
+    suspected: Measurements | None = None
+
+
+def pack_latches(latches: LatchState) -> LatchState:
+    """Those of all latches that belong to the pack."""
+    names = {latch.name for latch, _ in _LATCHES}
+    return {name: state for name, state in latches.items() if name in names}
 
 
 def caps_of(
@@ -88,7 +96,8 @@ def caps_of(
         return PackCaps(caps, situation, latches, found)
     if_right = find_caps(suspected, config, stage, PackState(latches), now, date)
     caps, latches = least_caps(caps, if_right.caps), if_right.latches
-    return PackCaps(caps, situation, latches, PackState(latches, situation, found.caps))
+    state = PackState(latches, situation, found.caps)
+    return PackCaps(caps, situation, latches, state, suspected)
 
 
 def find_caps(

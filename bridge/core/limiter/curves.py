@@ -5,12 +5,11 @@ Before the first point its value holds, after the last point the last one's.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from bridge.core.limiter.situation import Situation
 from bridge.core.measurements.inputs import Input
 from bridge.core.model import Cap
 from bridge.core.settings.declarations import Table
+from bridge.core.settings.tables import most_careful, share
 
 
 def cap_over(
@@ -44,26 +43,6 @@ def cap_of_silence(
 def nothing_for_silence(input_: Input[object]) -> Cap:
     """A cap of 0 A, for an input that was written once and is silent."""
     return Cap(0.0, f"{input_.name} went silent", of_silence=True)
-
-
-def share(table: Table, x: float) -> float:
-    """The share at x, 0 to 1: straight lines between the points; beyond the ends, the end's.
-
-    The table must have been checked: at least two points, x rising.
-    """
-    if x <= table[0][0]:
-        return table[0][1]
-    for (x0, y0), (x1, y1) in pairwise(table):
-        if x == x1:
-            return y1
-        if x < x1:
-            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-    return table[-1][1]
-
-
-def most_careful(table: Table) -> float:
-    """The smallest share of a curve, 0 to 1, for an x that is unknown."""
-    return min([y for _, y in table])
 
 
 def line(points: tuple[tuple[float, float], ...], x: float) -> float:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from bridge.core.limiter.caps import Caps, PackCaps, PackState, caps_of
+from bridge.core.limiter.ceiling import lower
+from bridge.core.limiter.ceiling_caps import ceiling_caps, newest_voltage_age
 from bridge.core.limiter.charging import plan
 from bridge.core.limiter.protection import updated
-from bridge.core.limiter.protections import PROTECTIONS, maintained_soc
+from bridge.core.limiter.protections import PROTECTIONS, failsafe, maintained_soc
 from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, seconds_to
 from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
 from bridge.core.measurements.inputs import Measurements
@@ -38,12 +40,25 @@ class BatteryState:
     """What is kept from one decision to the next, apart from the packs.
 
     limits: how far each limit has recovered. latches: of the protections that need CCL. at: when
-    the decision was made (monotonic s).
+    the decision was made (monotonic s). voltage: the last known pack voltage, in V.
     """
 
     limits: Limits[Recovering | None] = Limits(None, None, None)
     latches: LatchState = field(default_factory=dict)
     at: float = float("-inf")
+    voltage: float | None = None
+
+
+def battery_state(limits: Limits[float | None], latches: LatchState, at: float) -> BatteryState:
+    """The state that a restart begins with. limits: how far each had risen, in V and A.
+
+    latches: all that were kept. at: the time of the start (monotonic s). The hold before a rise
+    begins anew.
+    """
+    cvl, ccl, dcl = (None if v is None else Recovering(v, None, at) for v in limits)
+    names = {p.latch.name for p in _AFTER_CCL if p.latch}
+    own = {name: state for name, state in latches.items() if name in names}
+    return BatteryState(Limits(cvl, ccl, dcl), own, at)
 
 
 @dataclass(frozen=True)
@@ -75,16 +90,20 @@ def decide(
     now: float,
     date: Date | None = None,
     suspected: Measurements | None = None,
+    voltage_age: float | None = None,
 ) -> Outcome:
     """The limits of a battery of one pack, for these measurements at this moment.
 
     measurements: V, A, °C, percent, finite or None for unknown. now: monotonic seconds; a time
     before the last decision counts as the time of that decision. date: for the seasons; None: none.
     suspected: what would be measured if the readings in doubt were right; they may only tighten.
+    voltage_age: s since the newest voltage; None: every voltage in the measurements is new.
     """
     now = max(now, state.battery.at)
+    if voltage_age is None:
+        voltage_age = newest_voltage_age(measurements)
     allowed = caps_of(measurements, suspected, config, stage, state.pack, now, date)
-    decision, battery = limits_from(allowed, config, requests, state.battery, now)
+    decision, battery = limits_from(allowed, config, requests, state.battery, now, voltage_age)
     return Outcome(decision, LimiterState(allowed.state, battery))
 
 
@@ -94,49 +113,68 @@ def limits_from(
     requests: Requests,
     before: BatteryState,
     now: float,
+    voltage_age: float,
 ) -> tuple[Decision, BatteryState]:
     """From what the pack allows to the limits: requests, then recovery, then the ceilings.
 
     A request is one more cap. So a limit rises as slowly after a request was raised or withdrawn as
     after a protection: the write may be an error.
 
-    now: monotonic s, not before the state's own time.
+    now: monotonic s, not before the state's own time. voltage_age: s since the newest voltage of a
+    cell or of the pack; infinite if there was none.
     """
-    settings, ceilings, paces = config.limiter, config.ceiling_caps, config.paces
+    settings, paces = config.limiter, config.paces
+    ceilings = ceiling_caps(allowed, config, voltage_age)
     situation = allowed.situation
     stage = situation.stage
     may_loosen, is_fresh = situation.is_certain, stage is Stage.FRESH
     is_blind = stage > Stage.AGING
 
-    caps = _with_request(allowed.caps.ccl, requests.ccl)
+    caps: Caps = {**allowed.caps.ccl, "ceiling": ceilings.ccl}
+    if requests.ccl is not None:
+        caps = _with_request(caps, requests.ccl)
+    waiting, lasting = caps.get(failsafe.WAITING.name), caps
+    if waiting is not None:
+        lasting = _without_waiting(caps)
     held, ccl_after = _recovered(
-        caps, before.limits.ccl, paces.ccl, now, may_loosen, is_fresh, is_blind
+        lasting, before.limits.ccl, paces.ccl, now, may_loosen, is_fresh, is_blind
     )
-    ccl = _bounded(held, caps, ceilings.ccl)
-    # The 0 A while waiting for the first data are no danger: CCL may rise from them at once.
-    is_unheard = stage is Stage.WAITING and before.limits.ccl is None
-    caps = _with_request(allowed.caps.dcl, requests.dcl)
+    if waiting is not None and held[0] > waiting.value:
+        held = (waiting.value, failsafe.WAITING.name, waiting.reason)
+    ccl = _below_ceiling(held, caps, ceilings.ccl)
+    # The limits while waiting for the first data are no danger: CVL and CCL may rise at once.
+    is_unheard = waiting is not None and before.limits.ccl is None
+    caps = {**allowed.caps.dcl, "ceiling": ceilings.dcl}
+    if requests.dcl is not None:
+        caps = _with_request(caps, requests.dcl)
     held, dcl_after = _recovered(
         caps, before.limits.dcl, paces.dcl, now, may_loosen, is_fresh, is_blind
     )
-    dcl = _bounded(held, caps, ceilings.dcl)
+    dcl = _below_ceiling(held, caps, ceilings.dcl)
 
     assert ccl.value is not None, "withdrawing comes last"
     caps, latches = _after_ccl(allowed.caps.cvl, before, situation, ccl.value)
     floor = settings.min_charge_voltage * config.cells
     if situation.measurements.silent:
         may_loosen = is_fresh = False  # CVL rises only while no input is silent
-    caps = _with_request(_floored(caps, floor), requests.cvl, floor)
+    caps = {**_floored(caps, floor), "ceiling": ceilings.cvl}
+    if requests.cvl is not None:
+        caps = _with_request(caps, requests.cvl, floor)
     held, cvl_after = _recovered(
         caps, before.limits.cvl, paces.cvl, now, may_loosen, is_fresh, is_blind
     )
-    cvl = _bounded(held, caps, ceilings.cvl)
+    cvl = _below_ceiling(held, caps, ceilings.cvl)
 
+    after: Limits[Recovering | None] = Limits(cvl_after, ccl_after, dcl_after)
+    if is_unheard:
+        after = Limits(None, None, dcl_after)
+    pack = situation.volts.pack
+    last_voltage = before.voltage if pack is None else pack
     if stage is Stage.LOST and config.withdraw_when_lost:
         cvl, ccl, dcl = _withdrawn(cvl), _withdrawn(ccl), _withdrawn(dcl)
     return (
         Decision(cvl, ccl, dcl, _charge_mode(allowed), _charge_request(allowed)),
-        BatteryState(Limits(cvl_after, None if is_unheard else ccl_after, dcl_after), latches, now),
+        BatteryState(after, latches, now, last_voltage),
     )
 
 
@@ -163,10 +201,14 @@ def _after_ccl(
     for protection in _AFTER_CCL:
         latch = protection.latch
         is_at_rest = latch is None or latch.name not in latches
-        if is_at_rest and not protection.is_on(situation.settings):
+        if is_at_rest and not protection.is_on(situation):
             continue
         cvl = min([cap.value for cap in caps.values()])
-        seen = replace(situation, ccl=ccl, cvl=cvl, since=before.at, latches=latches)
+        given = None if before.limits.cvl is None else before.limits.cvl.value
+        seen = replace(
+            situation, ccl=ccl, cvl=cvl, given=given, last_voltage=before.voltage,
+            since=before.at, latches=latches,
+        )  # fmt: skip
         if latch is not None:
             latches = updated(latch, latches, seen)
             seen = replace(seen, latches=latches)
@@ -221,10 +263,18 @@ def _recovered(
     return (after.value, "recovery", reason), after
 
 
-def _with_request(caps: Caps, request: Request | None, floor: float = 0.0) -> Caps:
+def _without_waiting(caps: Caps) -> Caps:
+    """The caps of CCL that last: those that are not for lack of the first measurements.
+
+    The 0 A before them are no danger. So CCL goes back at once to what it was before a restart.
+    """
+    return {
+        name: cap for name, cap in caps.items() if name not in (failsafe.WAITING.name, "ceiling")
+    }
+
+
+def _with_request(caps: Caps, request: Request, floor: float = 0.0) -> Caps:
     """The caps with that of the request. floor: V or A, which no request goes below."""
-    if request is None:
-        return caps
     asked = max(request.value, floor)
     words = "a client asks for it"
     if asked > request.value:
@@ -232,12 +282,16 @@ def _with_request(caps: Caps, request: Request | None, floor: float = 0.0) -> Ca
     return {**caps, "request": Cap(asked, words)}
 
 
-def _bounded(held: _Held, caps: Caps, ceiling: Cap) -> Limit:
-    """Apply the ceiling. All in V or A."""
+def _below_ceiling(held: _Held, caps: Caps, ceiling: Cap) -> Limit:
+    """The limit that is published: the ceiling has the last word. All in V or A.
+
+    The ceiling is also one of the caps, so that a limit rises slowly after it.
+    """
     value, rule, reason = held
-    if ceiling.value < value:
-        value, rule, reason = ceiling.value, "ceiling", ceiling.reason
-    return Limit(max(0.0, value), rule, reason, {**caps, "ceiling": ceiling})
+    lowered = lower(value, ceiling.value)
+    if lowered != value:
+        value, rule, reason = lowered, "ceiling", ceiling.reason
+    return Limit(value, rule, reason, caps)
 
 
 def _withdrawn(limit: Limit) -> Limit:

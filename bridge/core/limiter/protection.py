@@ -15,7 +15,6 @@ from bridge.core.limiter.situation import LatchState, Situation
 from bridge.core.limiter.sweeps import Sweep
 from bridge.core.measurements.inputs import Input
 from bridge.core.model import Cap
-from bridge.core.settings.declarations import LimiterSettings
 
 S = TypeVar("S")
 
@@ -29,7 +28,8 @@ class Latch(Generic[S]):
 
     One decision can set a latch; it ends only when everything that it depends on is known.
     at_rest: the state with nothing to remember; from this state, equal measurements never lead to
-    another one, however much time passes. update(state, situation): the next state.
+    another one, however much time passes. update(state, situation): the next state. The state
+    survives a restart, by the type that `update` declares to return (bridge/core/limiter/kept.py).
     """
 
     name: str
@@ -47,7 +47,7 @@ def updated(latch: Latch[Any], latches: LatchState, situation: Situation) -> Lat
 
     A latch at rest is not in the mapping.
     """
-    before = latch.of(latches)
+    before = latches.get(latch.name, latch.at_rest)
     after = latch.update(before, situation)
     if after is before or after == before:
         return latches
@@ -64,7 +64,8 @@ class Protection:
     its cap. latch: several protections may share one. cap_inputs: the inputs that the cap itself
     looks at, besides its latch; without: all. sweeps: what `explain` shows of it.
     changes_with_time: its cap depends on the time itself while its latch is not at rest. after_ccl:
-    it needs CCL, so it comes after all others. is_on: whether these settings use it at all.
+    it needs CCL, so it comes after all others. is_on: only for those: whether a latch at rest must
+    be looked at.
     """
 
     name: str
@@ -77,7 +78,7 @@ class Protection:
     sweeps: tuple[Sweep, ...] = ()
     changes_with_time: bool = False
     after_ccl: bool = False
-    is_on: Callable[[LimiterSettings], bool] = lambda settings: True
+    is_on: Callable[[Situation], bool] = lambda situation: True
 
     @cached_property
     def renewed_by(self) -> frozenset[Input[Any]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from bridge.core.limiter.ceiling import highest_charge_voltage
 from bridge.core.limiter.recovery import Pace
 from bridge.core.measurements.frozen_verdict import Frozen
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE, Cells, Input, Measurements
@@ -65,15 +66,11 @@ class LimiterConfig:
         )
         return Limits(Pace(s.voltage_hold, s.voltage_rise), charge, discharge)
 
+
     @cached_property
-    def ceiling_caps(self) -> Limits[Cap]:
-        """The ceilings, which no setting and no request can exceed: V of the whole pack, and A."""
-        words, ceiling = "the ceiling of the configuration", self.ceiling
-        return Limits(
-            Cap(ceiling.cell_voltage * self.cells, words),
-            Cap(ceiling.charge_current, words),
-            Cap(ceiling.discharge_current, words),
-        )
+    def ceiling_of_cvl(self) -> Cap:
+        """The ceiling of CVL, in V of the whole pack."""
+        return Cap(*highest_charge_voltage(self.ceiling, self.cells))
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,9 @@ class Situation:
     settings, cells: of the configuration, cells in series.
     volts: what the cells and the pack voltage say together.
     now: monotonic s. Only for protections with `after_ccl`: ccl in A; cvl in V, the smallest cap of
-    the others; since: when the last decision was made (monotonic s).
+    the others; given: the last CVL, None before the first one; last_voltage:
+    the last pack voltage that was known, in V; since: when the last decision
+    was made (monotonic s).
     """
 
     measurements: Measurements
@@ -97,6 +96,8 @@ class Situation:
     latches: LatchState
     ccl: float = 0.0
     cvl: float = 0.0
+    given: float | None = None
+    last_voltage: float | None = None
     since: float = float("-inf")
 
     @property

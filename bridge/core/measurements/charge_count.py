@@ -19,6 +19,12 @@ FELT = 0.005
 Ours: 1.4 A at 280 Ah. Many BMSs take currents below about half an ampere for none.
 """
 
+REST = 0.001
+"""1/h, times the capacity: the A below which a current may be the zero error of a meter.
+
+Ours: 0.28 A at 280 Ah, a few digits of a BMS that shows 0.1 A.
+"""
+
 LONGEST_GAP = 120.0
 """s. A clock that jumped, or a process that was stopped, is not that much charge.
 
@@ -29,7 +35,6 @@ _STEPS_KEPT = 3
 """Of the SoC. So many steps after a correction of the SoC, its step is seen right again."""
 
 _SECONDS_PER_HOUR = 3600.0
-_SPEAK_OF_CHARGE = {PACK_VOLTAGE, PACK_CURRENT, SOC}
 
 
 class Kind(NamedTuple):
@@ -88,7 +93,7 @@ class Count:
 
     at: monotonic s. standing: by input, for those that ever had a value. soc_steps: the last ones
     in which the SoC was seen to move, in %. bounds: of the SoC. unheard: the charge in Ah since
-    pack voltage, current or SoC last moved.
+    pack voltage, current or SoC last moved, without that of a battery at rest.
     """
 
     at: float = float("-inf")
@@ -108,14 +113,15 @@ def counted(before: Count, look: Look, kind: Kind, now: float) -> Count:
     is_felt = abs(current) >= FELT * kind.capacity
     standing = {input_: one.after(charge, is_felt) for input_, one in before.standing.items()}
     standing.update({input_: Standing(now) for input_ in look.moved})
-    bounds = before.bounds.after(charge * 100 / kind.capacity)
+    at_rest = abs(current) < REST * kind.capacity
+    bounds = before.bounds.after(charge * 100 / kind.capacity, at_rest)
     return Count(
         at=now,
         last=look,
         standing=standing,
         soc_steps=_soc_steps(before, look),
         bounds=_corrected(bounds, look, kind),
-        unheard=0.0 if look.moved & _SPEAK_OF_CHARGE else before.unheard + charge,
+        unheard=_unheard(before, look, 0.0 if at_rest else charge),
     )
 
 
@@ -130,6 +136,11 @@ def _soc_steps(before: Count, look: Look) -> tuple[float, ...]:
         return before.soc_steps
     step = abs(look.soc - before.last.soc)
     return (*before.soc_steps, step)[-_STEPS_KEPT:] if step else before.soc_steps
+
+
+def _unheard(before: Count, look: Look, charge: float) -> float:
+    is_heard = look.moved & {PACK_VOLTAGE, PACK_CURRENT, SOC}
+    return 0.0 if is_heard else before.unheard + charge
 
 
 def _corrected(bounds: SocBounds, look: Look, kind: Kind) -> SocBounds:

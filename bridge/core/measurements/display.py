@@ -20,6 +20,7 @@ class Display:
         self._store = store
         self._keep: tuple[Group, ...] = ()
         self._look_at = math.inf
+        self._stood_in = dict.fromkeys(store.replaceable, False)
 
     def update(self, now: float, keep: tuple[Group, ...]) -> dict[str, Value]:
         """Bring `values` up to date. Returns the changes by path, None for a value that is gone.
@@ -28,6 +29,9 @@ class Display:
         """
         store = self._store
         paths = store.touched
+        for state, stood_in in self._stood_in.items():
+            if state.stands_in is not stood_in:
+                self._stood_in[state], self._look_at = state.stands_in, -math.inf
         if keep != self._keep or now >= self._look_at - CHECK_EARLY:
             paths = paths | store.shown.keys()
             self._keep, self._look_at = keep, math.inf
@@ -36,11 +40,12 @@ class Display:
         for path in paths:
             value, group = store.shown.get(path), store.groups[path]
             if value is not None and group is not None and group not in keep:
-                age, stale = now - store.at[path], store.sources[path].shelf_life.stale
-                if age > stale:
+                age, life = now - store.at[path], store.sources[path].shelf_life
+                limit = life.stale if age <= life.stale else store.limit_of(path, life)
+                if age > limit:
                     value = None
                 else:
-                    self._look_at = min(self._look_at, store.at[path] + stale)
+                    self._look_at = min(self._look_at, store.at[path] + limit)
             if value != self.values.get(path):
                 changes[path] = value
                 self.values[path] = value

@@ -38,7 +38,7 @@ class Freshness:
     silent: inputs of groups that are not required, written once and stale now. Empty while the
     battery itself is stale or lost: then the failsafe applies.
     alarm: 0, 1 or 2 for /Alarms/BmsCable. frozen: what stands still although charge has moved, in
-    words.
+    words. heard_at: the last moment of fresh data (monotonic s); the start, if there was none.
     """
 
     stage: Stage
@@ -48,6 +48,7 @@ class Freshness:
     next_in: float | None
     silent: frozenset[Input[Any]]
     alarm: int
+    heard_at: float
     frozen: str = ""
 
     @property
@@ -61,11 +62,15 @@ _Judged = tuple[Stage, float, "ShelfLife | None"]
 
 
 class FreshnessWatch:
-    """Follows the freshness of one pack over time. started: monotonic s."""
+    """Follows the freshness of one pack over time.
 
-    def __init__(self, store: MeasurementStore, started: float) -> None:
+    heard_at: the last moment of fresh data (monotonic s). It may lie before the start of the
+    process: then what was left of the grace is left now.
+    """
+
+    def __init__(self, store: MeasurementStore, heard_at: float) -> None:
         self._store = store
-        self._started = started
+        self._started = self._heard_at = heard_at
         self._first_seen: dict[Input[Any], float] = {}
         self._whole_at: dict[Input[Any], float] = {}
         self._overdue: set[Input[Any]] = set()
@@ -84,31 +89,22 @@ class FreshnessWatch:
         ages: dict[Group, float] = {}
         stages: dict[Group, Stage] = {}
         silent: list[Input[Any]] = []
-        for group, inputs in self._inputs_of.items():
-            is_required = group in settings.required
-            is_heard = False
-            for state in inputs:
-                is_heard = is_heard or bool(state.needed)
-            for state in inputs:
-                if not state.needed and (is_heard or not is_required):
-                    if state.input in self._first_seen:
-                        self._forget(state.input)
-                    continue  # an input that was never written is missed only if required
-                worst = Stage.FRESH
-                for judged in self._judge(state, is_required, settings, now):
-                    stage, age, _ = judged
-                    if group in frozen.stale:
-                        stage = max(stage, Stage.STALE)
-                    worst = max(worst, stage)
-                    ages[group] = max(age, ages.get(group, 0.0))
-                    stages[group] = max(stage, stages.get(group, Stage.FRESH))
-                    if is_required:
-                        required.append(judged)
-                if not is_required and worst >= Stage.STALE:
-                    silent.append(state.input)
+        for input_, judged in self._judge(settings, now):
+            group = input_.group
+            worst = Stage.STALE if group in frozen.stale else Stage.FRESH
+            for stage, age, _ in judged:
+                worst = max(worst, stage)
+                ages[group] = max(age, ages.get(group, 0.0))
+            stages[group] = max(worst, stages.get(group, Stage.FRESH))
+            if group in settings.required:
+                required.extend(judged)
+            elif worst >= Stage.STALE:
+                silent.append(input_)
         worst_group = _worst_group(settings.required, stages, ages)
         stage = stages[worst_group]
         next_stage, next_in = self._next(required, stage, settings, now)
+        if stage is Stage.FRESH:
+            self._heard_at = now
         return Freshness(
             stage=stage,
             ages=ages,
@@ -117,55 +113,72 @@ class FreshnessWatch:
             next_in=next_in,
             silent=frozenset(silent if stage < Stage.STALE else ()),
             alarm=self._follow_alarm(stage, bool(frozen.words), settings, now),
+            heard_at=self._heard_at,
             frozen=frozen.words,
         )
 
     def _judge(
-        self, state: InputState, is_required: bool, settings: FreshnessSettings, now: float
-    ) -> list[_Judged]:
-        """Age and stage of one input, for each source that it needs, by the source's shelf life."""
-        if state.needed and state.input not in self._first_seen:
-            self._first_seen[state.input] = now
-        judged: list[_Judged] = []
-        at = self._store.at
-        for source, paths in state.by_source:
-            age, life = now - min(map(at.__getitem__, paths)), source.shelf_life
-            if age <= life.aging:
-                is_whole = self._store.withdrawn.isdisjoint(state.needed)
-                stage = Stage.FRESH if is_whole else Stage.AGING
-            elif age <= life.stale:
-                stage = Stage.AGING
-            else:
-                if math.isinf(age):  # expired: stale at whatever age
-                    age = now - min(map(self._store.came_at, paths))
-                stage = Stage.LOST if age > life.lost else Stage.STALE
-            judged.append((stage, max(0.0, age), life))
-        if judged:
-            self._whole_at[state.input] = now
-            return judged
-        stage = self._stage_of_incomplete(state.input, is_required, settings, now)
-        return [(stage, math.inf, None)]
+        self, settings: FreshnessSettings, now: float
+    ) -> list[tuple[Input[Any], list[_Judged]]]:
+        """Each input that is missed when it is silent, with what it needs of each source.
 
-    def _stage_of_incomplete(
-        self, input_: Input[Any], is_required: bool, settings: FreshnessSettings, now: float
-    ) -> Stage:
-        """The stage of an incomplete input: waiting for `grace`, then stale or lost.
+        An input that was never written is missed only if nothing of its required group was.
+        """
+        found: list[tuple[Input[Any], list[_Judged]]] = []
+        at, withdrawn = self._store.at, self._store.withdrawn
+        for group, inputs in self._inputs_of.items():
+            is_missed = group in settings.required
+            for state in inputs:
+                is_missed = is_missed and not state.needed
+            for state in inputs:
+                judged: list[_Judged] = []
+                if state.is_whole and not state.oldest:
+                    state.find_oldest(at, withdrawn)
+                for source, since in state.oldest:
+                    age, life = now - since, source.shelf_life
+                    if age <= life.aging and (not withdrawn or withdrawn.isdisjoint(state.needed)):
+                        judged.append((Stage.FRESH, max(0.0, age), life))
+                    else:
+                        judged.append(self._judge_late(state, age, life, now))
+                if judged:
+                    self._whole_at[state.input] = now
+                elif state.needed or is_missed:
+                    judged.append(self._judge_incomplete(state, settings, now))
+                else:
+                    self._first_seen.pop(state.input, None)
+                    self._whole_at.pop(state.input, None)
+                    self._overdue.discard(state.input)
+                    continue
+                found.append((state.input, judged))
+        return found
+
+    def _judge_late(self, state: InputState, age: float, life: ShelfLife, now: float) -> _Judged:
+        """Values that are not fresh; age: s, infinite for one that has expired, at whatever age."""
+        if age <= life.stale:
+            return Stage.AGING, max(0.0, age), life
+        if math.isinf(age):
+            age = now - min(map(self._store.came_at, state.needed))
+        return Stage.LOST if age > life.lost else Stage.STALE, max(0.0, age), life
+
+    def _judge_incomplete(
+        self, state: InputState, settings: FreshnessSettings, now: float
+    ) -> _Judged:
+        """An incomplete input: waiting for `grace`, then stale or lost.
 
         The time counts from the start for required groups, for others from the first value. An
         input that was complete once has no grace, and a grace that is over does not come back.
         """
+        input_ = state.input
+        is_required = input_.group in settings.required
         since = self._whole_at.get(input_)
         if since is None:
-            since = self._started if is_required else self._first_seen.get(input_, now)
+            first_seen = self._first_seen.setdefault(input_, now) if state.needed else now
+            since = self._started if is_required else first_seen
             if now - since <= settings.grace and input_ not in self._overdue:
-                return Stage.WAITING
+                return Stage.WAITING, math.inf, None
         self._overdue.add(input_)
-        return Stage.LOST if now - since > max(settings.lost, settings.grace) else Stage.STALE
-
-    def _forget(self, input_: Input[Any]) -> None:
-        self._whole_at.pop(input_, None)
-        del self._first_seen[input_]
-        self._overdue.discard(input_)
+        is_lost = now - since > max(settings.lost, settings.grace)
+        return Stage.LOST if is_lost else Stage.STALE, math.inf, None
 
     def _next(
         self, required: list[_Judged], stage: Stage, settings: FreshnessSettings, now: float

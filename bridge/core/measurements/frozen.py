@@ -151,10 +151,9 @@ class _Judge:
         group = (PACK_CURRENT, PACK_VOLTAGE) if input_ is PACK_CURRENT else (input_,)
         known = [one for one in map(self._standing, group) if one]
         standing = min(known, key=lambda one: one.most)
-        minutes = (self._count.at - standing.since) / 60
         verb = "has" if input_ is SOC else "have"
         return (
-            f"{_NAMES[input_]} {verb} not moved for {minutes:.0f} min"
+            f"{_NAMES[input_]} {verb} not moved for {_span(self._count.at - standing.since)}"
             f" while {standing.most:.1f} Ah went by"
         )
 
@@ -163,3 +162,9 @@ class _Judge:
 
     def _ah(self, percent: float) -> float:
         return percent * self._kind.capacity / 100
+
+
+def _span(seconds: float) -> str:
+    """A time in whole minutes or hours."""
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.core.model import Group
 
@@ -23,6 +23,17 @@ class Frozen:
     full: str = ""
     empty: str = ""
     voltage: float | None = None
+
+    def with_counter(self, words: str) -> Frozen:
+        """The same with a counter of the publisher that stands still: everything is stale.
+
+        words: that it stands still; "" if it does not.
+        """
+        if not words:
+            return self
+        told = f"{self.words}; {words}" if self.words else words
+        suspects = self.suspects or "no movement of the counter"
+        return replace(self, words=told, suspects=suspects, stale=frozenset(Group))
 
 
 NOT_FROZEN = Frozen()

@@ -43,9 +43,13 @@ class Input(Generic[R]):
 
     name: in words, for reasons. paths: "{cell}" stands for the number of each cell. Of several
     paths, each one that was ever written must stay fresh: a working sensor does not replace one
-    that fails. stand_ins: paths that together replace `paths` until all of `paths` were written.
+    that fails. stand_ins: paths that together replace `paths` while these are not as fresh. widen:
+    what such older values of `paths` make of a reading; they only tighten.
     read: the reading made of the known numbers, given the paths for each cell.
     plausible: None where every value is believed. may_be_silent: its silence has no effect.
+    is_permission: it is what a BMS allows; its reading says in words why something is not allowed.
+    jump: values of one path that differ by so much again and again are from two writers; in the
+    path's unit, of a pack per cell; None where that does not matter.
     """
 
     name: str
@@ -55,6 +59,9 @@ class Input(Generic[R]):
     plausible: Plausible | None = None
     stand_ins: tuple[str, ...] = ()
     may_be_silent: bool = False
+    is_permission: bool = False
+    jump: float | None = None
+    widen: Callable[[Any, list[float]], R] | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -136,6 +143,12 @@ def _cells(numbers: Numbers, paths: tuple[str, ...]) -> Cells:
     return Cells(tuple(map(numbers.get, paths)), lowest, highest)
 
 
+def _widened(cells: Cells, older: list[float]) -> Cells:
+    """The cells with extremes that hold older voltages of single cells (V) too."""
+    known = [v for v in (cells.lowest, cells.highest, *older) if v is not None]
+    return Cells(cells.voltages, min(known), max(known))
+
+
 def _temperatures(numbers: Numbers, paths: tuple[str, ...]) -> Temperatures | None:
     degrees = [numbers[path] for path in paths if path in numbers]
     return Temperatures(min(degrees), max(degrees)) if degrees else None
@@ -164,7 +177,8 @@ def _blocking(flags: tuple[Flag, ...]) -> Callable[[Numbers, tuple[str, ...]], s
 
 
 def _permission(name: str, flags: tuple[Flag, ...]) -> Input[str]:
-    return Input(name, Group.FLAGS, tuple(flag.path for flag in flags), _blocking(flags))
+    paths = tuple(flag.path for flag in flags)
+    return Input(name, Group.FLAGS, paths, _blocking(flags), is_permission=True, jump=1.0)
 
 
 _MANY = float("inf")
@@ -180,6 +194,9 @@ _MOSFET_PATH = "/System/MOSTemperature"
 # 1 °C/s     a transistor has little mass
 # So are the first readings that are believed: 1 to 4.5 V as in the settings, -40 to 80 °C for a
 # cell, as data sheets end at -35 and 60 °C, and 120 °C for transistors that are full at 90 °C.
+#
+# The jumps are our choice too: more than a load that pulses, or two sensors of different quality,
+# can do to one path. 0.1 V is a load of 2 C on a cell with some age (see cell_voltage_step).
 CELLS: Input[Cells] = Input(
     "the cell voltages",
     Group.CELLS,
@@ -187,6 +204,8 @@ CELLS: Input[Cells] = Input(
     _cells,
     Plausible("cell_voltage_step", rate=0.01, low=1.0, high=4.5),
     stand_ins=(MIN_CELL_PATH, MAX_CELL_PATH),
+    widen=_widened,
+    jump=0.1,
 )
 PACK_VOLTAGE: Input[float | None] = Input(
     "the pack voltage",
@@ -194,6 +213,7 @@ PACK_VOLTAGE: Input[float | None] = Input(
     (VOLTAGE_PATH,),
     only(VOLTAGE_PATH),
     Plausible("cell_voltage_step", rate=0.01, low=1.0, high=4.5, of_pack=True),
+    jump=0.1,
 )
 PACK_CURRENT: Input[float | None] = Input(
     "the current", Group.DC, (CURRENT_PATH,), only(CURRENT_PATH), may_be_silent=True
@@ -204,6 +224,7 @@ SOC: Input[float | None] = Input(
     ("/Soc",),
     only("/Soc"),
     Plausible("soc_step", rate=0.1, low=0.0, high=100.0),
+    jump=5.0,
 )
 TEMPERATURE: Input[Temperatures | None] = Input(
     "the temperature",
@@ -211,6 +232,7 @@ TEMPERATURE: Input[Temperatures | None] = Input(
     ("/Dc/0/Temperature", "/System/MinCellTemperature", "/System/MaxCellTemperature"),
     _temperatures,
     Plausible("temperature_step", rate=0.1, low=-40.0, high=80.0),
+    jump=5.0,
 )
 MOSFET: Input[float | None] = Input(
     "the MOSFETs' temperature",
@@ -218,6 +240,7 @@ MOSFET: Input[float | None] = Input(
     (_MOSFET_PATH,),
     only(_MOSFET_PATH),
     Plausible("temperature_step", rate=1.0, low=-40.0, high=120.0),
+    jump=10.0,
 )
 CHARGE_PERMISSION = _permission(
     "the permission to charge",

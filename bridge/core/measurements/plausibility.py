@@ -48,6 +48,9 @@ class Plausibility:
             if (rule := input_.plausible)
             for path in (*input_.paths_of(cells), *input_.stand_ins)
         }
+        self._singles = frozenset(
+            path for input_ in inputs if input_.stand_ins for path in input_.paths_of(cells)
+        )
         self._doubts: dict[str, Doubt] = {}
 
     def check(
@@ -87,15 +90,17 @@ class Plausibility:
         if path in self._rules:
             self._doubts.setdefault(path, Doubt(None, now))
 
-    def words(self, now: float, forget: float) -> str:
+    def words(self, now: float, forget: float, single_cells: float = 0.0) -> str:
         """What is in doubt, in words; "" for nothing. now: monotonic s.
 
         Doubts older than `forget` s end by themselves: by then the last good reading is stale.
+        single_cells: s, likewise for a cell's, if that is longer.
         """
         if not self._doubts:
             return ""
-        for path in [path for path, doubt in self._doubts.items() if now - doubt.at > forget]:
-            del self._doubts[path]
+        for path, doubt in list(self._doubts.items()):
+            if now - doubt.at > (max(forget, single_cells) if path in self._singles else forget):
+                del self._doubts[path]
         if not self._doubts:
             return ""
         first, others = next(iter(self._doubts))[1:], len(self._doubts) - 1

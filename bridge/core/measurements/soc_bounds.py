@@ -18,13 +18,17 @@ class SocBounds(NamedTuple):
     lowest: float = 0.0
     highest: float = 100.0
 
-    def after(self, change: float) -> SocBounds:
-        """After so many % of the capacity went in (positive) or out."""
+    def after(self, change: float, at_rest: bool = False) -> SocBounds:
+        """After so many % of the capacity went in (positive) or out.
+
+        at_rest: the current is so small that it may be the zero error of a meter. It empties
+        nothing, or a battery that rests for weeks would be counted as empty.
+        """
         if not change:
             return self
         error = METER_ERROR * abs(change)
-        return SocBounds(_percent(self.lowest + change - error),
-                         _percent(self.highest + change + error))  # fmt: skip
+        lowest = self.lowest if at_rest else _percent(self.lowest + change - error)
+        return SocBounds(lowest, max(lowest, _percent(self.highest + change + error)))
 
     def by_voltage(self, chemistry: str, lowest: float, highest: float, rate: float) -> SocBounds:
         """Corrected by the extreme cells in V; rate: current per capacity in 1/h."""

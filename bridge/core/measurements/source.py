@@ -6,6 +6,7 @@ What clients write (by MQTT or D-Bus) is the first source, and for now the only 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -13,20 +14,42 @@ class ShelfLife(NamedTuple):
     """Ages in s, rising.
 
     When a value is older than `aging`, nothing may loosen. Older than `stale`, it counts as
-    unknown. Older than `lost`, the setting on_lost decides.
+    unknown. Older than `lost`, the setting on_lost decides. single_cells: of a cell's value while
+    fresher extremes stand in for it; until then it still tightens. It is never less than `stale`.
     """
 
     aging: float
     stale: float
     lost: float
+    single_cells: float = 0.0
+
+
+@dataclass
+class Counter:
+    """A value of a source that must advance, or else the source repeats itself.
+
+    path: of the value; within: s; moved_at: monotonic s, at first the start.
+    """
+
+    path: str
+    within: float
+    moved_at: float
+
+    def words(self, now: float) -> str:
+        """That it stands still, in words; "" while it does not. now: monotonic s."""
+        stood = now - self.moved_at
+        return f"{self.path} has not moved for {stood:.0f} s" if stood > self.within else ""
 
 
 class Source:
-    """One origin of values. name: for people; shelf_life: of its values."""
+    """One origin of values. name: for people; shelf_life: of its values; counter: None for none."""
 
-    def __init__(self, name: str, shelf_life: ShelfLife) -> None:
+    def __init__(
+        self, name: str, shelf_life: ShelfLife, counter: Counter | None = None
+    ) -> None:
         self.name = name
         self.shelf_life = shelf_life
+        self.counter = counter
         self._heard_at = -math.inf
 
     def note_value(self, now: float) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from bridge.core.measurements.input_state import InputState
 from bridge.core.measurements.inputs import Input, Numbers
-from bridge.core.measurements.source import Source
+from bridge.core.measurements.source import ShelfLife, Source
 from bridge.core.model import Group, Value
 from bridge.core.paths.gate import PathSpec
 from bridge.core.paths.table import Paths
@@ -37,6 +37,7 @@ class MeasurementStore:
         self.groups = {path: spec.group for path, spec in paths.items()}
         self.touched: set[str] = set()
         self.moved: set[str] = set()
+        self._compared: dict[str, Value] = {}  # kept when a value is forgotten: that is no movement
         self.shown: dict[str, Value] = {}
         self.at: dict[str, float] = {}
         self.sources: dict[str, Source] = {}
@@ -47,6 +48,7 @@ class MeasurementStore:
         for one in self.inputs.values():
             for path in one.paths:
                 self._inputs_of.setdefault(path, []).append(one)
+        self.replaceable = [one for one in self.inputs.values() if one.input.stand_ins]
         self._readings: dict[Input[Any], Any] = {
             one.input: one.reading for one in self.inputs.values()
         }
@@ -63,9 +65,12 @@ class MeasurementStore:
             if self.shown.pop(path, None) is not None:
                 self.withdrawn.add(path)
                 self.touched.add(path)
+                for state in self._inputs_of.get(path, ()):
+                    state.reconsider()
             return
         is_rearranged = self.sources.get(path) is not source or path not in self.at
-        if self._values.get(path) != value:
+        if self._compared.get(path) != value:
+            self._compared[path] = value
             self.moved.add(path)
         self._values[path] = value
         self.shown[path] = spec.show(value)
@@ -84,16 +89,31 @@ class MeasurementStore:
     def expire(self, now: float) -> None:
         """Mark what is stale now (monotonic s), so that only a new write can make it fresh."""
         stale = [path for path, source in self.sources.items() if self._is_stale(path, source, now)]
-        self.expire_paths(stale)
+        self._expire_paths(stale)
         self.look_at_all()
+
+    def compare_with(self, values: Mapping[str, float]) -> None:
+        """Take these as the last values, by path: an equal one that comes is no movement."""
+        self._compared.update(values)
+
+    def last_compared(self, paths: Iterable[str]) -> dict[str, float]:
+        """The last numbers of these paths, also of those that were forgotten or are stale."""
+        found = {path: self._compared.get(path) for path in paths}
+        return {path: float(v) for path, v in found.items() if isinstance(v, (int, float))}
 
     def take_moved(self) -> set[str]:
         """The paths whose value has changed since the last call, or came for the first time."""
         moved, self.moved = self.moved, set()
         return moved
 
-    def expire_paths(self, paths: Iterable[str]) -> None:
-        """Make these values stale, whatever their age, until a new one is written."""
+    def refuse(self, paths: Iterable[str]) -> None:
+        """These paths are refused again and again: what they said before counts no longer."""
+        for path in paths:
+            for state in self._inputs_of.get(path, ()):
+                state.refuse(path)
+        self._expire_paths(paths)
+
+    def _expire_paths(self, paths: Iterable[str]) -> None:
         for path in paths:
             at = self.at.get(path, LONG_AGO)
             if at > LONG_AGO:
@@ -146,9 +166,10 @@ class MeasurementStore:
         if states and not self._is_stale(path, self.sources[path], now):
             return f"{path} has a fresh value, only what is silent can be forgotten"
         for state in states:
-            alone = state.input.read({path: value}, ()) if isinstance(value, (int, float)) else ""
-            if isinstance(alone, str) and alone:
-                return f"{alone}; write another value to {path} before it is forgotten"
+            if state.input.is_permission and isinstance(value, (int, float)):
+                words = state.input.read({path: value}, ())
+                if words:
+                    return f"{words}; write another value to {path} before it is forgotten"
         return ""
 
     def readings(self, now: float) -> Mapping[Input[Any], Any]:
@@ -156,7 +177,7 @@ class MeasurementStore:
         changed = {}
         for input_, state in self.inputs.items():
             if now >= state.look_at:
-                state.renew(self.at, self.sources, now)
+                state.renew(self.at, self.sources, self.withdrawn, now)
             if state.reading is not self._readings[input_]:
                 changed[input_] = state.reading
         if changed:
@@ -168,8 +189,13 @@ class MeasurementStore:
         self.readings(now)
         return {input_: one.with_others(others) for input_, one in self.inputs.items()}
 
+    def limit_of(self, path: str, life: ShelfLife) -> float:
+        """The age (s) beyond which the value of a path does not count."""
+        states = self._inputs_of.get(path, ())
+        return max([state.limit_of(path, life) for state in states], default=life.stale)
+
     def _is_stale(self, path: str, source: Source, now: float) -> bool:
-        return now - self.at[path] > source.shelf_life.stale
+        return now - self.at[path] > self.limit_of(path, source.shelf_life)
 
     def _group_name(self, path: str) -> str:
         group: Group | None = self.groups[path]

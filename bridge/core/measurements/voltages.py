@@ -55,7 +55,9 @@ def volts_of(cells: Cells, written: float | None, count: int) -> Volts:
 def mismatch(sums: tuple[float, float], written: float) -> float | None:
     """How far the pack voltage is from what the cells can add up to, in % of that."""
     least, most = sums
-    return max(0.0, written / most - 1, 1 - written / least) * 100 if least > 0.0 else None
+    if least <= 0.0 or most <= 0.0:
+        return None  # the cells are at 0 V, or the extremes contradict the cells
+    return max(0.0, written / most - 1, 1 - written / least) * 100
 
 
 def sums_of(cells: Cells, count: int) -> tuple[float, float] | None:
@@ -70,8 +72,9 @@ def sums_of(cells: Cells, count: int) -> tuple[float, float] | None:
         return total, total
     if one is None or other is None:
         return None
-    low, high = (one, other) if one < other else (other, one)
-    return high + (count - 1) * low, low + (count - 1) * high
+    known = [v for v in (*voltages, one, other) if v is not None]
+    low, high = min(known), max(known)
+    return high + (count - 1) * low, max(high, low + (count - 1) * high)  # a lone cell: high twice
 
 
 def spread(cells: Cells) -> float | None:

@@ -187,7 +187,9 @@ class Alarms:
             self._following.pop(watched.path, None)
             self.levels.pop(watched.path, None)
         elif value is not None:
-            following = self._following.setdefault(watched.path, Following())
+            following = self._following.get(watched.path)
+            if following is None:
+                following = self._following[watched.path] = Following()
             sign = -1 if watched.falling else 1
             is_well = following.level == 0 and following.since is None
             if is_well and sign * value < sign * limits[0]:

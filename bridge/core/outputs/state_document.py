@@ -30,6 +30,7 @@ def state_document(
     decision: Decision,
     requests: Requests,
     freshness: Freshness,
+    doubt: str,
     config: LimiterConfig,
     identity: Mapping[str, Value],
     now: float,
@@ -39,7 +40,8 @@ def state_document(
     rules: dict[str, str] = {}
     reasons: dict[str, str] = {}
     caps: dict[str, dict[str, float]] = {}
-    for limit, (name, path, decimals) in zip(decision, _LIMITS, strict=True):
+    of_all = (decision.cvl, decision.ccl, decision.dcl)
+    for limit, (name, path, decimals) in zip(of_all, _LIMITS, strict=True):
         limits[name] = values.get(path)
         rules[name], reasons[name] = limit.rule, limit.reason
         caps[name] = rounded = {}
@@ -49,6 +51,7 @@ def state_document(
     return {
         "stage": freshness.stage.word,
         "next": _next(freshness),
+        "doubt": doubt,
         "ages": {
             name: round(age, 1) if (age := ages.get(group, math.inf)) < math.inf else None
             for group, name in _GROUP_NAMES
@@ -79,9 +82,11 @@ def state_document(
 
 def without_ages(content: Mapping[str, Any]) -> dict[str, Any]:
     """The state document without ages: passing time alone is no reason to publish it."""
-    requests = {name: request["value"] for name, request in content["requests"].items()}
-    kept = {key: part for key, part in content.items() if key not in ("next", "ages", "requests")}
-    return {**kept, "requests": requests}
+    kept = {**content}
+    del kept["next"], kept["ages"]
+    if kept["requests"]:
+        kept["requests"] = {name: asked["value"] for name, asked in kept["requests"].items()}
+    return kept
 
 
 def as_json(content: Mapping[str, Any]) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from bridge.core.limiter.caps import PackCaps, PackState, caps_of
-from bridge.core.limiter.situation import LimiterConfig
+from bridge.core.limiter.caps import PackCaps, PackState, caps_of, pack_latches
+from bridge.core.limiter.protection import Latch
+from bridge.core.limiter.situation import LatchState, LimiterConfig
 from bridge.core.measurements.charge_count import Count, Kind, Look, counted
+from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.display import Display
 from bridge.core.measurements.freshness import Freshness, FreshnessWatch
 from bridge.core.measurements.frozen import judged
@@ -26,14 +28,18 @@ from bridge.core.measurements.inputs import (
     Input,
     Measurements,
 )
+from bridge.core.measurements.kept_count import KeptCount, kept_count, restored
 from bridge.core.measurements.plausibility import Plausibility
-from bridge.core.measurements.source import CLIENTS, ShelfLife, Source
+from bridge.core.measurements.refusals import Refusals, words_for
+from bridge.core.measurements.source import CLIENTS, Counter, ShelfLife, Source
 from bridge.core.measurements.store import MeasurementStore
 from bridge.core.measurements.voltages import volts_of
-from bridge.core.model import Date, Refused, Value
+from bridge.core.model import Date, Refused, Stage, Value
 from bridge.core.paths.gate import PathSpec
 from bridge.core.paths.table import CURRENT_PATH, Paths
 from bridge.core.settings.declarations import FreshnessSettings, PlausibilitySettings
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -48,32 +54,52 @@ class PackSettings:
 
 @dataclass(frozen=True)
 class PackView:
-    """A pack at one moment: how fresh it is, what is measured, and what its protections allow."""
+    """A pack at one moment: how fresh it is, what is measured, and what its protections allow.
+
+    voltage_age: s since the newest voltage of a cell or of the pack; infinite if there was none.
+    warning: what is wrong with its publishers, in words; "" for nothing.
+    """
 
     freshness: Freshness
     measurements: Measurements
     allowed: PackCaps
+    voltage_age: float
+    warning: str = ""
 
 
 class Pack:
     """Takes in the values of one pack, and gives the caps of its protections.
 
     `assess` does not change the latches, so it can be called without a decision; `commit` stores
-    the latches of a view as those of the pack. started: monotonic s.
+    the latches of a view as those of the pack. heard_at: the last moment of fresh data before this
+    start, from which the grace counts (monotonic s). latches: their states then. count: the charge
+    counted until then.
     """
 
     def __init__(
-        self, paths: Paths, inputs: tuple[Input[Any], ...], settings: PackSettings, started: float
+        self,
+        paths: Paths,
+        inputs: tuple[Input[Any], ...],
+        settings: PackSettings,
+        started: float,
+        heard_at: float,
+        latches: LatchState,
+        count: KeptCount | None = None,
     ) -> None:
         cells = settings.limiter.cells
-        self.clients = Source(CLIENTS, shelf_life_of(settings.freshness))
+        self.clients = Source(
+            CLIENTS, shelf_life_of(settings.freshness), counter_of(settings.freshness, started)
+        )
         self._settings = settings
         self._store = MeasurementStore(paths, inputs, cells)
         self._display = Display(self._store)
         self._plausibility = Plausibility(inputs, cells)
-        self._watch = FreshnessWatch(self._store, started)
-        self._state = PackState()
-        self._count = Count()
+        self._refusals = Refusals(inputs, cells)
+        self._contradictions = Contradictions(inputs, cells)
+        self._watch = FreshnessWatch(self._store, heard_at)
+        self._state = PackState(pack_latches(latches))
+        self._count = Count() if count is None else restored(count)
+        self._store.compare_with({} if count is None else dict(count.values))
         self._frozen = NOT_FROZEN
         self._measurements = Measurements({})
         self._paths_counted = {
@@ -93,15 +119,27 @@ class Pack:
         """
         now = max(now, self._state.at)
         path = spec.path
-        last = self._store.last(path)
         try:
             value = spec.coerce(raw)
         except Refused:
-            if last is not None:
-                self._plausibility.doubt(path, now)
+            self.note_unreadable(path, now)
             raise
-        self._plausibility.check(path, value, last, self._settings.plausibility, now)
+        self._contradictions.note(path, value, now)
+        last, settings = self._store.last(path), self._settings.plausibility
+        try:
+            self._plausibility.check(path, value, last, settings, now)
+        except Refused:
+            self._refusals.note(path, now)
+            raise
+        if path in self._refusals.since and value is not None:
+            self._refusals.end(path)
         self._store.write(spec, value, source, now)
+
+    def note_unreadable(self, path: str, now: float) -> None:
+        """Note a reading that nobody could make a value of. now: monotonic s."""
+        self._refusals.note(path, now)
+        if self._store.last(path) is not None:
+            self._plausibility.doubt(path, now)
 
     def forget(self, what: str, now: float) -> list[str]:
         """Forget one path or a group, as if never written. Returns the forgotten paths.
@@ -113,7 +151,10 @@ class Pack:
             for path in self._store.named(what):
                 if why := self._store.blocking(path, now):
                     raise Refused(why)
-        return self._store.forget(what)
+        forgotten = self._store.forget(what)
+        for path in forgotten:
+            self._refusals.end(path)
+        return forgotten
 
     def change_settings(self, settings: PackSettings, now: float) -> None:
         """Use other settings from now on (monotonic s). What is stale already stays stale."""
@@ -125,13 +166,21 @@ class Pack:
 
     def count_charge(self, now: float) -> None:
         """Once a tick: count what went by, and judge what stands still. now: monotonic s."""
-        kind = self._settings.kind
-        self._count = counted(self._count, self._look(now), kind, now)
+        kind, moved, counter = self._settings.kind, self._store.take_moved(), self.clients.counter
+        self._count = counted(self._count, self._look(moved, now), kind, now)
         self._frozen = judged(self._count, kind)
+        if counter is not None:
+            counter.moved_at = now if counter.path in moved else counter.moved_at
+            self._frozen = self._frozen.with_counter(counter.words(now))
 
-    def _look(self, now: float) -> Look:
+    def keep_count(self) -> KeptCount | None:
+        """What a restart must not lose of the charge counted; None before the first tick."""
+        paths = [path for paths in self._paths_counted.values() for path in paths]
+        return kept_count(self._count, self._store.last_compared(paths))
+
+    def _look(self, moved: set[str], now: float) -> Look:
         store = self._store
-        readings, moved = store.readings(now), store.take_moved()
+        readings = store.readings(now)
         cells, written = readings[CELLS], readings[PACK_VOLTAGE]
         volts = volts_of(cells, written, self._settings.limiter.cells)
         came = store.last(CURRENT_PATH)
@@ -151,23 +200,47 @@ class Pack:
     def assess(self, now: float, date: Date | None) -> PackView:
         """The pack at this moment (monotonic s). date: for the seasons."""
         settings = self._settings
+        refused = self._refused(now) if self._refusals.since else []
         freshness = self._watch.assess(settings.freshness, now, self._frozen)
-        doubt = self._plausibility.words(now, settings.freshness.stale)
-        measurements = self._measured(freshness.silent, doubt or self._frozen.suspects, now)
+        silent = freshness.silent
+        if refused and freshness.stage < Stage.STALE:
+            silent |= {self._refusals.input_of(path) for path in refused}
+        warning = ""
+        if refused or self._contradictions.other:
+            self._contradictions.expire(now)
+            warning = words_for(refused) or self._contradictions.words
+        readings = self._store.readings(now)
+        for state in self._store.replaceable:
+            if state.lacks:
+                warning = warning or f"some of {state.input.name} are missing"
+        stale, single_cells = settings.freshness.stale, settings.freshness.single_cells
+        doubt = warning or self._plausibility.words(now, stale, single_cells)
+        measurements = self._measured(readings, silent, doubt or self._frozen.suspects)
         suspected = None
         if doubt:
-            counting = self._plausibility.counting(settings.plausibility, now)
+            suspects = self._plausibility.counting(settings.plausibility, now)
+            counting = {**suspects, **self._contradictions.other}
             if counting:
-                readings = self._store.readings_with(counting, now)
-                suspected = Measurements(readings, freshness.silent, doubt, self._frozen)
+                instead = self._store.readings_with(counting, now)
+                suspected = Measurements(instead, silent, doubt, self._frozen)
         allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
-        return PackView(freshness, measurements, allowed)
+        inputs = self._store.inputs
+        newest = max(inputs[CELLS].newest, inputs[PACK_VOLTAGE].newest)
+        return PackView(freshness, measurements, allowed, now - newest, warning)
 
     def commit(self, view: PackView) -> None:
         """The latches of this view are the pack's from now on."""
         self._state = view.allowed.state
+
+    def latch_of(self, latch: Latch[S]) -> S:
+        """The state of one latch."""
+        return latch.of(self._state.latches)
+
+    def set_latch(self, latch: Latch[S], state: S) -> None:
+        """Give one latch a state that was kept."""
+        self._state = PackState({**self._state.latches, latch.name: state})
 
     def displayed(self, now: float) -> dict[str, Value]:
         """The changes on display since the last call; None for a value that is gone."""
@@ -178,9 +251,18 @@ class Pack:
         """All measurements on display, as they were at the last `displayed`."""
         return self._display.values
 
-    def _measured(self, silent: frozenset[Input[Any]], doubt: str, now: float) -> Measurements:
-        """The measurements now; the same object while nothing has changed."""
-        readings, before = self._store.readings(now), self._measurements
+    def _refused(self, now: float) -> list[str]:
+        """The paths that are refused again and again; their last values expire."""
+        settings = self._settings
+        missing = self._refusals.missing(settings.plausibility.doubt, settings.freshness.stale, now)
+        self._store.refuse(missing)
+        return missing
+
+    def _measured(
+        self, readings: Mapping[Input[Any], Any], silent: frozenset[Input[Any]], doubt: str
+    ) -> Measurements:
+        """The measurements; the same object while nothing has changed."""
+        before = self._measurements
         if (
             readings is not before.readings
             or silent != before.silent
@@ -191,6 +273,12 @@ class Pack:
         return self._measurements
 
 
+def counter_of(freshness: FreshnessSettings, started: float) -> Counter | None:
+    """The counter that clients must advance, if there is one. started: monotonic s."""
+    path, within = freshness.moves, freshness.frozen
+    return None if path is None else Counter(path, within, started)
+
+
 def shelf_life_of(freshness: FreshnessSettings) -> ShelfLife:
     """The shelf life of the values that clients write."""
-    return ShelfLife(freshness.aging, freshness.stale, freshness.lost)
+    return ShelfLife(freshness.aging, freshness.stale, freshness.lost, freshness.single_cells)

@@ -39,6 +39,10 @@ class WriteAccess:
     key: str
     accept: tuple[Kind, ...] = EVERYTHING
 
+    def takes(self, role: Role) -> bool:
+        """Whether this way in accepts writes to paths of this role."""
+        return _KIND_OF[role] in self.accept
+
     def check(self, role: Role) -> None:
         """Raise Refused if this way in does not accept writes to paths of this role."""
         kind = _KIND_OF[role]

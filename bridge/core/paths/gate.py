@@ -71,6 +71,8 @@ CELSIUS = Quantity(float, "°C", 1, "{:.1f}°C", -60, 150)
 SECONDS = Quantity(int, "s", 0, "{}s", 0, 2_000_000_000)
 COUNT = Quantity(int, "", 0, "{}", 0, 1_000_000)
 FLAG = Quantity(int, "", 0, "{}", 0, 1)
+BLOCKERS = Quantity(int, "", 0, "{}", 0, 1_000_000)
+"""How many block something. A client that knows only whether one does may say true or false."""
 LEVEL = Quantity(int, "", 0, "{}", 0, 2)
 CODE = Quantity(int, "", 0, "{}", 0, 65535)
 TEXT = Quantity(str, "", 0, "{}", 0, 64)
@@ -105,7 +107,7 @@ class PathSpec:
         """The one gate to the bus: the value in this path's own type, or Refused.
 
         None passes, it means "no value". Whole floats pass as int, numeric text as a number,
-        true and false as 1 and 0 of a flag and as "alarm" and "OK" of an alarm.
+        true and false as 1 and 0 of a flag or of what blocks, and as "alarm" and "OK" of an alarm.
         """
         if value is None:
             return None
@@ -168,7 +170,7 @@ class PathSpec:
         return number
 
     def _switch(self, on: bool) -> int:
-        if self.quantity is FLAG:
+        if self.quantity is FLAG or self.quantity is BLOCKERS:
             return int(on)
         if self.quantity is LEVEL:
             return 2 if on else 0

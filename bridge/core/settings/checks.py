@@ -87,6 +87,16 @@ def check_levels(value: object, spec: Spec) -> settings.Levels:
     return (warning, alarm)
 
 
+def check_window(value: object, spec: Spec) -> settings.Window:
+    """[lowest, highest], the lowest below the highest. Raises ValueError."""
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ValueError("must be [lowest, highest]")
+    low, high = (check_number(end, spec.low, spec.high, spec.unit) for end in value)
+    if low >= high:
+        raise ValueError(f"the lowest ({low:g}) is not below the highest ({high:g})")
+    return (low, high)
+
+
 def check_groups(value: object) -> tuple[Group, ...]:
     """A list of freshness groups. Raises ValueError."""
     return check_members(value, Group)
@@ -129,6 +139,10 @@ def check_setting(spec: Spec, value: object) -> Any:
         return check_levels(value, spec)
     if spec.kind == settings.TABLE:
         return check_table(value, spec)
+    if spec.kind == settings.PATH:
+        return check_text(value, r"(/[A-Za-z0-9]+)+", "a path such as /Freshness/Counter is needed")
+    if spec.kind == settings.WINDOW:
+        return check_window(value, spec)
     if spec.kind == settings.TIME:
         return check_time(value)
     return check_groups(value)

@@ -10,6 +10,7 @@ from bridge.core.model import Group
 from bridge.core.paths.access import EVERYTHING, Access, Kind, WriteAccess
 from bridge.core.settings import declarations as settings
 from bridge.core.settings import presets
+from bridge.core.settings.bounds import beyond_ceiling
 from bridge.core.settings.declarations import (
     AlarmSettings,
     Ceiling,
@@ -19,6 +20,7 @@ from bridge.core.settings.declarations import (
     PlausibilitySettings,
     RequestSettings,
 )
+from bridge.core.settings.envelope import default_ceiling
 from bridge.core.settings.reader import REQUIRED, SectionReader
 from bridge.core.settings.relations import SECTIONS
 
@@ -82,13 +84,14 @@ class BatteryConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """The whole file. publish_interval in seconds."""
+    """The whole file. publish_interval in seconds. memory: a folder, "auto" or "off"."""
 
     mqtt: MqttConfig
     batteries: tuple[BatteryConfig, ...]
     dbus: DbusConfig = DbusConfig()
     publish_interval: float = 0.05
     log_level: str = "info"
+    memory: str = "auto"
 
     @property
     def access(self) -> Access:
@@ -121,6 +124,7 @@ def _config(file: SectionReader) -> Config | None:
     interval = file.number("publish_interval", 0.01, 1.0, "s", Config.publish_interval)
     levels = ("debug", "info", "warning", "error")
     level = file.choice("log_level", levels, Config.log_level)
+    memory = file.text("memory", Config.memory, r"auto|off|/.*", "auto, off or an absolute path")
     file.done()
     if None in batteries:
         return None
@@ -130,6 +134,7 @@ def _config(file: SectionReader) -> Config | None:
         batteries=tuple(b for b in batteries if b is not None),
         publish_interval=interval,
         log_level=level,
+        memory=memory,
     )
 
 
@@ -207,10 +212,13 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
     capacity = section.number("capacity", 0.1, 100000, "Ah", REQUIRED)
     chemistry_known, capacity_known = chemistry or "lfp", capacity or 1.0
     limiter = _limiter(section.section("limiter"), chemistry_known, capacity_known)
-    ceiling = _ceiling(section.section("ceiling"), chemistry_known, limiter)
     freshness = _settings(section.section("freshness"), FreshnessSettings)
-    failsafe = _settings(section.section("failsafe"), FailsafeSettings)
+    failsafe = _failsafe(section.section("failsafe"), chemistry_known, limiter)
     plausibility = _settings(section.section("plausibility"), PlausibilitySettings)
+    from_file = default_ceiling(
+        chemistry_known, limiter, freshness, failsafe, plausibility
+    )
+    ceiling = _ceiling(section.section("ceiling"), from_file)
     requests = _settings(section.section("requests"), RequestSettings)
     alarms = _alarms(section.section("alarms"), chemistry_known, ceiling)
     parts = {
@@ -222,7 +230,8 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
         "alarms": alarms,
     }
     for part, declared in SECTIONS.items():
-        for key, words in declared.problems(parts[part], ceiling):
+        beyond = beyond_ceiling(part, parts[part], ceiling)
+        for key, words in (*declared.problems(parts[part]), *beyond):
             section.complain(f"{part}.{key}", words)
     section.done()
     if ident is None or cells is None or chemistry is None or capacity is None:
@@ -251,14 +260,19 @@ def _settings(
     section: SectionReader, kind: type[SectionKind], defaults: Mapping[str, Any] | None = None
 ) -> SectionKind:
     """A settings dataclass: each field from the file, else its default."""
+    values = _values(section, kind, defaults or {})
+    section.done()
+    return kind(**values)
+
+
+def _values(section: SectionReader, kind: type, defaults: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for spec in settings.fields_of(kind):
-        default = (defaults or {}).get(spec.name, spec.default)
+        default = defaults.get(spec.name, spec.default)
         if spec.kind == settings.GROUPS:
             default = tuple(Group(name) for name in default)
         values[spec.name] = section.setting(spec, default)
-    section.done()
-    return kind(**values)
+    return values
 
 
 def _limiter(section: SectionReader, chemistry: str, capacity: float) -> LimiterSettings:
@@ -272,15 +286,20 @@ def _limiter(section: SectionReader, chemistry: str, capacity: float) -> Limiter
     return _settings(section, LimiterSettings, defaults)
 
 
-def _ceiling(section: SectionReader, chemistry: str, limiter: LimiterSettings) -> Ceiling:
-    """Without ceilings in the file: its own maximum currents, and the chemistry's voltages."""
-    defaults = {
-        "charge_current": limiter.max_charge_current,
-        "discharge_current": limiter.max_discharge_current,
-        "cell_voltage": presets.CEILING_CELL_VOLTAGE[chemistry],
-        "min_cell_voltage": presets.CEILING_MIN_CELL_VOLTAGE[chemistry],
-    }
-    return _settings(section, Ceiling, defaults)
+def _failsafe(
+    section: SectionReader, chemistry: str, limiter: LimiterSettings
+) -> FailsafeSettings:
+    """The failsafe; its voltage is not above charge_voltage by default."""
+    volts = min(presets.FAILSAFE_VOLTAGE[chemistry], limiter.charge_voltage)
+    defaults = {"charge_voltage": max(volts, limiter.min_charge_voltage)}
+    return _settings(section, FailsafeSettings, defaults)
+
+
+def _ceiling(section: SectionReader, defaults: Ceiling) -> Ceiling:
+    failsafe = _settings(section.section("failsafe"), FailsafeSettings, vars(defaults.failsafe))
+    values = _values(section, Ceiling, vars(defaults))
+    section.done()
+    return Ceiling(failsafe=failsafe, **values)
 
 
 def _alarms(section: SectionReader, chemistry: str, ceiling: Ceiling) -> AlarmSettings:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from bridge.core.model import Group
@@ -19,12 +20,15 @@ from bridge.core.model import Group
 Table = tuple[tuple[float, float], ...]
 """Points (x, y), x rising. A taper's y is the share of the maximum, 0 to 1. Empty means off."""
 
-NUMBER, CHOICE, TABLE, GROUPS, LEVELS, TIME = (
-    "number", "choice", "table", "groups", "levels", "time"
+NUMBER, CHOICE, TABLE, GROUPS, LEVELS, TIME, PATH, WINDOW = (
+    "number", "choice", "table", "groups", "levels", "time", "path", "window"
 )  # fmt: skip
 
 Levels = tuple[float, float] | tuple[()]
 """Where a warning begins, and where an alarm does. Empty means off."""
+
+Window = tuple[float, float]
+"""The lowest and the highest value of a range, both included."""
 
 FROM_PRESET = object()
 """Default of a setting that the chemistry preset supplies."""
@@ -35,7 +39,8 @@ class Spec:
     """What may be written into one setting.
 
     unit: of the number, of a table's first column, or of levels; low, high: its range, both
-    included. y_unit, y_low, y_high: the same for a table's second column.
+    included. y_unit, y_low, y_high: the same for a table's second column. file_only: no client may
+    change it, because a change could disarm a protection.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Spec:
     falling: bool = False  # of levels: the alarm is below the warning
     choices: tuple[str, ...] = ()
     default: Any = FROM_PRESET
+    file_only: bool = False
 
 
 def _field(kind: str, doc: str, **more: Any) -> Any:
@@ -228,6 +234,10 @@ class FreshnessSettings:
     aging: float = _seconds(86400, "older than this, nothing may loosen", 15.0)
     # serialbattery: after 60 s without its BMS it blocks.
     stale: float = _seconds(86400, "older than this, the failsafe limits hold", 60.0)
+    # Battery-Emulator sends its cells each 60 s; ours: two of three readings may be missed.
+    single_cells: float = _seconds(
+        86400, "so old may single cells be while both extremes are fresh; they only tighten", 180.0
+    )
     # ours: a restart of a GX or of a broker should be over by then.
     lost: float = _seconds(86400, "older than this, on_lost decides", 600.0)
     on_lost: str = _field(
@@ -238,6 +248,15 @@ class FreshnessSettings:
     )
     # ours: on a GX each change of an alarm is a notification and a beep.
     clear: float = _seconds(3600, "so long everything must be fresh to end the alarm", 60.0)
+    moves: str | None = _field(
+        PATH, "a counter that must advance, or the measurements are stale", default=None,
+        file_only=True,
+    )  # fmt: skip
+    # ours: as long as stale.
+    frozen: float = _field(
+        NUMBER, "so long the counter may stand still", unit="s", low=1.0, high=86400.0,
+        default=60.0, file_only=True,
+    )  # fmt: skip
     keep: tuple[Group, ...] = _field(
         GROUPS, "groups whose last value stays on show when they are stale", default=()
     )
@@ -247,6 +266,7 @@ class FreshnessSettings:
 class FailsafeSettings:
     """The limits while required measurements are stale. 0 A: unknown is never permission."""
 
+    charge_voltage: float = _cell("CVL per cell while stale or not yet heard, reached slowly")
     charge_current: float = _amps("CCL while stale", 0.0)
     discharge_current: float = _amps("DCL while stale", 0.0)
 
@@ -320,14 +340,46 @@ class AlarmSettings:
     clear: float = _seconds(86400, "and be left for so long to end", 60.0)
 
 
+def _window(unit: str, low: float, high: float, doc: str) -> Any:
+    """[lowest, highest] in the unit, low to high."""
+    return _field(WINDOW, doc, unit=unit, low=low, high=high)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ceiling:
-    """Ceilings: no write, setting or request lifts a limit above them. Only the file sets them."""
+    """Ceilings: no write, setting or request gets past them. Only the file sets them."""
 
     charge_current: float = _amps("highest CCL ever")
     discharge_current: float = _amps("highest DCL ever")
-    cell_voltage: float = _cell("highest CVL ever, per cell")
-    min_cell_voltage: float = _cell("no setting lets the cells be discharged below this")
+    cell_voltage: float = _cell(
+        "highest CVL ever, per cell; CCL is 0 A while a cell or V / N is here or above"
+    )
+    min_cell_voltage: float = _cell(
+        "DCL is 0 A while a cell or V / N is here or below; no setting for the end of discharge is"
+        " below this"
+    )
+    # A number of its own range: a cell of 0 V is the deadest of all.
+    dead_cell: float = _number("V", 0, 4.5, "CCL is 0 A while a cell or V / N is here or below")
+    charge_temperature: Window = _window("°C", -60, 120, "CCL is 0 A outside")
+    discharge_temperature: Window = _window("°C", -60, 120, "DCL is 0 A outside")
+    # ours: five times the default of freshness.stale. A client may want more patience, but a
+    # charger at 0.3 C fills a battery by only 2.5 % in that time.
+    silence: float = _seconds(
+        86400,
+        "without a voltage younger than this, CCL is at most ceiling.failsafe.charge_current",
+        300.0,
+    )
+    # ours: twice the default of freshness.grace, while DCL is not limited for lack of data.
+    grace: float = _seconds(3600, "the longest freshness.grace that a client may set", 120.0)
+    # ours: any of the two tells a full or an empty battery.
+    required: tuple[Group, ...] = _field(
+        GROUPS, "of these groups, clients must leave at least one required", default=("cells", "dc")
+    )
+    min_charge_voltage: float = _cell("the lowest min_charge_voltage that a client may set")
+    # ours: three rounds of systemcalc, which corrects chargers each 3 s.
+    doubt: float = _seconds(60, "the longest plausibility.doubt that a client may set", 10.0)
+    failsafe: FailsafeSettings
+    """The highest limits while nothing is known."""
 
 
 def minutes_of(time: str) -> int:
@@ -337,5 +389,10 @@ def minutes_of(time: str) -> int:
 
 
 def fields_of(kind: type) -> tuple[Spec, ...]:
-    """The specs of a settings dataclass, in order."""
-    return tuple(Spec(name=f.name, **f.metadata) for f in dataclasses.fields(kind))
+    """The specs of a settings dataclass, in order, without fields that are dataclasses."""
+    return _specs(kind)
+
+
+@cache
+def _specs(kind: Any) -> tuple[Spec, ...]:
+    return tuple(Spec(name=f.name, **f.metadata) for f in dataclasses.fields(kind) if f.metadata)

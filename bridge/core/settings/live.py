@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from bridge.core.model import Refused, Value
+from bridge.core.settings.bounds import beyond_ceiling, too_loose
 from bridge.core.settings.configuration import BatteryConfig
 from bridge.core.settings.relations import SECTIONS
 from bridge.core.settings.setting_paths import CHANGED, RESTORE, ROOT, SETTINGS, Setting, ceilings
@@ -97,7 +98,8 @@ class LiveSettings:
         for path, value in wanted.items():
             if values[path] != value:
                 setting = SETTINGS[path]
-                warnings.append(f"{setting.key}: {setting.words(value)} does not fit the others")
+                why = self._why_not({**values, path: value})
+                warnings.append(f"{setting.key}: {setting.words(value)} is not used: {why}")
         self._take(values)
         return warnings
 
@@ -133,6 +135,10 @@ class LiveSettings:
     def _changed(self) -> Iterable[str]:
         return (path for path in SETTINGS if self._values[path] != self._file[path])
 
+    def _why_not(self, values: Values) -> str:
+        setting, words = next(iter(self._set_problems(values)))
+        return f"{setting.spec.name} {words}"
+
     def _is_sound(self, values: Values) -> bool:
         return not any(True for _ in self._set_problems(values))
 
@@ -141,19 +147,28 @@ class LiveSettings:
         config = _with_values(self._config, values)
         blamed = {(setting.section, setting.spec.name): setting for setting in SETTINGS.values()}
         for section, declared in SECTIONS.items():
-            for name, words in declared.problems(getattr(config, section), config.ceiling):
+            settings = getattr(config, section)
+            for name, words in beyond_ceiling(section, settings, config.ceiling):
+                words += ", which only the configuration file can change"
                 yield blamed[section, name], words
+            for name, words in declared.problems(settings):
+                yield blamed[section, name], words
+        for path, setting in SETTINGS.items():
+            in_file, name = self._file[path], f"{setting.section}.{setting.spec.name}"
+            words = too_loose(name, setting.spec, values[path], in_file, config.ceiling)
+            if words:
+                yield setting, words
 
     def _set_refusals(self, values: Values, writes: Mapping[str, object]) -> list[tuple[str, str]]:
-        """The same as refusals of what was written."""
-        refusals = []
+        """The same as refusals of what was written, one for each path: a ceiling comes first."""
+        refusals: dict[str, str] = {}
         for setting, words in self._set_problems(values):
             if setting.row.path in writes:
-                refusals.append((setting.row.path, words))
+                refusals.setdefault(setting.row.path, words)
             else:
                 at_fault = _written_in(setting.section, writes)
-                refusals.append((at_fault, f"{setting.spec.name} {words}"))
-        return refusals
+                refusals.setdefault(at_fault, f"{setting.spec.name} {words}")
+        return list(refusals.items())
 
     def _in_full(self, path: str, why: str, writes: Mapping[str, object]) -> str:
         """The reason, with the value that stays in force and what was refused together."""

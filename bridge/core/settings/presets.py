@@ -162,6 +162,16 @@ ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 """Warning and alarm levels by chemistry, outside the range to which the limiter limits."""
 
+FAILSAFE_VOLTAGE: Mapping[str, float] = {
+    # ours: below the 3.375 at which serialbattery floats.
+    "lfp": 3.35,
+    # ours: 0.15 below charge_voltage, so that a cell 0.15 V above the mean is not too high.
+    "lto": 2.35,
+    # ours: 0.25 below charge_voltage, so that a cell 0.25 V above the mean is not too high.
+    "nmc": 3.85,
+}
+"""failsafe.charge_voltage, V per cell: what a battery may be held at for as long as it takes."""
+
 CURRENT_ALARM = (1.1, 1.25)
 """Warning and alarm of the currents, as shares of their ceilings.
 
@@ -169,19 +179,30 @@ Ours: systemcalc corrects chargers only each 3 s, so a few percent too much are 
 too much for `alarms.delay` means that somebody does not obey.
 """
 
-CEILING_CELL_VOLTAGE: Mapping[str, float] = {
-    "lfp": 3.65,  # Lishen: charge voltage
-    "lto": 2.70,  # ours: 0.1 below the 2.8 of Libre Solar, Toshiba and Nichicon
-    "nmc": 4.20,  # Samsung 30Q, 50E, Libre Solar: charge voltage
+CEILINGS: Mapping[str, Mapping[str, Any]] = {
+    "lfp": {
+        "cell_voltage": 3.65,  # Lishen: charge voltage
+        "min_cell_voltage": 2.50,  # Lishen: end of discharge above 0 °C. Libre Solar: lower limit
+        "dead_cell": 2.00,  # ours: half a volt below the end of discharge
+        "charge_temperature": (0, 55),  # Lishen: from 0 °C on; the upper end is our curve's
+        "discharge_temperature": (-20, 60),  # Victron: from -20 °C on. Lishen: to 60 °C
+    },
+    "lto": {
+        "cell_voltage": 2.70,  # ours: 0.1 below the 2.8 of Libre Solar, Toshiba and Nichicon
+        "min_cell_voltage": 1.70,  # Toshiba: end of discharge above 0 °C. Nichicon: 1.8
+        "dead_cell": 1.00,  # ours: half a volt below the 1.5 of Toshiba below 0 °C
+        "charge_temperature": (-30, 60),  # Nichicon
+        "discharge_temperature": (-30, 60),  # Nichicon
+    },
+    "nmc": {
+        "cell_voltage": 4.20,  # Samsung 30Q, 50E, Libre Solar: charge voltage
+        "min_cell_voltage": 2.70,  # ours: 2.5 is Samsung 30Q's and 50E's end, 2.75 Samsung 20's
+        "dead_cell": 2.00,  # ours: half a volt below the 2.5 of Samsung 30Q and 50E
+        "charge_temperature": (0, 45),  # Samsung 20
+        "discharge_temperature": (-20, 60),  # Samsung 20
+    },
 }
-"""The usual highest charge voltage of the makers, V per cell."""
-
-CEILING_MIN_CELL_VOLTAGE: Mapping[str, float] = {
-    "lfp": 2.50,  # Lishen: end of discharge above 0 °C. Libre Solar: lower limit
-    "lto": 1.50,  # Toshiba: below 0 °C; above it 1.7
-    "nmc": 2.70,  # ours: 2.5 is Samsung 30Q's and 50E's end, 2.75 Samsung 20's
-}
-"""And their usual end of discharge, V per cell."""
+"""The ceilings by chemistry: what the makers allow. Volts per cell, °C."""
 
 CURRENT_SHARES: Mapping[str, float] = {
     "max_charge_current_above_cv1": 0.5,  # ours: twice the 50 of 200 A of aggregate

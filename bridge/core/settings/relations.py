@@ -1,4 +1,4 @@
-"""What must hold between settings: each set is checked as a whole, given the ceilings."""
+"""What must hold between settings: each set is checked as a whole."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from bridge.core.settings.declarations import (
     AlarmSettings,
-    Ceiling,
     FailsafeSettings,
     FreshnessSettings,
     LimiterSettings,
@@ -44,12 +43,6 @@ _LIMITER_ORDER = (
 )
 """Pairs of which the first may not be above the second."""
 
-_CEILINGS = (
-    ("max_charge_current", "charge_current"),
-    ("max_discharge_current", "discharge_current"),
-    ("cell_overvoltage", "cell_voltage"),
-)
-
 _TOGETHER = (
     ("dv1", "max_discharge_current_below_dv1"),
     ("dv2", "max_discharge_current_below_dv2"),
@@ -57,17 +50,21 @@ _TOGETHER = (
 """Pairs that are set together or not at all."""
 
 
-def limiter_problems(settings: LimiterSettings, ceiling: Ceiling) -> Problems:
+def switched_off_with(name: str) -> tuple[str, ...]:
+    """All settings of the limiter that must be switched off with this one, itself included.
+
+    Empty where another setting of them is the one to name: dv1 stands for its current too, and for
+    dv2, which needs dv1.
+    """
+    for place, pair in enumerate(_TOGETHER):
+        if name in pair:
+            return tuple(n for p in _TOGETHER[place:] for n in p) if name == pair[0] else ()
+    return (name,)
+
+
+def limiter_problems(settings: LimiterSettings) -> Problems:
     """What is wrong with the settings as a set: (name, words), empty when nothing is."""
     problems = _out_of_order(settings, _LIMITER_ORDER)
-    for name, limit in _CEILINGS:
-        value, highest = getattr(settings, name), getattr(ceiling, limit)
-        if value > highest:
-            problems.append((name, f"{value:g} is above ceiling.{limit} ({highest:g})"))
-    for name in ("min_cell_voltage", "discharge_voltage"):
-        value, lowest = getattr(settings, name), ceiling.min_cell_voltage
-        if value < lowest:
-            problems.append((name, f"{value:g} is below ceiling.min_cell_voltage ({lowest:g})"))
     for one, other in _TOGETHER:
         if (getattr(settings, one) is None) != (getattr(settings, other) is None):
             missing = one if getattr(settings, one) is None else other
@@ -98,6 +95,9 @@ def _soc_windows_apart(settings: LimiterSettings) -> Problems:
     if settings.charge_to_soc is None:
         return []
     resumes = settings.charge_to_soc - settings.charge_to_soc_hysteresis
+    if resumes <= 0:
+        words = f"{settings.charge_to_soc_hysteresis:g} is not below charge_to_soc"
+        return [("charge_to_soc_hysteresis", f"{words}: charging would never go on")]
     least = max([soc for _, soc in settings.maintain_soc_by_month], default=0.0)
     ends = least + settings.maintain_soc_hysteresis
     if least == 0 or (least <= resumes and ends <= settings.charge_to_soc):
@@ -114,33 +114,25 @@ def freshness_problems(settings: FreshnessSettings) -> Problems:
     return problems
 
 
-def failsafe_problems(settings: FailsafeSettings, ceiling: Ceiling) -> Problems:
-    """The failsafe must stay within the ceilings."""
-    return [
-        (name, f"{getattr(settings, name):g} is above ceiling.{name} ({getattr(ceiling, name):g})")
-        for name in ("charge_current", "discharge_current")
-        if getattr(settings, name) > getattr(ceiling, name)
-    ]
-
-
 @dataclass(frozen=True)
 class Section:
     """A part of a battery's configuration that clients may change while it runs.
 
-    problems: what is wrong with its settings as a set, given the ceilings: (name, words).
+    problems: what is wrong with its settings as a set: (name, words). What a ceiling or the file
+    allows is in bounds.py.
     """
 
     kind: type
-    problems: Callable[[Any, Ceiling], Problems]
+    problems: Callable[[Any], Problems] = lambda settings: []
 
 
 SECTIONS: Mapping[str, Section] = {
     "limiter": Section(LimiterSettings, limiter_problems),
-    "failsafe": Section(FailsafeSettings, failsafe_problems),
-    "freshness": Section(FreshnessSettings, lambda times, _ceiling: freshness_problems(times)),
-    "plausibility": Section(PlausibilitySettings, lambda _settings, _ceiling: []),
-    "requests": Section(RequestSettings, lambda _settings, _ceiling: []),
-    "alarms": Section(AlarmSettings, lambda _settings, _ceiling: []),
+    "failsafe": Section(FailsafeSettings),
+    "freshness": Section(FreshnessSettings, freshness_problems),
+    "plausibility": Section(PlausibilitySettings),
+    "requests": Section(RequestSettings),
+    "alarms": Section(AlarmSettings),
 }
 """By the name that each has in the configuration and as a field of BatteryConfig."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -18,7 +18,7 @@ from bridge.core.paths.gate import TEXT, PathSpec, Quantity, Role
 from bridge.core.settings import declarations as settings
 from bridge.core.settings.checks import check_setting
 from bridge.core.settings.configuration import BatteryConfig
-from bridge.core.settings.declarations import Ceiling, Spec
+from bridge.core.settings.declarations import Ceiling, FailsafeSettings, Spec
 from bridge.core.settings.relations import SECTIONS
 
 ROOT = "/Settings/"
@@ -149,6 +149,7 @@ def _settings() -> dict[str, Setting]:
         Setting(section, spec, _row(section, spec, Role.SETTING))
         for section, declared in SECTIONS.items()
         for spec in settings.fields_of(declared.kind)
+        if not spec.file_only
     )
     return {setting.row.path: setting for setting in rows}
 
@@ -157,9 +158,13 @@ SETTINGS: Mapping[str, Setting] = _settings()
 """Every setting by its path."""
 
 CEILING_ROWS: Mapping[str, PathSpec] = {
-    spec.name: _row("ceiling", spec, Role.CEILING) for spec in settings.fields_of(Ceiling)
+    spec.name: _row("ceiling", spec, Role.CEILING)
+    for spec in (
+        *settings.fields_of(Ceiling),
+        *(replace(s, name=f"failsafe_{s.name}") for s in settings.fields_of(FailsafeSettings)),
+    )
 }
-"""The ceilings, by their names in the configuration."""
+"""The ceilings, by their names; those of the failsafe begin with failsafe_."""
 
 SETTING_ROWS = (
     *(setting.row for setting in SETTINGS.values()),
@@ -172,4 +177,15 @@ SETTING_ROWS = (
 
 def ceilings(config: BatteryConfig) -> dict[str, Value]:
     """What the paths of the ceilings show."""
-    return {row.path: getattr(config.ceiling, name) for name, row in CEILING_ROWS.items()}
+    failsafe = {f"failsafe_{name}": value for name, value in vars(config.ceiling.failsafe).items()}
+    values = {**vars(config.ceiling), **failsafe}
+    return {row.path: _shown(values[name]) for name, row in CEILING_ROWS.items()}
+
+
+def _shown(value: Any) -> Value:
+    shown: Value = json.dumps(_plain(value), separators=(",", ":")) if _is_list(value) else value
+    return shown
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, tuple)

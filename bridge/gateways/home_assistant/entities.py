@@ -26,7 +26,9 @@ from bridge.core.paths.gate import (
     Role,
 )
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, Paths
-from bridge.core.settings.setting_paths import RESTORE, SETTINGS
+from bridge.core.settings.declarations import NUMBER, TIME
+from bridge.core.settings.relations import switched_off_with
+from bridge.core.settings.setting_paths import OFF, RESTORE, SETTINGS, camel_case
 from bridge.gateways.home_assistant.device import Device, slug
 from bridge.gateways.home_assistant.names import name_of
 from bridge.topics import bridge_status
@@ -55,6 +57,7 @@ _STOPS = (("Stop charging", "CCL", CCL_PATH), ("Stop discharging", "DCL", DCL_PA
 
 _PLAIN = {"/Voltages/Sum", "/Voltages/Diff", "/System/MinCellVoltage", "/System/MaxCellVoltage"}
 _DIAGNOSTIC = ("/System/", "/History/", "/State", "/ErrorCode", "/InstalledCapacity")
+_TIME_OR_OFF = "off|([01]?[0-9]|2[0-3]):[0-5][0-9]"
 _SILENT = [Stage.STALE.word, Stage.LOST.word]
 
 
@@ -74,6 +77,8 @@ def entities(paths: Paths, device: Device, used: Iterable[str]) -> Entities:
                 found[key] = _measurement(row)
         elif row.role is Role.SETTING and (entity := _setting(row, device)):
             found[key] = entity
+            if off := _off_button(row):
+                found[f"{key}_off"] = off
     found.update(_of_limits(device))
     found.update(_of_state())
     found.update(_buttons())
@@ -294,8 +299,10 @@ def _setting(row: PathSpec, device: Device) -> Entity | None:
     }
     if setting.section != "limiter":
         entity["en"] = False  # seldom changed, so disabled at first
+    command = f'{{"{row.path[1:]}": {{{{ value | tojson }}}}}}'
+    if setting.spec.kind == TIME:
+        return entity | {"p": "text", "pattern": _TIME_OR_OFF, "cmd_tpl": command}
     if setting.spec.choices:
-        command = f'{{"{row.path[1:]}": {{{{ value | tojson }}}}}}'
         return entity | {"p": "select", "ops": list(setting.spec.choices), "cmd_tpl": command}
     if row.quantity.kind is not float:
         return None
@@ -311,13 +318,29 @@ def _setting(row: PathSpec, device: Device) -> Entity | None:
     return entity
 
 
+def _off_button(row: PathSpec) -> Entity | None:
+    """A button for a number that may be off: a number alone has no such state."""
+    setting = SETTINGS[row.path]
+    names = switched_off_with(setting.spec.name)
+    if setting.spec.kind != NUMBER or not setting.may_be_off or not names:
+        return None
+    folder = row.path[1:].rpartition("/")[0]
+    return {
+        "p": "button",
+        "name": f"{name_of(row.path)} off",
+        "pl_prs": _json({f"{folder}/{camel_case(name)}": OFF for name in names}),
+        "ent_cat": "config",
+        "avty": _WHILE_RUNNING,
+    }
+
+
 def _steps(path: str) -> str:
     """/Settings/Limiter/Cv1 → ['Settings']['Limiter']['Cv1'], its place in the settings topic."""
     return "".join(f"['{part}']" for part in path[1:].split("/"))
 
 
-_READS = ("sensor", "binary_sensor", "number", "switch", "select")
-_COMMANDS = ("number", "switch", "select", "button")
+_READS = ("sensor", "binary_sensor", "number", "switch", "select", "text")
+_COMMANDS = ("number", "switch", "select", "button", "text")
 
 
 def _complete(key: str, entity: Entity, device: Device) -> None:

@@ -7,14 +7,16 @@ full has cells that drift apart, and a SoC that nobody corrects.
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, replace
 
 from bridge.core.limiter.charging import balancing
 from bridge.core.limiter.charging.phase import Phase, is_complete
 from bridge.core.limiter.charging.target import ABSORPTION, BALANCING, BULK, is_pack_at_top
-from bridge.core.limiter.situation import Situation
+from bridge.core.limiter.situation import Situation, reached
 from bridge.core.measurements.inputs import PACK_CURRENT, SOC
 from bridge.core.settings.declarations import LimiterSettings, minutes_of
+from bridge.core.typed_json import Past
 
 FULL_SOC = 100.0
 MINUTES = 1440  # of a day
@@ -30,7 +32,7 @@ class FullCharge:
     at: monotonic s. day: its number on the calendar, None while the clock was never set.
     """
 
-    at: float | None = None
+    at: Past | None = None
     day: int | None = None
     is_due: bool = False
 
@@ -49,12 +51,32 @@ def next_full_charge(before: FullCharge, situation: Situation, is_full: bool) ->
     return replace(counted, is_due=_is_due(counted, before.at, situation, today))
 
 
+def as_text(full: FullCharge) -> str:
+    """The day of the last full charge as 2026-05-04, to be kept; empty while it is unknown."""
+    if full.day is None or not 1 <= full.day <= datetime.date.max.toordinal():
+        return ""
+    return datetime.date.fromordinal(full.day).isoformat()
+
+
+def from_text(text: str, now: float) -> FullCharge | None:
+    """What `as_text` gave, perhaps before a boot: the seconds count anew from now (monotonic s).
+
+    None for any other text.
+    """
+    try:
+        day = datetime.date.fromisoformat(text).toordinal()
+    except ValueError:
+        return None
+    return FullCharge(now, day)
+
+
 def is_full(before: Phase, after: Phase, situation: Situation) -> bool:
     """Whether the battery is found to be full.
 
     It is full when absorption or balancing is complete. Where none of them is running or wanted, it
-    is full with a SoC of 100 %, or with the pack at the top and no more current than
-    max_charge_current_above_cv2. (By default 0.03 C. Samsung 50E ends a charge at 0.05 C.)
+    is full with a SoC of 100 %, or with the pack at the top or a cell at max_cell_voltage, and no
+    more current than max_charge_current_above_cv2. (By default 0.03 C. Samsung 50E ends a charge at
+    0.05 C.)
     """
     if is_complete(before, situation):
         return after.name not in (before.name, BALANCING)
@@ -67,7 +89,14 @@ def is_full(before: Phase, after: Phase, situation: Situation) -> bool:
     if soc is not None and soc >= FULL_SOC:
         return True
     tail = situation.settings.max_charge_current_above_cv2
-    return current is not None and current <= tail and is_pack_at_top(BULK, situation)
+    return current is not None and current <= tail and _is_at_top(situation)
+
+
+def _is_at_top(situation: Situation) -> bool:
+    """Whether the pack has reached its charge voltage, or a cell the most that it may have."""
+    highest = situation.volts.highest
+    has_cell = highest is not None and reached(highest, situation.settings.max_cell_voltage)
+    return has_cell or is_pack_at_top(BULK, situation)
 
 
 def _is_in_use(settings: LimiterSettings) -> bool:

@@ -9,9 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.core.limiter.charging import balancing
-from bridge.core.limiter.charging.target import ABSORPTION, BALANCING, BULK, FLOAT, per_cell_of
+from bridge.core.limiter.charging.target import (
+    ABSORPTION,
+    BALANCING,
+    BULK,
+    FLOAT,
+    PHASES,
+    per_cell_of,
+)
 from bridge.core.limiter.situation import Situation
 from bridge.core.measurements.inputs import SOC
+from bridge.core.model import Stage
+from bridge.core.typed_json import Past
 
 
 @dataclass(frozen=True)
@@ -22,8 +31,8 @@ class Phase:
     """
 
     name: str = BULK
-    since: float = 0.0
-    absorbed_at: float | None = None
+    since: Past = 0.0
+    absorbed_at: Past | None = None
     falls_from: float = 0.0
 
 
@@ -32,6 +41,8 @@ def next_phase(before: Phase, situation: Situation, is_due: bool) -> Phase:
     settings, now = situation.settings, situation.now
     if settings.absorption_voltage is None and settings.balancing_voltage is None:
         return Phase()
+    if before.name not in PHASES:  # what was kept over a restart may be anything
+        return Phase(absorbed_at=before.absorbed_at)
     name = _next_name(before, situation, is_due)
     if name == before.name:
         return before
@@ -56,15 +67,18 @@ def volts_of(phase: Phase, situation: Situation) -> float:
     From a higher phase it falls as slowly as CVL rises. With feed-in, an inverter would discharge
     the battery at full power to follow a CVL that drops at once.
     """
-    target = per_cell_of(phase.name, situation) * situation.cells
+    settings, cells = situation.settings, situation.cells
+    target = per_cell_of(phase.name, situation) * cells
     if phase.falls_from <= target:
         return target
-    fallen = situation.settings.voltage_rise * max(0.0, situation.now - phase.since)
-    return max(target, phase.falls_from - fallen)
+    fallen = settings.voltage_rise * max(0.0, situation.now - phase.since)
+    return max(target, min(phase.falls_from, settings.max_cell_voltage * cells) - fallen)
 
 
 def _next_name(before: Phase, situation: Situation, is_due: bool) -> str:
     has_absorption = situation.settings.absorption_voltage is not None
+    if situation.stage is Stage.WAITING:  # after a restart, until the first data
+        return before.name
     if before.name == BALANCING:
         if balancing.has_left(situation):
             return BULK

@@ -6,6 +6,7 @@ from bridge.core.limiter import seasons
 from bridge.core.limiter.situation import Situation
 
 BULK, ABSORPTION, BALANCING, FLOAT = "Bulk", "Absorption", "Balancing", "Float"
+PHASES = (BULK, ABSORPTION, BALANCING, FLOAT)
 
 TOP = 0.995
 """From this share of the voltage that it is charged to, the pack is at the top.

@@ -13,6 +13,7 @@ from bridge.core.limiter.recovery import LONGEST_STEP
 from bridge.core.limiter.situation import Situation
 from bridge.core.measurements.inputs import PACK_CURRENT, SOC
 from bridge.core.model import Stage
+from bridge.core.typed_json import Past
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Window:
 
     is_closed: bool = False
     cvl: float = 0.0
-    at: float = 0.0
+    at: Past = 0.0
 
 
 OPEN = Window()

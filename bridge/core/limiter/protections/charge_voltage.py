@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.core.limiter.charging import plan
 from bridge.core.limiter.charging.phase import Phase, volts_of
-from bridge.core.limiter.charging.target import ABSORPTION, BALANCING, BULK, FLOAT, per_cell_of
+from bridge.core.limiter.charging.target import ABSORPTION, BALANCING, FLOAT, per_cell_of
 from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.situation import Situation
 from bridge.core.limiter.sweeps import MONTH, PHASES, UNEVEN_AT_TOP
@@ -23,12 +23,8 @@ def _cap(situation: Situation) -> Cap:
 
 def _words(phase: Phase, situation: Situation) -> str:
     settings = situation.settings
-    name = {
-        BULK: "charge voltage",
-        ABSORPTION: "absorption,",
-        BALANCING: "balancing,",
-        FLOAT: "float,",
-    }[phase.name]
+    names = {ABSORPTION: "absorption,", BALANCING: "balancing,", FLOAT: "float,"}
+    name = names.get(phase.name, "charge voltage")
     words = f"{name} {per_cell_of(phase.name, situation):g} V times {situation.cells} cells"
     lasts = {ABSORPTION: settings.absorption_time, BALANCING: settings.balancing_time}
     if phase.name not in lasts:

@@ -6,10 +6,9 @@ Only while the voltages stand still although charge has moved: then the count st
 from __future__ import annotations
 
 from bridge.core.limiter.protection import Protection
+from bridge.core.limiter.protections.failsafe_voltage import target_of
 from bridge.core.limiter.situation import Situation
 from bridge.core.model import CCL, CVL, DCL, Cap
-
-ABOVE_MINIMUM = 0.05  # V
 
 
 def _voltage(situation: Situation) -> Cap | None:
@@ -21,7 +20,7 @@ def _voltage(situation: Situation) -> Cap | None:
     frozen = situation.frozen
     if not frozen.full:
         return None
-    volts = (situation.settings.min_charge_voltage + ABOVE_MINIMUM) * situation.cells
+    volts = target_of(situation)
     if frozen.voltage is not None:
         volts = min(volts, frozen.voltage)
     return Cap(volts, frozen.full)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bridge.core.limiter.curves import cap_of_silence, share
+from bridge.core.limiter.curves import cap_of_silence
 from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.situation import Situation
 from bridge.core.limiter.sweeps import CELL_SPREAD
 from bridge.core.measurements.inputs import CELLS
 from bridge.core.measurements.voltages import spread
 from bridge.core.model import CCL, Cap
+from bridge.core.settings.tables import share
 
 
 def _cap(situation: Situation) -> Cap | None:

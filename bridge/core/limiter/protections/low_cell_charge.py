@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bridge.core.limiter.curves import cap_of_silence, share
+from bridge.core.limiter.curves import cap_of_silence
 from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.situation import Situation, name_of
 from bridge.core.limiter.sweeps import EVERY_CELL, ONE_CELL
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
 from bridge.core.model import CCL, Cap
+from bridge.core.settings.tables import share
 
 
 def _cap(situation: Situation) -> Cap | None:

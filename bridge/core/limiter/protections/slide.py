@@ -51,5 +51,5 @@ CHARGE_VOLTAGE = Protection(
     latch=LATCH,
     changes_with_time=True,
     after_ccl=True,
-    is_on=lambda settings: settings.slide == "on",
+    is_on=lambda situation: situation.settings.slide == "on",
 )

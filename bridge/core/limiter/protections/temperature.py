@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bridge.core.limiter.curves import cap_of_silence, share
+from bridge.core.limiter.curves import cap_of_silence
 from bridge.core.limiter.protection import Protection
 from bridge.core.limiter.situation import Situation
 from bridge.core.limiter.sweeps import BATTERY_TEMPERATURE
 from bridge.core.measurements.inputs import TEMPERATURE
 from bridge.core.model import CCL, DCL, Cap
 from bridge.core.settings.declarations import Table
+from bridge.core.settings.tables import share
 
 
 def _charge(situation: Situation) -> Cap | None:

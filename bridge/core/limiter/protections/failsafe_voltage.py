@@ -1,0 +1,65 @@
+"""CVL falls to the failsafe's voltage while nothing is known of the battery.
+
+A solar charger that feeds in to the grid obeys only CVL, so CCL alone does not stop it.
+"""
+
+from __future__ import annotations
+
+from bridge.core.limiter.protection import Latch, Protection
+from bridge.core.limiter.recovery import LONGEST_STEP
+from bridge.core.limiter.situation import Situation
+from bridge.core.model import CVL, Cap, Stage
+
+
+def target_of(situation: Situation) -> float:
+    """failsafe.charge_voltage of the whole pack, in V."""
+    return situation.config.failsafe.charge_voltage * situation.cells
+
+
+def _is_blind(situation: Situation) -> bool:
+    return situation.stage > Stage.AGING
+
+
+def _update(before: float | None, situation: Situation) -> float | None:
+    """How far CVL has fallen, in V; None while the battery is known.
+
+    It falls at once to the last known pack voltage, so that no charger raises the battery further,
+    and then as slowly as it may rise: an inverter that feeds in follows it. Before the first data
+    it is at the failsafe's voltage at once.
+    """
+    if not _is_blind(situation):
+        return None
+    target = target_of(situation)
+    if before is None:
+        start = target if situation.given is None else situation.given
+        last = situation.last_voltage
+        before = start if last is None else min(start, last)
+        return max(target, before)
+    elapsed = min(max(0.0, situation.now - situation.since), LONGEST_STEP)
+    return max(target, before - situation.settings.voltage_rise * elapsed)
+
+
+LATCH = Latch("failsafe voltage", None, _update)
+
+
+def _cap(situation: Situation) -> Cap | None:
+    level = LATCH.of(situation.latches)
+    if level is None:
+        return None
+    if situation.stage is Stage.WAITING:
+        return Cap(level, "waiting for the first measurements")
+    return Cap(level, f"the measurements are {situation.stage.word}")
+
+
+CHARGE_VOLTAGE = Protection(
+    "failsafe",
+    CVL,
+    "while waiting or stale: at once to the last pack voltage, then slowly to"
+    " failsafe.charge_voltage",
+    frozenset(),
+    _cap,
+    latch=LATCH,
+    changes_with_time=True,
+    after_ccl=True,
+    is_on=_is_blind,
+)

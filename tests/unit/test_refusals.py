@@ -1,0 +1,179 @@
+"""A value that is refused again and again is missing, and a refused permission does not stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from doubles import Bench
+
+from bridge.core.paths.access import Access, WriteAccess
+
+CHARGE, BLOCKING = "/Io/AllowToCharge", "/System/NrOfModulesBlockingCharge"
+
+
+def fed(**changes: object) -> Bench:
+    bench = Bench(**changes)
+    bench.feed(Dc_0_Temperature=20, Io_AllowToCharge=1)
+    bench.pass_time(1)
+    assert (bench.ccl, bench.dcl) == (100.0, 150.0)
+    return bench
+
+
+def feed_without(bench: Bench, path: str) -> None:
+    cells = {f"Voltages/Cell{n}": 3.3 for n in range(1, 17)}
+    rest = {"Dc/0/Voltage": 52.8, "Soc": 50, "Dc/0/Temperature": 20, "Io/AllowToCharge": 1}
+    bench.batch({name: value for name, value in (cells | rest).items() if name != path[1:]})
+
+
+def alternating(*values: object) -> Callable[[int], object]:
+    return lambda second: values[second % len(values)]
+
+
+@pytest.mark.parametrize(
+    ("path", "odd", "stage", "ccl", "dcl"),
+    [
+        ("/Voltages/Cell7", alternating(5.2), "stale", 0.0, 0.0),
+        ("/Voltages/Cell7", alternating(0.0, 5.0), "stale", 0.0, 0.0),
+        ("/Voltages/Cell7", alternating("unknown", {"x": 1}), "stale", 0.0, 0.0),
+        ("/Dc/0/Voltage", alternating(-1), "stale", 0.0, 0.0),
+        ("/Dc/0/Voltage", alternating(0.0, 79.0), "stale", 0.0, 0.0),
+        ("/Dc/0/Temperature", alternating(160), "fresh", 0.0, 0.0),
+        ("/Dc/0/Temperature", alternating(-50, 120), "fresh", 0.0, 0.0),
+        (CHARGE, alternating(2), "fresh", 0.0, 150.0),
+    ],
+)
+def test_refused_each_second_it_is_silent_after_the_time_of_a_doubt(
+    path: str, odd: Callable[[int], object], stage: str, ccl: float, dcl: float
+) -> None:
+    bench = fed()
+    for second in range(5):
+        assert bench.dbus(path, odd(second)) == 2
+        bench.pass_time(1, lambda: feed_without(bench, path))
+    assert (bench["/Freshness/Stage"], bench.ccl, bench.dcl) == (stage, ccl, dcl)
+    assert bench[path] in (None, 0), "not shown any more; a permission is derived from CCL"
+    assert f"{path[1:]} is refused again and again" in bench.state["doubt"]
+
+
+def test_it_makes_no_difference_whether_anything_was_read_before() -> None:
+    bench = Bench()
+    for _ in range(5):
+        bench.feed()
+        bench.dbus("/Dc/0/Temperature", 160)
+        bench.pass_time(1)
+    assert (bench.ccl, bench.dcl) == (0.0, 0.0)
+    bench.pass_time(150, bench.feed)
+    assert (bench.ccl, bench.dcl) == (100.0, 150.0), "nobody writes it any more"
+
+
+def test_a_good_reading_ends_it_and_the_limits_rise_slowly() -> None:
+    bench = fed()
+    for _ in range(6):
+        bench.dbus("/Voltages/Cell7", 5.2)
+        bench.pass_time(1, lambda: feed_without(bench, "/Voltages/Cell7"))
+    assert bench.ccl == 0.0
+    bench.pass_time(10, lambda: feed_without(bench, ""))
+    assert (bench["/Freshness/Stage"], bench.ccl) == ("fresh", 0.0)
+    bench.pass_time(90, lambda: feed_without(bench, ""))
+    assert (bench.ccl, bench.state["doubt"]) == (100.0, "")
+
+
+@pytest.mark.parametrize("path", ["/Voltages/Cell7", "/Dc/0/Voltage", "/Dc/0/Temperature", CHARGE])
+@pytest.mark.parametrize("odd", [1e4, "unknown", [3.3]])
+def test_one_glitch_a_minute_does_not_do_it(path: str, odd: object) -> None:
+    bench = fed()
+    for second in range(180):
+        if second % 60 == 30:
+            assert bench.dbus(path, odd) == 2
+            bench.mqtt(path, '"garbage"')  # the copy
+        bench.pass_time(1, lambda: feed_without(bench, ""))
+        assert (bench["/Freshness/Stage"], bench.ccl, bench.dcl) == ("fresh", 100.0, 150.0)
+
+
+def test_a_glitch_and_a_late_next_reading_are_no_outage() -> None:
+    bench = fed()
+    assert bench.dbus("/Voltages/Cell7", 5.2) == 2
+    bench.pass_time(14, lambda: feed_without(bench, "/Voltages/Cell7"))
+    assert (bench["/Freshness/Stage"], bench.ccl, bench.dcl) == ("fresh", 100.0, 150.0)
+
+
+def test_the_log_says_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    bench = fed()
+    for _ in range(10):
+        bench.dbus("/Voltages/Cell7", 5.2)
+        bench.pass_time(1, lambda: feed_without(bench, "/Voltages/Cell7"))
+    bench.pass_time(5, lambda: feed_without(bench, ""))
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines.count("test: Voltages/Cell7 is refused again and again") == 1
+    assert lines.count("test: no measurement is in question any more") == 1
+
+
+class TestAPermission:
+    """What a BMS says about it counts, also when it cannot be understood."""
+
+    @pytest.mark.parametrize(
+        ("path", "word"),
+        [
+            (CHARGE, "false"),
+            (CHARGE, "OFF"),
+            (CHARGE, '{"value": false}'),
+            (BLOCKING, "true"),
+            (BLOCKING, '"ON"'),
+            (BLOCKING, "on"),
+            (BLOCKING, '{"value": true}'),
+            (BLOCKING, "yes"),
+        ],
+    )
+    def test_can_be_denied_in_words(self, path: str, word: str) -> None:
+        bench = fed()
+        bench.mqtt(path, word)
+        assert bench.ccl == 0.0
+        assert not bench.rejected
+
+    @pytest.mark.parametrize(
+        ("path", "word"), [(CHARGE, "ON"), (BLOCKING, "false"), (BLOCKING, '"OFF"')]
+    )
+    def test_can_be_given_in_words(self, path: str, word: str) -> None:
+        bench = fed()
+        bench.pass_time(5, lambda: (bench.feed(), bench.mqtt(path, word)))
+        assert bench.ccl == 100.0
+        assert not bench.rejected
+
+    @pytest.mark.parametrize("path", [CHARGE, BLOCKING])
+    @pytest.mark.parametrize(
+        "garbage", ["2.5", "-1", "blocked", "{", '{"x": 1}', "[1]", "NaN", "unknown", b"\xff"]
+    )
+    def test_that_cannot_be_understood_is_none(self, path: str, garbage: str | bytes) -> None:
+        bench = fed()
+        bench.mqtt(path, garbage)
+        bench.pass_time(2, bench.feed)
+        assert bench.ccl == 100.0, "the next one may be clear"
+        bench.pass_time(2, bench.feed)
+        assert (bench["/Freshness/Stage"], bench.ccl, bench.dcl) == ("fresh", 0.0, 150.0)
+
+    def test_in_a_message_that_is_too_large_is_none(self) -> None:
+        bench = fed()
+        bench.battery.on_oversize(CHARGE, "W/portal/battery/1" + CHARGE, 9999, bench.clock.now)
+        bench.pass_time(4, bench.feed)
+        assert bench.ccl == 0.0
+
+    def test_is_not_touched_by_a_way_in_that_is_closed(self) -> None:
+        closed = Access(mqtt=WriteAccess("MQTT", "mqtt.accept", ()), dbus=WriteAccess("D-Bus", ""))
+        bench = Bench(access=closed)
+        paths = {**{f"/Voltages/Cell{n}": 3.3 for n in range(1, 17)}, "/Dc/0/Voltage": 52.8}
+
+        def feed() -> None:
+            for path, value in {**paths, CHARGE: 1}.items():
+                bench.dbus(path, value)
+
+        feed()
+        bench.mqtt(CHARGE, "{")
+        bench.mqtt(CHARGE, "2")
+        bench.pass_time(10, lambda: [bench.dbus(path, value) for path, value in paths.items()])
+        assert bench.ccl == 100.0
+
+    def test_a_whole_set_of_flags_counts_what_blocks(self) -> None:
+        bench = fed()
+        bench.batch({"System/NrOfModulesBlockingDischarge": True, "Io/AllowToDischarge": "ON"})
+        assert (bench.ccl, bench.dcl) == (100.0, 0.0)
