@@ -160,9 +160,9 @@ class Oracle:
     ) -> Iterator[Broken]:
         """Every law that is broken now, those about one moment first."""
         shown = {limit: on_bus.get(limit) for limit in LIMITS}
-        paced = list(
-            self._paced(step, shown, passed, may_rise, moment.settled and not moment.missing)
-        )
+        is_heard = moment.settled and not moment.missing
+        is_unheard = not all(moment.written.was_heard(group.value) for group in moment.missing)
+        paced = list(self._paced(step, shown, passed, may_rise, is_heard, is_unheard))
         for limit, words, law in LAWS:
             value = shown[limit]
             if not isinstance(value, (int, float)):
@@ -179,6 +179,7 @@ class Oracle:
         passed: float,
         may_rise: bool,
         is_heard: bool,
+        is_unheard: bool,
     ) -> Iterator[Broken]:
         """The limits that have risen wrongly. What is withdrawn keeps its last value."""
         for limit, pace in self._paces.items():
@@ -189,14 +190,16 @@ class Oracle:
             before = pace.at_most
             if is_heard or value:
                 pace.stop_waiting()
+            elif limit == CCL and is_unheard:
+                pace.is_waiting = True
             if isinstance(step, (Restart, Reboot)):
                 failsafe = self._settings.failsafe.charge_current if limit == CCL else 0.0
                 wrong = pace.after_restart(float(value), failsafe)
             else:
                 what = _in_words(step)
                 wrong = pace.check(float(value), passed, may_rise, what, self._settings, self._at)
-            if pace.free and (limit != CCL or value):
-                pace.free = False
+            has_used_data = {CVL: is_heard, CCL: bool(value), DCL: True}
+            pace.free = pace.free and not has_used_data[limit]
             if wrong:
                 yield Broken(wrong, limit, float(value), before)
 
