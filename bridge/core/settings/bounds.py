@@ -218,7 +218,10 @@ def _lifts_protections(floor: float, highest: float) -> str:
     """No protection lowers CVL below its floor, so a high floor would switch them off. In V."""
     if floor <= highest:
         return ""
-    return f"{floor:g} V is above {highest:g} V: protections could not lower CVL, and only the file may"
+    return (
+        f"{floor:g} V is above {highest:g} V: protections could not lower CVL, and only the file"
+        " may be looser"
+    )
 
 
 def _outside(bound: str, table: Table, window: tuple[float, float]) -> str:
