@@ -174,9 +174,12 @@ def _beyond(bound: str, spec: Spec, value: Any, ceiling: Ceiling) -> str:
             return ""
         return f"has none of ceiling.required ({', '.join(ceiling.required)})"
     if bound == "failsafe":
-        both = (f"failsafe.{spec.name}", getattr(ceiling.failsafe, spec.name)), (
-            spec.name,
-            getattr(ceiling, spec.name, float("inf")),
+        both = (
+            (f"failsafe.{spec.name}", getattr(ceiling.failsafe, spec.name)),
+            (
+                spec.name,
+                getattr(ceiling, spec.name, float("inf")),
+            ),
         )
         return next(filter(None, (_above(name, limit, spec, value) for name, limit in both)), "")
     limit = getattr(ceiling, bound)
