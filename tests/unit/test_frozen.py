@@ -401,3 +401,15 @@ def test_it_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureF
     assert "measurements are no longer suspect" in caplog.text
 
 
+
+
+def test_a_restart_does_not_move_a_counter_that_stands_still() -> None:
+    bench = Bench(freshness={"moves": "/Freshness/Counter"})
+    feed = partial(bench.feed, Freshness_Counter=7)
+    bench.pass_time(40, feed)
+    for _ in range(3):
+        bench = Bench(bench.config, before=bench)
+        bench.pass_time(30, partial(bench.feed, Freshness_Counter=7))
+    assert (bench["/Freshness/Stage"], bench.ccl, bench.dcl) == ("stale", 0.0, 0.0)
+    bench.pass_time(60, lambda: bench.feed(Freshness_Counter=bench.clock.now))
+    assert bench["/Freshness/Stage"] == "fresh"

@@ -160,7 +160,7 @@ def name_of(cells: Cells, voltage: float) -> str:
 
 
 def reached(value: float, threshold: float) -> bool:
-    """Whether a value is at or above a threshold, within TINY. Both in V.
+    """Whether a value is at or above a threshold, within TINY. Both in V, or in %.
 
     So a rounding error can tighten, but never loosen.
     """

@@ -89,8 +89,10 @@ class Pack:
         written: Written = (),
     ) -> None:
         cells = settings.limiter.cells
+        kept_at = None if count is None else count.counter_at
+        moved_at = started if kept_at is None else min(kept_at, started)
         self.clients = Source(
-            CLIENTS, shelf_life_of(settings.freshness), counter_of(settings.freshness, started)
+            CLIENTS, shelf_life_of(settings.freshness), counter_of(settings.freshness, moved_at)
         )
         self._settings = settings
         self._store = MeasurementStore(paths, inputs, cells)
@@ -187,7 +189,11 @@ class Pack:
     def keep_count(self) -> KeptCount | None:
         """What a restart must not lose of the charge counted; None before the first tick."""
         paths = [path for paths in self._paths_counted.values() for path in paths]
-        return kept_count(self._count, self._store.last_compared(paths))
+        counter = self.clients.counter
+        if counter is not None:
+            paths.append(counter.path)
+        moved_at = None if counter is None else counter.moved_at
+        return kept_count(self._count, self._store.last_compared(paths), moved_at)
 
     def _look(self, moved: set[str], now: float) -> Look:
         store = self._store
@@ -287,10 +293,10 @@ class Pack:
         return self._measurements
 
 
-def counter_of(freshness: FreshnessSettings, started: float) -> Counter | None:
-    """The counter that clients must advance, if there is one. started: monotonic s."""
+def counter_of(freshness: FreshnessSettings, moved_at: float) -> Counter | None:
+    """The counter that clients must advance, if there is one. moved_at: monotonic s."""
     path, within = freshness.moves, freshness.frozen
-    return None if path is None else Counter(path, within, started)
+    return None if path is None else Counter(path, within, moved_at)
 
 
 def shelf_life_of(freshness: FreshnessSettings) -> ShelfLife:
