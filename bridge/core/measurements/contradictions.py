@@ -50,7 +50,8 @@ class _Course:
 class Contradictions:
     """The contradictions of one pack of so many cells.
 
-    other: by path, the value that contradicts the last one.
+    other: by path, the value that contradicts the last one; the last one itself if that other value
+    is impossible. Then nothing may loosen, but what cannot be does not switch off an inverter.
     """
 
     def __init__(self, inputs: tuple[Input[Any], ...], cells: int) -> None:
@@ -68,8 +69,6 @@ class Contradictions:
         limits = self._limits.get(path)
         if limits is None or not isinstance(value, (int, float)):
             return
-        if not limits.low <= value <= limits.high:
-            return
         course = self._courses.get(path)
         if course is None:
             self._courses[path] = _Course(float(value))
@@ -82,7 +81,7 @@ class Contradictions:
         course.jumps = course.jumps + 1 if is_back else 1
         course.size, course.at = size, now
         if course.jumps >= JUMPS:
-            self.other[path] = before
+            self.other[path] = before if limits.low <= before <= limits.high else course.value
         else:
             self.other.pop(path, None)
 
