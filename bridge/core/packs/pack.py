@@ -139,7 +139,7 @@ class Pack:
         if path in self._refusals.since and value is not None:
             self._refusals.end(path)
         self._store.write(spec, value, source, now)
-        if self._unheard and value is not None:
+        if self._unheard.at and value is not None:
             self._unheard.note(path)
 
     def note_unreadable(self, path: str, now: float) -> None:
@@ -224,7 +224,7 @@ class Pack:
             silent |= {self._refusals.input_of(path) for path in refused}
         stale, single_cells = settings.freshness.stale, settings.freshness.single_cells
         warning = ""
-        if self._unheard and freshness.stage < Stage.STALE:
+        if self._unheard.at and freshness.stage < Stage.STALE:
             silent |= self._unheard.silent(stale, now)
             warning = self._unheard.words(stale, now)
         if refused or self._contradictions.other:
