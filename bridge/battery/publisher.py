@@ -16,6 +16,8 @@ from bridge.ports import Bus, Timer
 
 _BMS_CABLE = "/Alarms/BmsCable"
 
+_SHORTEST = 0.001  # s; a timer with no time at all could come too early again and again
+
 
 class Publisher:
     """Publishes one battery: a lone write and a tightening limit at once, many writes together.
@@ -48,7 +50,7 @@ class Publisher:
         self._settings_shown: Mapping[str, Value] = {}
         self._has_writes = False
         self._may_tighten = False
-        self._timer_set = False
+        self._timer_set = self._frame_timer_set = False
         self._published_at = float("-inf")
 
     @property
@@ -108,6 +110,16 @@ class Publisher:
         self._timer_set = False
         self.catch_up(self._monotonic())
 
+    def _on_frame_timer(self) -> None:
+        self._frame_timer_set = False
+        self.refresh(self._monotonic())
+
+    def _await_frame(self, until: float | None, now: float) -> None:
+        """Decide again when a frame that is coming is over. until, now: monotonic s."""
+        if until is not None and not self._frame_timer_set:
+            self._frame_timer_set = True
+            self._timer.call_in(max(_SHORTEST, until - now), self._on_frame_timer)
+
     def _publish_writes(self, assessment: Assessment, now: float) -> None:
         self._publish(assessment, now)
         self._published_at = now
@@ -120,6 +132,7 @@ class Publisher:
         freshness, decision = pack.freshness, assessment.decision
         self._status.transitions(control.last, assessment, now)
         control.commit(assessment)
+        self._await_frame(pack.frame_until, now)
         config = control.config
         self._alarms.update(pack.measurements, config.alarms, config.cells, now)
         changes = self._values.update(
