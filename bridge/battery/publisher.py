@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from bridge.battery.control import Assessment, Control
@@ -114,12 +115,6 @@ class Publisher:
         self._frame_timer_set = False
         self.refresh(self._monotonic())
 
-    def _await_frame(self, until: float | None, now: float) -> None:
-        """Decide again when a frame that is coming is over. until, now: monotonic s."""
-        if until is not None and not self._frame_timer_set:
-            self._frame_timer_set = True
-            self._timer.call_in(max(_SHORTEST, until - now), self._on_frame_timer)
-
     def _publish_writes(self, assessment: Assessment, now: float) -> None:
         self._publish(assessment, now)
         self._published_at = now
@@ -132,7 +127,9 @@ class Publisher:
         freshness, decision = pack.freshness, assessment.decision
         self._status.transitions(control.last, assessment, now)
         control.commit(assessment)
-        self._await_frame(pack.frame_until, now)
+        if pack.frame_until is not None and not self._frame_timer_set:
+            self._frame_timer_set = True  # decide again when the frame that is coming is over
+            self._timer.call_in(max(_SHORTEST, pack.frame_until - now), self._on_frame_timer)
         config = control.config
         self._alarms.update(pack.measurements, config.alarms, config.cells, now)
         changes = self._values.update(
@@ -150,7 +147,7 @@ class Publisher:
         if changes:
             self._bus.publish(changes)
         self._has_writes = self._may_tighten = False
-        self._status.state(lambda: self._state(assessment, now), now)
+        self._status.state(partial(self._state, assessment, now), now)
         self._status.settings(settings, control.settings.tree)
 
     def _newly_written(self, now: float) -> dict[str, Value]:

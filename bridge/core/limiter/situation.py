@@ -149,7 +149,16 @@ def build_situation(
         volts = volts_of(cells, written, count)
     earlier: Situation | None = None
     if measurements.before_frame is not None:
-        earlier = _before_frame(measurements, config, stage, now, date, latches, before)
+        earlier = None if before is None else before.before_frame or before
+        known = None if earlier is None else earlier.measurements
+        if (
+            earlier is None
+            or known is None
+            or earlier.config is not config
+            or known.readings is not measurements.before_frame
+            or known.silent != measurements.silent
+        ):
+            earlier = _before_frame(measurements, config, stage, now, date, latches)
     return Situation(
         measurements, config, settings, count, stage, now, date, volts, latches,
         before_frame=earlier,
@@ -163,16 +172,10 @@ def _before_frame(
     now: float,
     date: Date | None,
     latches: LatchState,
-    last: Situation | None,
 ) -> Situation:
-    """The situation before the frame that is coming; the last one, where it is the same."""
+    """The situation before the frame that is coming."""
     readings, silent = measurements.before_frame, measurements.silent
     assert readings is not None, "only asked for while a frame is coming"
-    if last is not None and last.config is config:
-        earlier = last.before_frame or last
-        same = earlier.measurements
-        if earlier.config is config and same.readings is readings and same.silent == silent:
-            return earlier
     known = Measurements(readings, silent, measurements.doubt, measurements.frozen)
     return build_situation(known, config, stage, now, date, latches)
 
