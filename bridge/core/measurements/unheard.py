@@ -23,7 +23,7 @@ class Unheard:
     """The paths of one pack that were written before the restart. kept: what `written` gave then.
 
     Of an input with stand-ins, one path stands for all: its values may come in another way now.
-    at: when the last value came before the restart (monotonic s), by path.
+    at: when each path that has not come yet was last written (monotonic s).
     """
 
     def __init__(self, store: MeasurementStore, kept: Written) -> None:
