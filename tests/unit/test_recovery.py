@@ -103,6 +103,7 @@ def test_a_shorter_hold_holds_from_the_next_rise_on() -> None:
     bench = Bench()
     bench.feed()
     bench.batch({"Voltages/Cell3": 3.56})
+    bench.settle()
     assert bench.ccl == 0.0
     low = bench.cvl
     bench.pass_time(3, bench.feed)

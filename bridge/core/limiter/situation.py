@@ -191,7 +191,7 @@ def name_of(cells: Cells, voltage: float) -> str:
 
 
 def reached(value: float, threshold: float) -> bool:
-    """Whether a value is at or above a threshold, within TINY. Both in V, or in %.
+    """Whether a value is at or above a threshold, within TINY. Both in V.
 
     So a rounding error can tighten, but never loosen.
     """
