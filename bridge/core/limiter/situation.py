@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from bridge.core.limiter.ceiling import highest_charge_voltage
-from bridge.core.limiter.recovery import Pace
+from bridge.core.limiter.recovery import Certainty, Pace, seconds_counted
 from bridge.core.measurements.frozen_verdict import Frozen
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE, Cells, Input, Measurements
 from bridge.core.measurements.voltages import TINY, Volts, volts_of
@@ -104,6 +104,28 @@ class Situation:
     def is_certain(self) -> bool:
         """Whether the measurements are fresh and beyond doubt: only then may anything loosen."""
         return self.stage is Stage.FRESH and not self.measurements.doubt
+
+    @property
+    def certainty(self) -> Certainty:
+        """How certain the measurements are, for a limit that may rise."""
+        if self.is_certain:
+            return Certainty.CERTAIN
+        return Certainty.IN_DOUBT if self.stage is Stage.FRESH else Certainty.NOT_FRESH
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing is known that is young enough: waiting, stale or lost."""
+        return self.stage > Stage.AGING
+
+    @property
+    def floor(self) -> float:
+        """min_charge_voltage of the whole pack, in V: a lower CVL could empty the battery."""
+        return self.settings.min_charge_voltage * self.cells
+
+    @property
+    def elapsed(self) -> float:
+        """The time since the last decision that counts for slow changes, in s."""
+        return seconds_counted(self.since, self.now)
 
     @property
     def frozen(self) -> Frozen:

@@ -6,7 +6,6 @@ A solar charger that feeds in to the grid obeys only CVL, so CCL alone does not 
 from __future__ import annotations
 
 from bridge.core.limiter.protection import Latch, Protection
-from bridge.core.limiter.recovery import LONGEST_STEP
 from bridge.core.limiter.situation import Situation
 from bridge.core.model import CVL, Cap, Stage
 
@@ -16,10 +15,6 @@ def target_of(situation: Situation) -> float:
     return situation.config.failsafe.charge_voltage * situation.cells
 
 
-def _is_blind(situation: Situation) -> bool:
-    return situation.stage > Stage.AGING
-
-
 def _update(before: float | None, situation: Situation) -> float | None:
     """How far CVL has fallen, in V; None while the battery is known.
 
@@ -27,7 +22,7 @@ def _update(before: float | None, situation: Situation) -> float | None:
     and then as slowly as it may rise: an inverter that feeds in follows it. Before the first data
     it is at the failsafe's voltage at once.
     """
-    if not _is_blind(situation):
+    if not situation.is_blind:
         return None
     target = target_of(situation)
     if before is None:
@@ -35,8 +30,7 @@ def _update(before: float | None, situation: Situation) -> float | None:
         last = situation.last_voltage
         before = start if last is None else min(start, last)
         return max(target, before)
-    elapsed = min(max(0.0, situation.now - situation.since), LONGEST_STEP)
-    return max(target, before - situation.settings.voltage_rise * elapsed)
+    return max(target, before - situation.settings.voltage_rise * situation.elapsed)
 
 
 LATCH = Latch("failsafe voltage", None, _update)
@@ -61,5 +55,5 @@ CHARGE_VOLTAGE = Protection(
     latch=LATCH,
     changes_with_time=True,
     after_ccl=True,
-    is_on=_is_blind,
+    is_on=lambda situation: situation.is_blind,
 )
