@@ -80,10 +80,6 @@ class Outcome:
     state: LimiterState
 
 
-_Held = tuple[float, str, str]
-"""A limit before the ceilings: its value (V or A), what holds it, and why."""
-
-
 def decide(
     measurements: Measurements,
     config: LimiterConfig,
@@ -234,10 +230,17 @@ def _limited(
     CCL is 0 A while the pack waits for its first measurements. That is no danger, so CCL goes back
     at once to what it was before a restart.
     """
-    waiting, lasting = caps.get(failsafe.WAITING.name), caps
-    if waiting is not None:
-        lasting = {name: cap for name, cap in caps.items() if name not in _NOT_LASTING}
-    (value, rule, reason), after = _recovered(lasting, before, pace, now, certainty)
+    waiting = caps.get(failsafe.WAITING.name)
+    left_out = () if waiting is None else _NOT_LASTING
+    rule, smallest = "", None
+    for name, cap in caps.items():  # of equal caps the first
+        if (smallest is None or cap.value < smallest.value) and name not in left_out:
+            rule, smallest = name, cap
+    assert smallest is not None, "each limit has a protection that always gives a cap"
+    after = recover(before, max(0.0, smallest.value), pace, now, certainty)
+    value, reason = after.value, smallest.reason
+    if value < smallest.value - NOISE:
+        rule, reason = "recovery", _why_not_yet(after, smallest, pace, certainty)
     if waiting is not None and value > waiting.value:
         value, rule, reason = waiting.value, failsafe.WAITING.name, waiting.reason
     lowered = lower(value, ceiling.value)
@@ -246,26 +249,14 @@ def _limited(
     return Limit(value, rule, reason, caps), after
 
 
-def _recovered(
-    caps: Caps, before: Recovering | None, pace: Pace, now: float, certainty: Certainty
-) -> tuple[_Held, Recovering]:
-    """The smallest cap, or the limit while it still rises to that cap. Of equal caps the first."""
-    rule, smallest = "", None
-    for name, cap in caps.items():
-        if smallest is None or cap.value < smallest.value:
-            rule, smallest = name, cap
-    assert smallest is not None, "each limit has a protection that always gives a cap"
-    after = recover(before, max(0.0, smallest.value), pace, now, certainty)
-    if after.value >= smallest.value - NOISE:
-        return (after.value, rule, smallest.reason), after
+def _why_not_yet(after: Recovering, smallest: Cap, pace: Pace, certainty: Certainty) -> str:
+    """Why a limit is still below its smallest cap."""
     if certainty is not Certainty.CERTAIN:
-        reason = "nothing may rise before the measurements are fresh and beyond doubt"
-    elif after.rising_since is None:
-        reason = f"not worth leaving 0 for {smallest.value:.2f}"
-    else:
-        wait = seconds_to(after, smallest.value, pace)
-        reason = f"rises to {smallest.value:.1f} within {wait:.0f} s ({smallest.reason})"
-    return (after.value, "recovery", reason), after
+        return "nothing may rise before the measurements are fresh and beyond doubt"
+    if after.rising_since is None:
+        return f"not worth leaving 0 for {smallest.value:.2f}"
+    wait = seconds_to(after, smallest.value, pace)
+    return f"rises to {smallest.value:.1f} within {wait:.0f} s ({smallest.reason})"
 
 
 def _withdrawn(limit: Limit) -> Limit:

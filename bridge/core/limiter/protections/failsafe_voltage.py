@@ -1,4 +1,4 @@
-"""CVL falls to the failsafe's voltage while nothing is known of the battery.
+"""CVL falls to the failsafe's voltage while the battery or its voltages are not known.
 
 A solar charger that feeds in to the grid obeys only CVL, so CCL alone does not stop it.
 """
@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from bridge.core.limiter.protection import Latch, Protection
 from bridge.core.limiter.situation import Situation, is_blind
+from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
 from bridge.core.model import CVL, Cap, Stage
 
 
 def target_of(situation: Situation) -> float:
     """failsafe.charge_voltage of the whole pack, in V."""
     return situation.config.failsafe.charge_voltage * situation.cells
+
+
+def _is_unknown(situation: Situation) -> bool:
+    """Whether nothing is known, or a voltage that was written once is silent now."""
+    is_silent = situation.is_silent
+    return is_blind(situation) or is_silent(CELLS) or is_silent(PACK_VOLTAGE)
 
 
 def _update(before: float | None, situation: Situation) -> float | None:
@@ -22,7 +29,7 @@ def _update(before: float | None, situation: Situation) -> float | None:
     and then as slowly as it may rise: an inverter that feeds in follows it. Before the first data
     it is at the failsafe's voltage at once.
     """
-    if not is_blind(situation):
+    if not _is_unknown(situation):
         return None
     target = target_of(situation)
     if before is None:
@@ -42,18 +49,21 @@ def _cap(situation: Situation) -> Cap | None:
         return None
     if situation.stage is Stage.WAITING:
         return Cap(level, "waiting for the first measurements")
-    return Cap(level, f"the measurements are {situation.stage.word}")
+    if is_blind(situation):
+        return Cap(level, f"the measurements are {situation.stage.word}")
+    silent = [v.name for v in (CELLS, PACK_VOLTAGE) if situation.is_silent(v)]
+    return Cap(level, f"{' and '.join(silent)} went silent")
 
 
 CHARGE_VOLTAGE = Protection(
     "failsafe",
     CVL,
-    "while waiting or stale: at once to the last pack voltage, then slowly to"
-    " failsafe.charge_voltage",
-    frozenset(),
+    "while waiting or stale, or while the cells or the pack voltage are silent: at once to the"
+    " last pack voltage, then slowly to failsafe.charge_voltage",
+    frozenset({CELLS, PACK_VOLTAGE}),
     _cap,
     latch=LATCH,
     changes_with_time=True,
     after_ccl=True,
-    is_on=is_blind,
+    is_on=_is_unknown,
 )
