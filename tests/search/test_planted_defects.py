@@ -17,6 +17,7 @@ import pytest
 from bridge.battery import control
 from bridge.core.limiter import caps, decide, situation
 from bridge.core.limiter.decide import NO_REQUESTS, BatteryState
+from bridge.core.limiter.recovery import Certainty
 from bridge.core.measurements import freshness
 from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.input_state import InputState
@@ -82,7 +83,7 @@ def _with_pace(**changes: float) -> Callable[[Patch], None]:
 
 
 def _a_limit_rises_in_doubt_and_while_aging(patch: Patch) -> None:
-    patch.setattr(situation.Situation, "is_certain", True)
+    patch.setattr(situation.Situation, "certainty", Certainty.CERTAIN)
 
 
 def _settings_may_be_beyond_the_ceilings(patch: Patch) -> None:

@@ -139,7 +139,7 @@ def limits_from(
 
     assert ccl.value is not None, "withdrawing comes last"
     caps, latches = _after_ccl(allowed.caps.cvl, before, situation, ccl.value)
-    floor = situation.floor
+    floor = config.floor
     caps = _with_others(_floored(caps, floor), ceilings.cvl, requests.cvl, floor)
     if situation.measurements.silent:
         certainty = Certainty.NOT_FRESH  # CVL rises only while no input is silent

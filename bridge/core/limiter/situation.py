@@ -68,6 +68,11 @@ class LimiterConfig:
         return Limits(Pace(s.voltage_hold, s.voltage_rise), charge, discharge)
 
     @cached_property
+    def floor(self) -> float:
+        """min_charge_voltage of the whole pack, in V: a lower CVL could empty the battery."""
+        return self.limiter.min_charge_voltage * self.cells
+
+    @cached_property
     def ceiling_of_cvl(self) -> Cap:
         """The ceiling of CVL, in V of the whole pack."""
         return Cap(*highest_charge_voltage(self.ceiling, self.cells))
@@ -101,26 +106,16 @@ class Situation:
     since: float = float("-inf")
 
     @property
+    def certainty(self) -> Certainty:
+        """How certain the measurements are."""
+        if self.stage is not Stage.FRESH:
+            return Certainty.NOT_FRESH
+        return Certainty.IN_DOUBT if self.measurements.doubt else Certainty.CERTAIN
+
+    @property
     def is_certain(self) -> bool:
         """Whether the measurements are fresh and beyond doubt: only then may anything loosen."""
-        return self.stage is Stage.FRESH and not self.measurements.doubt
-
-    @property
-    def certainty(self) -> Certainty:
-        """How certain the measurements are, for a limit that may rise."""
-        if self.is_certain:
-            return Certainty.CERTAIN
-        return Certainty.IN_DOUBT if self.stage is Stage.FRESH else Certainty.NOT_FRESH
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether nothing is known that is young enough: waiting, stale or lost."""
-        return self.stage > Stage.AGING
-
-    @property
-    def floor(self) -> float:
-        """min_charge_voltage of the whole pack, in V: a lower CVL could empty the battery."""
-        return self.settings.min_charge_voltage * self.cells
+        return self.certainty is Certainty.CERTAIN
 
     @property
     def elapsed(self) -> float:
@@ -169,6 +164,11 @@ def build_situation(
     return Situation(
         measurements, config, config.limiter, config.cells, stage, now, date, volts, latches
     )
+
+
+def is_blind(situation: Situation) -> bool:
+    """Whether nothing is known that is young enough: waiting, stale or lost."""
+    return situation.stage > Stage.AGING
 
 
 def name_of(cells: Cells, voltage: float) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.core.limiter.recovery import seconds_counted
-from bridge.core.limiter.situation import Situation
+from bridge.core.limiter.situation import Situation, is_blind
 from bridge.core.measurements.inputs import PACK_CURRENT, SOC
 from bridge.core.typed_json import Past
 
@@ -33,9 +33,9 @@ def next_window(before: Window, situation: Situation, is_lifted: bool, volts: fl
         return OPEN
     if not before.is_closed:
         return Window(True, volts, situation.now)
-    if situation.is_blind or not _is_charged_on(situation):
+    if is_blind(situation) or not _is_charged_on(situation):
         return before
-    lowest = situation.floor
+    lowest = situation.config.floor
     if situation.of(PACK_CURRENT) is None:
         lowest = max(lowest, situation.volts.pack or 0.0)
     seconds = seconds_counted(before.at, situation.now)

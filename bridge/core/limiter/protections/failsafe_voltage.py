@@ -6,7 +6,7 @@ A solar charger that feeds in to the grid obeys only CVL, so CCL alone does not 
 from __future__ import annotations
 
 from bridge.core.limiter.protection import Latch, Protection
-from bridge.core.limiter.situation import Situation
+from bridge.core.limiter.situation import Situation, is_blind
 from bridge.core.model import CVL, Cap, Stage
 
 
@@ -22,7 +22,7 @@ def _update(before: float | None, situation: Situation) -> float | None:
     and then as slowly as it may rise: an inverter that feeds in follows it. Before the first data
     it is at the failsafe's voltage at once.
     """
-    if not situation.is_blind:
+    if not is_blind(situation):
         return None
     target = target_of(situation)
     if before is None:
@@ -55,5 +55,5 @@ CHARGE_VOLTAGE = Protection(
     latch=LATCH,
     changes_with_time=True,
     after_ccl=True,
-    is_on=lambda situation: situation.is_blind,
+    is_on=is_blind,
 )

@@ -6,7 +6,7 @@ A solar charger that feeds in to the grid obeys only CVL.
 from __future__ import annotations
 
 from bridge.core.limiter.protection import Latch, Protection
-from bridge.core.limiter.situation import Situation
+from bridge.core.limiter.situation import Situation, is_blind
 from bridge.core.measurements.inputs import PACK_CURRENT, PACK_VOLTAGE
 from bridge.core.model import CVL, Cap
 
@@ -19,7 +19,7 @@ def _update(before: float | None, situation: Situation) -> float | None:
     other down to the floor.
     """
     settings = situation.settings
-    if situation.is_blind:
+    if is_blind(situation):
         return before
     near_zero = situation.ccl <= settings.current_release * settings.max_charge_current
     if settings.slide == "off" or not near_zero:
@@ -29,7 +29,7 @@ def _update(before: float | None, situation: Situation) -> float | None:
     if voltage is None or (current is not None and current <= 0):
         return start
     fallen = start - settings.voltage_rise * situation.elapsed
-    return max(situation.floor, min(start, max(voltage, fallen)))
+    return max(situation.config.floor, min(start, max(voltage, fallen)))
 
 
 LATCH = Latch("slide", None, _update)
