@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -176,14 +175,6 @@ DEFECTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
     (_a_setting_lets_limits_rise_at_once, "a setting never lifts a limit in the same call"),
 )
 """Each defect, and words of the law that it breaks."""
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Refusals are what a script is full of."""
-    logging.disable()
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.slow
