@@ -86,7 +86,7 @@ class StatusPublisher:
                 log.info("%s: %s", self._ident, line)
 
     def transitions(self, before: Assessment | None, after: Assessment, now: float) -> None:
-        """Log a stage, a warning or a suspicion that has changed, and what now holds a limit.
+        """Log a stage or a doubt that has changed, and what now holds a limit.
 
         now: monotonic s.
         """
@@ -95,26 +95,31 @@ class StatusPublisher:
         if freshness.stage is not stage:
             worst_group = f" ({freshness.worst_group.value})" if freshness.worst_group else ""
             self._transition(now, "measurements are %s%s", freshness.stage.word, worst_group)
-        warning = after.pack.warning
-        if warning != ("" if before is None else before.pack.warning):
-            self._transition(now, "%s", warning or "no measurement is in question any more")
-        suspects = after.pack.measurements.frozen.suspects
-        if suspects != ("" if before is None else before.pack.measurements.frozen.suspects):
-            words = f"suspect, {freshness.frozen}" if suspects else "no longer suspect"
-            self._transition(now, "measurements are %s", words)
+        was = ("", "") if before is None else _doubts(before)
+        words = (after.pack.warning, freshness.frozen)
+        for old_doubt, doubt, shown in zip(was, _doubts(after), words, strict=True):
+            if doubt and doubt != old_doubt:
+                self._transition(now, "in doubt: %s", shown)
+            elif doubt != old_doubt:
+                self._transition(now, "no longer in doubt: %s", old_doubt)
         new, old = after.decision, None if before is None else before.decision
         rules = (None, None, None) if old is None else (old.cvl.rule, old.ccl.rule, old.dcl.rule)
         limits = (new.cvl, new.ccl, new.dcl)
         for name, limit, rule in zip(LIMIT_NAMES, limits, rules, strict=True):
             if limit.rule != rule:
-                shown = "withdrawn" if limit.value is None else f"{limit.value:.1f}"
-                self._transition(now, "%s %s: %s", name, shown, limit.reason)
+                value = "withdrawn" if limit.value is None else f"{limit.value:.1f}"
+                self._transition(now, "%s %s: %s", name, value, limit.reason)
 
     def _transition(self, now: float, words: str, *parts: object) -> None:
         if self._transitions_logged.allows(now):
             withheld = self._transitions_logged.take_withheld()
             more = f" ({withheld} lines before this were left out)" if withheld else ""
             log.info("%s: " + words + "%s", self._ident, *parts, more)
+
+
+def _doubts(assessment: Assessment) -> tuple[str, str]:
+    """What is wrong with the publishers, and what does not change although it should; or ""."""
+    return assessment.pack.warning, assessment.pack.measurements.frozen.suspects
 
 
 def _printable(value: object) -> object:

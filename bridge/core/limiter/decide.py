@@ -254,9 +254,10 @@ def _recovered(
     if after.value >= smallest.value - NOISE:
         return (after.value, rule, smallest.reason), after
     if not may_loosen:
-        reason = "nothing may rise before the measurements are fresh and beyond doubt"
+        what = "a measurement is in doubt" if is_fresh else "not all measurements are fresh"
+        reason = f"does not rise while {what}"
     elif after.rising_since is None:
-        reason = f"not worth leaving 0 for {smallest.value:.2f}"
+        reason = f"stays at 0 A, {smallest.value:.2f} A is less than current_release"
     else:
         wait = seconds_to(after, smallest.value, pace)
         reason = f"rises to {smallest.value:.1f} within {wait:.0f} s ({smallest.reason})"
@@ -295,4 +296,4 @@ def _below_ceiling(held: _Held, caps: Caps, ceiling: Cap) -> Limit:
 
 
 def _withdrawn(limit: Limit) -> Limit:
-    return Limit(None, "lost", "withdrawn: nothing was heard for too long", limit.caps)
+    return Limit(None, "lost", "withdrawn, the measurements are lost", limit.caps)

@@ -1,7 +1,7 @@
-"""Two writers on one path: its values jump to and fro between two levels.
+"""Two writers on one path: its values jump between two levels.
 
 MQTT does not tell clients apart, so the values must show it. A path is in contradiction when its
-values have jumped in turns up and down, JUMPS times, with at most WITHIN seconds between two jumps.
+values have jumped up and down by turns, JUMPS times, with at most WITHIN seconds between two jumps.
 Then both values count, each where it tightens, until WITHIN seconds have passed without a jump.
 
 What is not one: noise below the size of a jump, a load that starts and ends, one glitch a minute,
@@ -92,11 +92,12 @@ class Contradictions:
 
     @property
     def words(self) -> str:
-        """Which paths contradict themselves; "" for none."""
+        """Which paths jump between two values; "" for none."""
         if not self.other:
             return ""
-        more = f", and {len(self.other) - 1} more" if len(self.other) > 1 else ""
-        return f"{next(iter(self.other))[1:]}{more}: two values contradict each other in turns"
+        more = f" (and {len(self.other) - 1} more)" if len(self.other) > 1 else ""
+        path = next(iter(self.other))[1:]
+        return f"{path}{more} jumps between two values, perhaps of two clients"
 
 
 def _limits_of(input_: Input[Any], cells: int) -> _Limits:

@@ -53,7 +53,7 @@ MOST_OF_FROZEN = 2.0
 Ours: with more, an honest battery with a constant current and coarse digits would be closed.
 """
 
-_NAMES = {CELLS: "the cells", PACK_CURRENT: "voltage and current", SOC: "the SoC"}
+_NAMES = {CELLS: "the cell voltages", PACK_CURRENT: "pack voltage and current", SOC: "the SoC"}
 
 
 def judged(count: Count, kind: Kind) -> Frozen:
@@ -80,7 +80,7 @@ class _Judge:
             empty = f"counted as empty: {words}" if lowest <= SPARE else ""
         return Frozen(
             words=words,
-            suspects="no movement of " + ", ".join(_NAMES[one] for one in suspects),
+            suspects="no change of " + ", ".join(_NAMES[one] for one in suspects),
             stale=self._stale(),
             full=full,
             empty=empty,
@@ -153,8 +153,8 @@ class _Judge:
         standing = min(known, key=lambda one: one.most)
         verb = "has" if input_ is SOC else "have"
         return (
-            f"{_NAMES[input_]} {verb} not moved for {_span(self._count.at - standing.since)}"
-            f" while {standing.most:.1f} Ah went by"
+            f"{_NAMES[input_]} {verb} not changed for {_span(self._count.at - standing.since)}"
+            f" while {standing.most:.1f} Ah flowed"
         )
 
     def _standing(self, input_: Input[Any]) -> Standing | None:
@@ -165,6 +165,8 @@ class _Judge:
 
 
 def _span(seconds: float) -> str:
-    """A time in whole minutes or hours."""
+    """A time in hours, minutes or steps of 10 s: a text that changes each second costs a signal."""
+    if seconds < 120:
+        return f"{seconds // 10 * 10:.0f} s"
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"

@@ -64,5 +64,5 @@ def words_for(missing: list[str]) -> str:
     """Which paths are refused again and again, in words; "" for none."""
     if not missing:
         return ""
-    more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return f"{missing[0][1:]} is refused again and again{more}"
+    more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+    return f"{missing[0][1:]}{more} is refused again and again"

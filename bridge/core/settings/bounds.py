@@ -154,7 +154,7 @@ def in_words(setting: str) -> str:
     if bound == THE_FILES:
         return "only the file can loosen it"
     name = setting.partition(".")[2]
-    return f"free within ceiling.{bound}" + (f".{name}" if bound == "failsafe" else "")
+    return f"within ceiling.{bound}" + (f".{name}" if bound == "failsafe" else "")
 
 
 def beyond_ceiling(section: str, settings: object, ceiling: Ceiling) -> Iterator[tuple[str, str]]:
@@ -172,11 +172,11 @@ def _beyond(bound: str, spec: Spec, value: Any, ceiling: Ceiling) -> str:
     if bound == "required":
         if not value or set(value) & set(ceiling.required):
             return ""
-        return f"has none of ceiling.required ({', '.join(ceiling.required)})"
+        return f"names none of ceiling.required ({', '.join(ceiling.required)})"
     if bound == "failsafe":
-        both = (f"failsafe.{spec.name}", getattr(ceiling.failsafe, spec.name)), (
-            spec.name,
-            getattr(ceiling, spec.name, float("inf")),
+        both = (
+            (f"failsafe.{spec.name}", getattr(ceiling.failsafe, spec.name)),
+            (spec.name, getattr(ceiling, spec.name, float("inf"))),
         )
         return next(filter(None, (_above(name, limit, spec, value) for name, limit in both)), "")
     limit = getattr(ceiling, bound)
@@ -203,10 +203,10 @@ def too_loose(setting: str, spec: Spec, value: Any, in_file: Any, ceiling: Ceili
         return ""
     if bound in _WINDOWS:
         if not value:
-            return "off is looser than the configuration file, and only the file may be"
+            return "only the configuration file can switch this off"
         return _outside(bound, value, getattr(ceiling, bound))
     if bound == THE_FILES and _is_looser(setting, spec, value, in_file):
-        return "is looser than in the configuration file, and only the file may be"
+        return "looser than in the configuration file, and only the file can loosen this"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""CVL comes down to the battery's own voltage when a cell is too high."""
+"""CVL falls to the pack voltage, and below it, when a cell is too high."""
 
 from __future__ import annotations
 

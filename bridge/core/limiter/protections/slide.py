@@ -39,13 +39,13 @@ LATCH = Latch("slide", None, _update)
 
 def _cap(situation: Situation) -> Cap | None:
     volts = LATCH.of(situation.latches)
-    return None if volts is None else Cap(volts, "CCL is near 0 A, CVL follows the battery")
+    return None if volts is None else Cap(volts, "CCL is near 0 A, CVL falls to the pack voltage")
 
 
 CHARGE_VOLTAGE = Protection(
     "slide",
     CVL,
-    "down to the pack voltage while CCL is near 0 A and the battery is charged all the same",
+    "slowly down to the pack voltage while CCL is near 0 A and the battery is still charged",
     frozenset({PACK_VOLTAGE, PACK_CURRENT}),
     _cap,
     latch=LATCH,
