@@ -103,11 +103,11 @@ class Pack:
         self._frozen = NOT_FROZEN
         self._measurements = Measurements({})
         self._paths_counted = {
-            input_: frozenset((*input_.paths_of(cells), *input_.stand_ins))
+            input_: frozenset(input_.all_paths_of(cells))
             for input_ in (CELLS, PACK_VOLTAGE, PACK_CURRENT, SOC)
         }
         self.limiter_paths = frozenset(
-            path for input_ in inputs for path in (*input_.paths_of(cells), *input_.stand_ins)
+            path for input_ in inputs for path in input_.all_paths_of(cells)
         )
 
     # --- what comes in -------------------------------------------------------------------

@@ -24,7 +24,7 @@ from bridge.core.settings.declarations import (
     Table,
     fields_of,
 )
-from bridge.core.settings.tables import allowed_range, share
+from bridge.core.settings.tables import allowed_range, value_at
 
 FREE, THE_FILES = "free", "the file's"
 
@@ -247,4 +247,4 @@ def _is_above(table: Table, other: Table) -> bool:
     if not other:
         return False
     xs = {x for x, _ in chain(table, other)}
-    return any((share(table, x) if table else 1.0) > share(other, x) + 1e-9 for x in xs)
+    return any((value_at(table, x) if table else 1.0) > value_at(other, x) + 1e-9 for x in xs)
