@@ -18,7 +18,7 @@ SOON_S = 10.0  # while fresh, a next stage that is further away is not shown
 
 
 def head(view: View, width: int, now: float) -> list[Line]:
-    """Three lines, and one more for each of: no connection, raised alarms."""
+    """Three lines, and one more for each of: no connection, a doubt, raised alarms."""
     state = view.state
     name = state.name if state and state.name else "Virtual battery"
     where = [view.ident]
@@ -30,6 +30,8 @@ def head(view: View, width: int, now: float) -> list[Line]:
         lines.append([Span(f" {view.connection}", "bad")])
     if state is not None:
         lines += [_readings(state, width), _trust(view, state, now)]
+    if state is not None and state.doubt:
+        lines.append([Span(f" doubt: {state.doubt}", "warn")])
     if state is not None and state.alarms:
         lines.append(_alarms(state))
     return lines
