@@ -18,7 +18,7 @@ from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.measurements.inputs import Input
 from bridge.core.paths.gate import PathSpec, Role
 from bridge.core.paths.table import ROWS
-from bridge.core.settings.bounds import BOUND_OF, FREE, THE_FILES, in_words
+from bridge.core.settings.bounds import BOUND_OF, in_words
 from bridge.core.settings.declarations import (
     FROM_PRESET,
     LEVELS,
@@ -100,23 +100,21 @@ def bounds_table() -> str:
     settings: dict[str, list[str]] = {}
     for setting, bound in BOUND_OF.items():
         settings.setdefault(bound, []).append(setting)
-    rows = [(_bound_in_words(bound), _codes(names)) for bound, names in settings.items()]
+    rows = [(_bound_in_words(names), _codes(names)) for names in settings.values()]
     file_only = [
         f"{section}.{spec.name}"
         for section, part in SECTIONS.items()
         for spec in fields_of(part.kind)
         if spec.file_only
     ]
-    rows.append(("nothing: only the file sets them", _codes(["ceiling", *file_only])))
-    return markdown(("what clients may set", "settings"), rows)
+    rows.append(("only the file sets it", _codes(["ceiling", *file_only])))
+    return markdown(("how far clients may change it", "settings"), rows)
 
 
-def _bound_in_words(bound: str) -> str:
-    if bound == FREE:
-        return "any value in the range"
-    if bound == THE_FILES:
-        return "a value that is not looser than in the file"
-    return f"a value within ceiling.{bound}"
+def _bound_in_words(settings: list[str]) -> str:
+    """The same words as in the table of all settings."""
+    words = {in_words(name) for name in settings}
+    return words.pop() if len(words) == 1 else f"within ceiling.{BOUND_OF[settings[0]]}"
 
 
 def _codes(names: list[str]) -> str:

@@ -67,6 +67,8 @@ _BOUNDS: Mapping[str, tuple[str, ...]] = {
         "limiter.mosfet_temperature",
         "limiter.imbalance",
         "limiter.low_cell_charge",
+        "limiter.charge_soc",
+        "limiter.discharge_soc",
         # A solar charger that feeds in obeys only CVL.
         "limiter.slide",
         # When the limits are withdrawn, an inverter may go on with the last ones.
@@ -85,8 +87,6 @@ _BOUNDS: Mapping[str, tuple[str, ...]] = {
         "limiter.taper",
         "limiter.dv1",
         "limiter.dv2",
-        "limiter.charge_soc",
-        "limiter.discharge_soc",
         # How soon a limit rises to what every protection allows.
         "limiter.discharge_hysteresis",
         "limiter.current_hold",
@@ -153,6 +153,8 @@ def in_words(setting: str) -> str:
         return "free"
     if bound == THE_FILES:
         return "only the file can loosen it"
+    if bound == "min_charge_voltage":
+        return "from ceiling.min_charge_voltage to ceiling.failsafe.charge_voltage, or the file's"
     name = setting.partition(".")[2]
     return f"within ceiling.{bound}" + (f".{name}" if bound == "failsafe" else "")
 
@@ -205,9 +207,21 @@ def too_loose(setting: str, spec: Spec, value: Any, in_file: Any, ceiling: Ceili
         if not value:
             return "only the configuration file can switch this off"
         return _outside(bound, value, getattr(ceiling, bound))
+    if bound == "min_charge_voltage":
+        return _lifts_protections(value, max(in_file, ceiling.failsafe.charge_voltage))
     if bound == THE_FILES and _is_looser(setting, spec, value, in_file):
         return "looser than in the configuration file, and only the file can loosen this"
     return ""
+
+
+def _lifts_protections(floor: float, highest: float) -> str:
+    """No protection lowers CVL below its floor, so a high floor would switch them off. In V."""
+    if floor <= highest:
+        return ""
+    return (
+        f"{floor:g} V is above {highest:g} V: the protections could not lower CVL, so only the file"
+        " can set this"
+    )
 
 
 def _outside(bound: str, table: Table, window: tuple[float, float]) -> str:
