@@ -88,7 +88,7 @@ def test_a_write_that_would_disarm_is_refused_and_names_what_forbids_it(
     kept = json.dumps({key: value})
     for newest in (False, True):
         (warning,) = live.load(kept, newest=newest)
-        assert warning.startswith(f"{key} ")
+        assert warning.startswith(f"{key}: ")
         assert live.in_force == before
 
 
