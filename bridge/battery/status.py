@@ -95,13 +95,13 @@ class StatusPublisher:
         if freshness.stage is not stage:
             worst_group = f" ({freshness.worst_group.value})" if freshness.worst_group else ""
             self._transition(now, "measurements are %s%s", freshness.stage.word, worst_group)
-        was = ("", "") if before is None else _doubts(before)
-        words = (after.pack.warning, freshness.frozen)
-        for old_doubt, doubt, shown in zip(was, _doubts(after), words, strict=True):
-            if doubt and doubt != old_doubt:
-                self._transition(now, "in doubt: %s", shown)
-            elif doubt != old_doubt:
-                self._transition(now, "no longer in doubt: %s", old_doubt)
+        warning, suspects = after.pack.warning, after.pack.measurements.frozen.suspects
+        old_warning = "" if before is None else before.pack.warning
+        old_suspects = "" if before is None else before.pack.measurements.frozen.suspects
+        if warning != old_warning:
+            self._doubt(now, warning, old_warning)
+        if suspects != old_suspects:
+            self._doubt(now, freshness.frozen, old_suspects)
         new, old = after.decision, None if before is None else before.decision
         rules = (None, None, None) if old is None else (old.cvl.rule, old.ccl.rule, old.dcl.rule)
         limits = (new.cvl, new.ccl, new.dcl)
@@ -110,16 +110,18 @@ class StatusPublisher:
                 value = "withdrawn" if limit.value is None else f"{limit.value:.1f}"
                 self._transition(now, "%s %s: %s", name, value, limit.reason)
 
+    def _doubt(self, now: float, words: str, before: str) -> None:
+        """Log a doubt that has begun or changed, or the end of the one before."""
+        if words:
+            self._transition(now, "in doubt: %s", words)
+        else:
+            self._transition(now, "no longer in doubt: %s", before)
+
     def _transition(self, now: float, words: str, *parts: object) -> None:
         if self._transitions_logged.allows(now):
             withheld = self._transitions_logged.take_withheld()
             more = f" ({withheld} lines before this were left out)" if withheld else ""
             log.info("%s: " + words + "%s", self._ident, *parts, more)
-
-
-def _doubts(assessment: Assessment) -> tuple[str, str]:
-    """What is wrong with the publishers, and what does not change although it should; or ""."""
-    return assessment.pack.warning, assessment.pack.measurements.frozen.suspects
 
 
 def _printable(value: object) -> object:

@@ -17,6 +17,7 @@ from bridge.core.limiter.situation import LatchState, LimiterConfig
 from bridge.core.measurements.charge_count import Count, Kind, Look, counted
 from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.display import Display
+from bridge.core.measurements.frame import Frame
 from bridge.core.measurements.freshness import Freshness, FreshnessWatch
 from bridge.core.measurements.frozen import judged
 from bridge.core.measurements.frozen_verdict import NOT_FROZEN
@@ -58,7 +59,8 @@ class PackView:
     """A pack at one moment: how fresh it is, what is measured, and what its protections allow.
 
     voltage_age: s since the newest voltage of a cell or of the pack; infinite if there was none.
-    warning: what is wrong with its publishers, in words; "" for nothing.
+    warning: what is wrong with its publishers, in words; "" for nothing. frame_until: until when
+    the rest of a frame of voltages is waited for (monotonic s); None if none is coming.
     """
 
     freshness: Freshness
@@ -66,6 +68,7 @@ class PackView:
     allowed: PackCaps
     voltage_age: float
     warning: str = ""
+    frame_until: float | None = None
 
 
 class Pack:
@@ -105,6 +108,9 @@ class Pack:
         self._store.compare_with({} if count is None else dict(count.values))
         self._frozen = NOT_FROZEN
         self._measurements = Measurements({})
+        voltages = [path for input_ in (CELLS, PACK_VOLTAGE) for path in input_.all_paths_of(cells)]
+        self._frame = Frame(voltages)
+        self._before_frame = self._store.readings(started)
         self._paths_counted = {
             input_: frozenset(input_.all_paths_of(cells))
             for input_ in (CELLS, PACK_VOLTAGE, PACK_CURRENT, SOC)
@@ -137,8 +143,10 @@ class Pack:
         if path in self._refusals.since and value is not None:
             self._refusals.end(path)
         self._store.write(spec, value, source, now)
-        if self._unheard and value is not None:
-            self._unheard.note(path)
+        if value is not None:
+            self._frame.note(path, now)
+            if self._unheard.at:
+                self._unheard.note(path)
 
     def note_unreadable(self, path: str, now: float) -> None:
         """Note a reading that nobody could make a value of. now: monotonic s."""
@@ -161,6 +169,7 @@ class Pack:
         for path in forgotten:
             self._refusals.end(path)
             self._unheard.note(path)
+        self._frame.forget(forgotten)
         return forgotten
 
     def change_settings(self, settings: PackSettings, now: float) -> None:
@@ -218,7 +227,7 @@ class Pack:
             silent |= {self._refusals.input_of(path) for path in refused}
         stale, single_cells = settings.freshness.stale, settings.freshness.single_cells
         warning = ""
-        if self._unheard and freshness.stage < Stage.STALE:
+        if self._unheard.at and freshness.stage < Stage.STALE:
             silent |= self._unheard.silent(stale, now)
             warning = self._unheard.words(stale, now)
         if refused or self._contradictions.other:
@@ -229,24 +238,31 @@ class Pack:
             if state.lacks:
                 warning = warning or f"some of {state.input.name} are missing"
         doubt = warning or self._plausibility.words(now, stale, single_cells)
-        measurements = self._measured(readings, silent, doubt or self._frozen.suspects)
+        frame_until = self._frame.comes_until(now)
+        before_frame = None if frame_until is None else self._before_frame
+        measurements = self._measured(
+            readings, silent, doubt or self._frozen.suspects, before_frame
+        )
         suspected = None
         if doubt:
             suspects = self._plausibility.counting(settings.plausibility, now)
             counting = {**suspects, **self._contradictions.other}
             if counting:
                 instead = self._store.readings_with(counting, now)
-                suspected = Measurements(instead, silent, doubt, self._frozen)
+                suspected = Measurements(instead, silent, doubt, self._frozen, before_frame)
         allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
         inputs = self._store.inputs
         newest = max(inputs[CELLS].newest, inputs[PACK_VOLTAGE].newest)
-        return PackView(freshness, measurements, allowed, now - newest, warning)
+        return PackView(freshness, measurements, allowed, now - newest, warning, frame_until)
 
     def commit(self, view: PackView) -> None:
         """The latches of this view are the pack's from now on."""
         self._state = view.allowed.state
+        if view.frame_until is None:
+            self._before_frame = view.measurements.readings
+            self._frame.close()
 
     def latch_of(self, latch: Latch[S]) -> S:
         """The state of one latch."""
@@ -273,7 +289,11 @@ class Pack:
         return missing
 
     def _measured(
-        self, readings: Mapping[Input[Any], Any], silent: frozenset[Input[Any]], doubt: str
+        self,
+        readings: Mapping[Input[Any], Any],
+        silent: frozenset[Input[Any]],
+        doubt: str,
+        before_frame: Mapping[Input[Any], Any] | None,
     ) -> Measurements:
         """The measurements; the same object while nothing has changed."""
         before = self._measurements
@@ -282,8 +302,9 @@ class Pack:
             or silent != before.silent
             or doubt != before.doubt
             or self._frozen is not before.frozen
+            or before_frame is not before.before_frame
         ):
-            self._measurements = Measurements(readings, silent, doubt, self._frozen)
+            self._measurements = Measurements(readings, silent, doubt, self._frozen, before_frame)
         return self._measurements
 
 
