@@ -4,8 +4,8 @@ The configuration file, the runtime settings and the documentation are all made 
 dataclasses. A `Spec` stands in the metadata of each field; `fields_of` gives them back.
 
 Where a default comes from stands above it. Sources are named as in presets.py; "ours" is our own
-choice, and says why. Ranges are ours where nothing is said: wide, as whoever writes the file stands
-before the battery, and only narrow enough to catch a wrong unit.
+choice, and says why. Ranges are ours where nothing is said: wide, as the owner of the battery
+writes the file, and only narrow enough to catch a wrong unit.
 """
 
 from __future__ import annotations
@@ -370,7 +370,7 @@ class Ceiling:
         "DCL is 0 A while a cell or V / N is here or below; no setting for the end of discharge is"
         " below this"
     )
-    # A number of its own range: a cell of 0 V is the deadest of all.
+    # From 0 V on, not from 1 V as other cell voltages: a cell may be at 0 V.
     dead_cell: float = _number("V", 0, 4.5, "CCL is 0 A while a cell or V / N is here or below")
     charge_temperature: Window = _window("°C", -60, 120, "CCL is 0 A outside")
     discharge_temperature: Window = _window("°C", -60, 120, "DCL is 0 A outside")
@@ -383,7 +383,7 @@ class Ceiling:
     )
     # ours: twice the default of freshness.grace, while DCL is not limited for lack of data.
     grace: float = _seconds(3600, "the longest freshness.grace that a client may set", 120.0)
-    # ours: any of the two tells a full or an empty battery.
+    # ours: each of the two shows a full or an empty battery.
     required: tuple[Group, ...] = _field(
         GROUPS, "of these groups, clients must leave at least one required", default=("cells", "dc")
     )

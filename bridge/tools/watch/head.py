@@ -29,7 +29,7 @@ def head(view: View, width: int, now: float) -> list[Line]:
     if not view.connected:
         lines.append([Span(f" {view.connection}", "bad")])
     if state is not None:
-        lines += [_readings(state, width), _trust(view, state, now)]
+        lines += [_readings(state, width), _freshness(view, state, now)]
     if state is not None and state.doubt:
         lines.append([Span(f" doubt: {state.doubt}", "warn")])
     if state is not None and state.alarms:
@@ -62,7 +62,7 @@ def _readings(state: State, width: int) -> Line:
     return both_ends(line, [Span(f"{printable(mode)} ")] if isinstance(mode, str) else [], width)
 
 
-def _trust(view: View, state: State, now: float) -> Line:
+def _freshness(view: View, state: State, now: float) -> Line:
     """The stage, the next one when it is near, and how long each group has been silent."""
     since = view.seconds_to_add(now)
     line = [Span(f" {state.stage}", STAGE_STYLES.get(state.stage, "bad"))]

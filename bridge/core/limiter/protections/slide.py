@@ -16,8 +16,8 @@ def _update(before: float | None, situation: Situation) -> float | None:
     """How far CVL has fallen, in V; None while it does not slide.
 
     CVL falls to the pack voltage, at the rate at which it otherwise rises, and only while the
-    battery is still charged. With a discharging battery, CVL and pack voltage would pull each
-    other down to the floor.
+    battery is still charged. With a discharging battery, CVL and pack voltage would both fall,
+    one after the other, down to the floor.
     """
     settings = situation.settings
     if situation.stage > Stage.AGING:
