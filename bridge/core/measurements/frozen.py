@@ -3,7 +3,7 @@
 A BMS that has hung may repeat its last values. That cannot be right when charge has flowed
 meanwhile, by its own current or by that of another publisher. A publisher is one group of what
 clients write. It moves when any digit of a value changes that the limiter uses, and by nothing
-else: a current that changes says nothing about cells that do not, nor does a time to go about a SoC.
+else: a current that changes says nothing about cells that do not, nor a time to go about a SoC.
 
 The verdict is graded, because a false alarm makes a house dark:
 
