@@ -15,7 +15,6 @@ LIMITER = {
     "max_charge_current_above_cv1": 50,
     "max_charge_current_above_cv2": 10,
     "max_discharge_current": 150,
-    "imbalance": [[0.05, 1], [0.1, 0.3], [0.2, 0.02]],
     "balancing_voltage": 3.45,
 }
 SPANS = [0.005, 0.04, 0.2]  # s from the first to the last value of a frame

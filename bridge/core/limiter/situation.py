@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from bridge.core.limiter.ceiling import highest_charge_voltage
-from bridge.core.limiter.recovery import Pace
+from bridge.core.limiter.recovery import Certainty, Pace, seconds_counted
 from bridge.core.measurements.frozen_verdict import Frozen
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE, Cells, Input, Measurements
 from bridge.core.measurements.voltages import TINY, Volts, volts_of
@@ -68,6 +68,11 @@ class LimiterConfig:
         return Limits(Pace(s.voltage_hold, s.voltage_rise), charge, discharge)
 
     @cached_property
+    def floor(self) -> float:
+        """min_charge_voltage of the whole pack, in V: a lower CVL could empty the battery."""
+        return self.limiter.min_charge_voltage * self.cells
+
+    @cached_property
     def ceiling_of_cvl(self) -> Cap:
         """The ceiling of CVL, in V of the whole pack."""
         return Cap(*highest_charge_voltage(self.ceiling, self.cells))
@@ -104,9 +109,21 @@ class Situation:
     before_frame: Situation | None = None
 
     @property
+    def certainty(self) -> Certainty:
+        """How certain the measurements are."""
+        if self.stage is not Stage.FRESH:
+            return Certainty.NOT_FRESH
+        return Certainty.IN_DOUBT if self.measurements.doubt else Certainty.CERTAIN
+
+    @property
     def is_certain(self) -> bool:
         """Whether the measurements are fresh and beyond doubt: only then may anything loosen."""
-        return self.stage is Stage.FRESH and not self.measurements.doubt
+        return self.certainty is Certainty.CERTAIN
+
+    @property
+    def elapsed(self) -> float:
+        """The time since the last decision that counts for slow changes, in s."""
+        return seconds_counted(self.since, self.now)
 
     @property
     def frozen(self) -> Frozen:
@@ -178,6 +195,11 @@ def _before_frame(
     assert readings is not None, "only asked for while a frame is coming"
     known = Measurements(readings, silent, measurements.doubt, measurements.frozen)
     return build_situation(known, config, stage, now, date, latches)
+
+
+def is_blind(situation: Situation) -> bool:
+    """Whether nothing is known that is young enough: waiting, stale or lost."""
+    return situation.stage > Stage.AGING
 
 
 def name_of(cells: Cells, voltage: float) -> str:

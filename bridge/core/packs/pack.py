@@ -6,7 +6,6 @@ these allow.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,31 +13,27 @@ from typing import Any, TypeVar
 from bridge.core.limiter.caps import PackCaps, PackState, caps_of, pack_latches
 from bridge.core.limiter.protection import Latch
 from bridge.core.limiter.situation import LatchState, LimiterConfig
-from bridge.core.measurements.charge_count import Count, Kind, Look, counted
+from bridge.core.measurements.charge_count import Kind
 from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.display import Display
 from bridge.core.measurements.frame import Frame
 from bridge.core.measurements.freshness import Freshness, FreshnessWatch
-from bridge.core.measurements.frozen import judged
-from bridge.core.measurements.frozen_verdict import NOT_FROZEN
+from bridge.core.measurements.frozen_watch import FrozenWatch
 from bridge.core.measurements.inputs import (
     CELLS,
-    PACK_CURRENT,
     PACK_VOLTAGE,
-    SOC,
     Input,
     Measurements,
 )
-from bridge.core.measurements.kept_count import KeptCount, kept_count, restored
+from bridge.core.measurements.kept_count import KeptCount
 from bridge.core.measurements.plausibility import Plausibility
 from bridge.core.measurements.refusals import Refusals, words_for
 from bridge.core.measurements.source import CLIENTS, Counter, ShelfLife, Source
 from bridge.core.measurements.store import MeasurementStore
 from bridge.core.measurements.unheard import Unheard, Written
-from bridge.core.measurements.voltages import volts_of
 from bridge.core.model import Date, Refused, Stage, Value
 from bridge.core.paths.gate import PathSpec
-from bridge.core.paths.table import CURRENT_PATH, Paths
+from bridge.core.paths.table import Paths
 from bridge.core.settings.declarations import FreshnessSettings, PlausibilitySettings
 
 S = TypeVar("S")
@@ -104,17 +99,11 @@ class Pack:
         self._contradictions = Contradictions(inputs, cells)
         self._watch = FreshnessWatch(self._store, heard_at)
         self._state = PackState(pack_latches(latches))
-        self._count = Count() if count is None else restored(count)
-        self._store.compare_with({} if count is None else dict(count.values))
-        self._frozen = NOT_FROZEN
+        self._frozen = FrozenWatch(self._store, cells, count)
         self._measurements = Measurements({})
         voltages = [path for input_ in (CELLS, PACK_VOLTAGE) for path in input_.all_paths_of(cells)]
         self._frame = Frame(voltages)
         self._before_frame = self._store.readings(started)
-        self._paths_counted = {
-            input_: frozenset(input_.all_paths_of(cells))
-            for input_ in (CELLS, PACK_VOLTAGE, PACK_CURRENT, SOC)
-        }
         self.limiter_paths = frozenset(
             path for input_ in inputs for path in input_.all_paths_of(cells)
         )
@@ -182,12 +171,7 @@ class Pack:
 
     def count_charge(self, now: float) -> None:
         """Once a tick: count what went by, and judge what stands still. now: monotonic s."""
-        kind, moved, counter = self._settings.kind, self._store.take_moved(), self.clients.counter
-        self._count = counted(self._count, self._look(moved, now), kind, now)
-        self._frozen = judged(self._count, kind)
-        if counter is not None:
-            counter.moved_at = now if counter.path in moved else counter.moved_at
-            self._frozen = self._frozen.with_counter(counter.words(now))
+        self._frozen.update(self.clients, self._settings.kind, now)
 
     def written(self) -> Written:
         """What a restart must know of the paths that were written."""
@@ -195,25 +179,7 @@ class Pack:
 
     def keep_count(self) -> KeptCount | None:
         """What a restart must not lose of the charge counted; None before the first tick."""
-        paths = [path for paths in self._paths_counted.values() for path in paths]
-        return kept_count(self._count, self._store.last_compared(paths))
-
-    def _look(self, moved: set[str], now: float) -> Look:
-        store = self._store
-        readings = store.readings(now)
-        cells, written = readings[CELLS], readings[PACK_VOLTAGE]
-        volts = volts_of(cells, written, self._settings.limiter.cells)
-        came = store.last(CURRENT_PATH)
-        return Look(
-            moved=frozenset(i for i, paths in self._paths_counted.items() if moved & paths),
-            current=readings[PACK_CURRENT],
-            lives_until=-math.inf if came is None else came[1] + self.clients.shelf_life.stale,
-            soc=readings[SOC],
-            voltage=written,
-            lowest=volts.lowest,
-            highest=volts.highest,
-            is_whole=cells.is_whole,
-        )
+        return self._frozen.keep()
 
     # --- what follows from it --------------------------------------------------------------
 
@@ -221,7 +187,7 @@ class Pack:
         """The pack at this moment (monotonic s). date: for the seasons."""
         settings = self._settings
         refused = self._refused(now) if self._refusals.since else []
-        freshness = self._watch.assess(settings.freshness, now, self._frozen)
+        freshness = self._watch.assess(settings.freshness, now, self._frozen.verdict)
         silent = freshness.silent
         if refused and freshness.stage < Stage.STALE:
             silent |= {self._refusals.input_of(path) for path in refused}
@@ -241,7 +207,7 @@ class Pack:
         frame_until = self._frame.comes_until(now)
         before_frame = None if frame_until is None else self._before_frame
         measurements = self._measured(
-            readings, silent, doubt or self._frozen.suspects, before_frame
+            readings, silent, doubt or self._frozen.verdict.suspects, before_frame
         )
         suspected = None
         if doubt:
@@ -249,7 +215,7 @@ class Pack:
             counting = {**suspects, **self._contradictions.other}
             if counting:
                 instead = self._store.readings_with(counting, now)
-                suspected = Measurements(instead, silent, doubt, self._frozen, before_frame)
+                suspected = Measurements(instead, silent, doubt, self._frozen.verdict, before_frame)
         allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
@@ -301,10 +267,12 @@ class Pack:
             readings is not before.readings
             or silent != before.silent
             or doubt != before.doubt
-            or self._frozen is not before.frozen
+            or self._frozen.verdict is not before.frozen
             or before_frame is not before.before_frame
         ):
-            self._measurements = Measurements(readings, silent, doubt, self._frozen, before_frame)
+            self._measurements = Measurements(
+                readings, silent, doubt, self._frozen.verdict, before_frame
+            )
         return self._measurements
 
 

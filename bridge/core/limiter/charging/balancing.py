@@ -28,7 +28,7 @@ def has_left(situation: Situation) -> bool:
         return True
     if soc is not None and soc < settings.rebulk_soc:
         return True
-    return voltage is not None and voltage < settings.min_charge_voltage * situation.cells
+    return voltage is not None and voltage < situation.config.floor
 
 
 def is_done(situation: Situation, seconds: float) -> bool:

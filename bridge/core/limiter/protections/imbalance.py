@@ -13,7 +13,6 @@ from bridge.core.settings.tables import value_at
 
 
 def _cap(situation: Situation) -> Cap | None:
-    situation = situation.before_frame or situation
     settings = situation.settings
     table, maximum = settings.imbalance, settings.max_charge_current
     if not table:
