@@ -98,10 +98,10 @@ def test_the_reason_says_why_a_limit_is_not_yet_up() -> None:
     assert reason() == "rises to 100.0 within 49 s (maximum charge current)"
     bench.dbus("/Soc", 101)  # refused: until the next reading the SoC is in doubt
     bench.pass_time(1)
-    assert reason() == "nothing may rise before the measurements are fresh and beyond doubt"
+    assert reason() == "does not rise while a measurement is in doubt"
     bench.dbus("/Settings/Limiter/MaxChargeCurrentAboveCv1", 1)
     bench.pass_time(2, lambda: bench.feed(cell=3.41))
-    assert reason() == "not worth leaving 0 for 1.00"
+    assert reason() == "stays at 0 A, 1.00 A is less than current_release"
 
 
 LIMITER = {

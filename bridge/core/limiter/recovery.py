@@ -29,8 +29,8 @@ class Certainty(enum.Enum):
     """How certain the measurements are, and so how a limit may rise."""
 
     CERTAIN = "it may rise"
-    IN_DOUBT = "they are fresh, but one is in doubt: the wait stands still"
-    NOT_FRESH = "the wait starts anew"
+    IN_DOUBT = "they are fresh, but one is in doubt: the wait pauses"
+    NOT_FRESH = "the wait starts again from the beginning"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Two writers on one path: its values jump to and fro between two levels.
+"""Two writers on one path: its values jump between two levels.
 
 MQTT does not tell clients apart, so the values must show it. A path is in contradiction when its
-values have jumped in turns up and down, JUMPS times, with at most WITHIN seconds between two jumps.
+values have jumped up and down by turns, JUMPS times, with at most WITHIN seconds between two jumps.
 Then both values count, each where it tightens, until WITHIN seconds have passed without a jump.
 
 What is not one: noise below the size of a jump, a load that starts and ends, one glitch a minute,
@@ -92,8 +92,8 @@ class Contradictions:
 
     @property
     def words(self) -> str:
-        """Which paths contradict themselves; "" for none."""
-        return said_of(self.other, ": two values contradict each other in turns")
+        """Which paths jump between two values; "" for none."""
+        return said_of(self.other, " jumps between two values, perhaps of two clients")
 
 
 def _limits_of(input_: Input[Any], cells: int) -> _Limits:

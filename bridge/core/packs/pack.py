@@ -140,7 +140,7 @@ class Pack:
                 self._unheard.note(path)
 
     def note_unreadable(self, path: str, now: float) -> None:
-        """Note a reading that nobody could make a value of. now: monotonic s."""
+        """Note a reading that could not be decoded. now: monotonic s."""
         self._refusals.note(path, now)
         if self._store.last(path) is not None:
             self._plausibility.doubt(path, now)

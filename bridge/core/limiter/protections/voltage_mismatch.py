@@ -1,6 +1,6 @@
 """Little charge current while the pack voltage and the cells contradict each other.
 
-One of them is wrong, and nobody knows which. So the current is that of the last stage of charging,
+One of them is wrong, and it is unknown which. So the current is that of the last stage of charging,
 with which no cell can be overcharged before its voltage has been looked at.
 """
 
