@@ -52,7 +52,7 @@ class Oracle:
         self._settings = InForce(config)
         self._settings.read(on_bus)
         self._cells = config.cells
-        self._blocked_at: dict[str, float] = {}
+        self._blocked_at: dict[str, tuple[float, float]] = {}
         self._stopped = False
         self._at = now
         self._settings_set_at, self._settings_are_open = -math.inf, False
@@ -111,8 +111,6 @@ class Oracle:
 
     def _read_settings(self, on_bus: Mapping[str, Value], now: float) -> None:
         """Read the settings again until the publish interval after a change is over."""
-        if now == self._settings_set_at:  # what is stale by the old settings stays so
-            self._written.grow_old(self._settings, now)
         self._settings.read(on_bus)
         self._settings_are_open = now - self._settings_set_at <= SETTLED_AFTER
 
@@ -137,7 +135,8 @@ class Oracle:
     def _follow_latches(self, now: float) -> None:
         for flags in (CHARGE_FLAGS, DISCHARGE_FLAGS):
             if blocking(self._written, flags):
-                self._blocked_at[flags[0]] = now
+                until = now + self._settings.limiter.block_release
+                self._blocked_at[flags[0]] = (now, until)
         s = self._settings.limiter
         low, mean = self._written.lowest_cell(now), self._written.mean_cell()
         low_cell = low is not None and low <= s.min_cell_voltage + TINY

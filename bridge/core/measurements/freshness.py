@@ -1,4 +1,4 @@
-"""How much the measurements can be trusted, and what silence does.
+"""How fresh the measurements are, and what silence does.
 
     waiting   at start, nothing valid yet, at most `grace`
     fresh     every required group is younger than `aging`
@@ -50,11 +50,6 @@ class Freshness:
     alarm: int
     heard_at: float
     frozen: str = ""
-
-    @property
-    def may_loosen(self) -> bool:
-        """Only fresh data may raise a limit."""
-        return self.stage is Stage.FRESH
 
 
 _Judged = tuple[Stage, float, "ShelfLife | None"]

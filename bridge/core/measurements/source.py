@@ -38,15 +38,13 @@ class Counter:
     def words(self, now: float) -> str:
         """That it stands still, in words; "" while it does not. now: monotonic s."""
         stood = now - self.moved_at
-        return f"{self.path} has not moved for {stood:.0f} s" if stood > self.within else ""
+        return f"{self.path} has not changed for {stood:.0f} s" if stood > self.within else ""
 
 
 class Source:
     """One origin of values. name: for people; shelf_life: of its values; counter: None for none."""
 
-    def __init__(
-        self, name: str, shelf_life: ShelfLife, counter: Counter | None = None
-    ) -> None:
+    def __init__(self, name: str, shelf_life: ShelfLife, counter: Counter | None = None) -> None:
         self.name = name
         self.shelf_life = shelf_life
         self.counter = counter

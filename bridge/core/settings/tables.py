@@ -1,4 +1,4 @@
-"""Curves that are settings: points of rising x, with straight lines between them.
+"""Curves: points of rising x, with straight lines between them.
 
 Before the first point its value holds, after the last point the last one's.
 """
@@ -10,8 +10,8 @@ from itertools import pairwise
 from bridge.core.settings.declarations import Table
 
 
-def share(table: Table, x: float) -> float:
-    """The share at x, 0 to 1: straight lines between the points; beyond the ends, the end's.
+def value_at(table: Table, x: float) -> float:
+    """The curve at x: straight lines between the points; beyond the ends, the end's value.
 
     The table must have been checked: at least two points, x rising.
     """
@@ -33,7 +33,7 @@ def most_careful(table: Table) -> float:
 def allowed_range(table: Table) -> tuple[float, float] | None:
     """From which to which x the points themselves allow something; None where they never do.
 
-    Where the curve goes on beyond its ends does not count: nobody has named an x there.
+    Where the curve goes on beyond its ends does not count: the table names no x there.
     """
     xs = [x for x, y in table if y > 0]
     for (x0, y0), (x1, y1) in pairwise(table):

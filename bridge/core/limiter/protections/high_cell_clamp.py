@@ -1,4 +1,4 @@
-"""CVL comes down to the battery's own voltage when a cell is too high."""
+"""CVL falls to the pack voltage, and below it, when a cell is too high."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bridge.core.model import CVL, Cap
 
 def _cap(situation: Situation) -> Cap | None:
     """V - sum of max(0, v - max_cell_voltage), from the first cell at max_cell_voltage."""
+    situation = situation.before_frame or situation
     limit = situation.settings.max_cell_voltage
     highest, voltage = situation.volts.highest, situation.volts.pack
     if highest is None or not reached(highest, limit):
         return None
     name = f"{name_of(situation.of(CELLS), highest)} at {highest:.3f} V"
     if voltage is None:
-        floor = situation.settings.min_charge_voltage * situation.cells
-        return Cap(floor, f"{name} and no pack voltage known")
+        return Cap(situation.config.floor, f"{name} and no pack voltage known")
     clamped = voltage - excess(situation, limit)
     return Cap(clamped, f"{name} clamps CVL, limit {limit:g} V")
 
