@@ -66,6 +66,7 @@ class Control:
             kept.heard_at,
             kept.latches,
             kept.count,
+            kept.written,
         )
         self.requests = RequestDesk(kept.requests)
         self.last: Assessment | None = None
@@ -99,8 +100,8 @@ class Control:
         view = assessment.pack
         latches = (view.allowed.state.latches, state.latches)
         heard_at, requests = view.freshness.heard_at, self.requests.in_force
-        count = self.pack.keep_count
-        self._memory.note(state.limits, latches, requests, heard_at, state.at, count)
+        count, written = self.pack.keep_count, self.pack.written
+        self._memory.note(state.limits, latches, requests, heard_at, state.at, count, written)
 
     def keep(self) -> None:
         """From now on keep what a restart must not lose."""

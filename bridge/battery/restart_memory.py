@@ -15,6 +15,7 @@ from bridge.core.limiter.kept import KeptState, decoded, encoded, nothing_known
 from bridge.core.limiter.recovery import Recovering
 from bridge.core.limiter.situation import LatchState
 from bridge.core.measurements.kept_count import KeptCount
+from bridge.core.measurements.unheard import Written
 from bridge.core.model import Limits
 from bridge.core.typed_json import Unreadable
 from bridge.ports import Memory
@@ -76,11 +77,12 @@ class RestartMemory:
         heard_at: float,
         now: float,
         count: Callable[[], KeptCount | None],
+        written: Callable[[], Written],
     ) -> None:
         """Write this state if it is time to. latches: of the pack, and of the battery.
 
         heard_at: the last moment of fresh data. Both times in monotonic s. count: gives the charge
-        that went by.
+        that went by; written: which paths were written.
         """
         if not self._is_on:
             return
@@ -100,7 +102,7 @@ class RestartMemory:
                 or _are_others(latches, self._latches)
             )
         if is_due and now - self._failed_at >= LOOSENING_EVERY:
-            self._write(values, latches, requests, heard_at, now, count())
+            self._write(values, latches, requests, heard_at, now, count(), written())
 
     def _write(
         self,
@@ -110,9 +112,10 @@ class RestartMemory:
         heard_at: float,
         now: float,
         count: KeptCount | None,
+        written: Written,
     ) -> None:
         both = {**latches[0], **latches[1]}
-        state = KeptState(heard_at, self._cells, Limits(*values), both, requests, count)
+        state = KeptState(heard_at, self._cells, Limits(*values), both, requests, count, written)
         assert self._memory is not None, "without a memory nothing is written"
         if not self._memory.write(encoded(state, now)):
             self._failed_at = now

@@ -177,9 +177,7 @@ def table(moments: Iterable[Moment], every: float) -> Iterator[str]:
     shown_news, shown_at = None, 0.0
     for moment in moments:
         values = moment.values
-        held = [
-            name for name, path, unheld in _RULES if values.get(path) not in (unheld, None)
-        ]
+        held = [name for name, path, unheld in _RULES if values.get(path) not in (unheld, None)]
         news = [values.get(path) for path in _DECIDED]
         is_due = every > 0 and moment.time - shown_at >= every
         if news != shown_news or is_due:

@@ -1,7 +1,8 @@
 # Sourced by ./run: installs what is missing on this machine, and prints nothing if all is there.
 #
 # The programs and two Python modules (dbus, gi) come from the distribution, whose libraries they
-# need. .venv/ holds the rest, in the exact versions of requirements.txt and requirements-dev.txt.
+# need. .venv/ holds the rest, in the exact versions of requirements.txt and requirements-dev.txt, and
+# of requirements-mutants.txt.
 
 python=.venv/bin/python
 unset PYTHONHOME PYTHONPATH   # they were set for another Python
@@ -9,7 +10,8 @@ PYTHONNOUSERSITE=1            # packages in ~/.local may change at any time
 PATH=$PATH:/usr/sbin:/sbin    # where Debian keeps mosquitto
 export PYTHONNOUSERSITE PATH
 
-# set_up [for-checks | for-tests]: checks need the development tools, tests some programs as well.
+# set_up [for-checks | for-tests | for-mutants]: checks need the development tools, tests some programs
+# as well, mutants a tool of their own.
 set_up() {
     kind=${1:-}
     is_set_up || {
@@ -24,7 +26,8 @@ set_up() {
 
 is_set_up() {
     [ -z "$(missing programs)" ] && venv_has requirements.txt && venv_works || return
-    [ -z "$kind" ] || venv_has requirements-dev.txt
+    [ -z "$kind" ] || venv_has requirements-dev.txt || return
+    [ "$kind" != for-mutants ] || venv_has requirements-mutants.txt
 }
 
 # --- what comes from the distribution -----------------------------------------------------------
@@ -135,7 +138,9 @@ make_venv() {
         rm -rf .venv && "$interpreter" -m venv --system-site-packages .venv || return
         install_list requirements.txt || return
     fi
-    [ -z "$kind" ] || venv_has requirements-dev.txt || install_list requirements-dev.txt
+    [ -z "$kind" ] || venv_has requirements-dev.txt || install_list requirements-dev.txt || return
+    [ "$kind" != for-mutants ] || venv_has requirements-mutants.txt ||
+        install_list requirements-mutants.txt
 }
 
 # --ignore-installed: otherwise pip would use a library of the distribution, which the next upgrade

@@ -11,7 +11,7 @@ import pytest
 from pocket import PocketGx
 
 from tests.faults.false_broker import FalseBroker
-from tests.harness.batteries import healthy
+from tests.harness.batteries import FAILSAFE_CVL, healthy
 from tests.harness.bridge_process import BridgeProcess
 from tests.harness.bus_client import BusClient
 from tests.harness.mqtt_client import MqttClient
@@ -45,7 +45,7 @@ def test_without_a_broker_it_is_on_the_bus_and_answers(tmp_path: Path) -> None:
     with PocketGx(broker=False) as gx:
         bridge = BridgeProcess(gx, tmp_path)
         with bridge.bus() as bus:
-            assert (bus["CCL"], bus["DCL"], bus["CVL"]) == (0.0, 150.0, 55.2)
+            assert (bus["CCL"], bus["DCL"], bus["CVL"]) == (0.0, 150.0, FAILSAFE_CVL)
             assert bus.set("/Dc/0/Voltage", 53.1) == 0
             bus.comes("/Dc/0/Voltage", 53.1)
         assert bridge.says("cannot be reached, will keep trying").count("cannot be reached") == 1

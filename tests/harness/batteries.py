@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+FAILSAFE_CVL = 53.6
+"""V. The default failsafe.charge_voltage of 3.35 V in each of 16 cells of LFP."""
+
 
 def battery(**changes: Any) -> dict[str, Any]:
     """One battery for a configuration file; keywords replace its keys."""

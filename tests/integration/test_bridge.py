@@ -9,7 +9,7 @@ import dbus
 import pytest
 from pocket import PocketGx
 
-from tests.harness.batteries import battery, healthy
+from tests.harness.batteries import FAILSAFE_CVL, battery, healthy
 from tests.harness.bridge_process import STATUS, BridgeProcess
 from tests.harness.bus_client import BusClient
 from tests.harness.mqtt_client import MqttClient
@@ -43,9 +43,10 @@ def test_the_first_write_of_the_readme(gx: PocketGx, tmp_path: Path) -> None:
     """A battery is fed, then its highest cell is written as 3.46 V."""
     bridge = BridgeProcess(gx, tmp_path).connected()
     with bridge.bus() as bus, MqttClient(gx.port) as client:
-        assert (bus["CCL"], bus["DCL"], bus["CVL"]) == (0.0, 150.0, 55.2)
+        assert (bus["CCL"], bus["DCL"], bus["CVL"]) == (0.0, 150.0, FAILSAFE_CVL)
         client.publish("virtual-battery/virtual/set", healthy())
         bus.comes("CCL", 100.0)
+        assert bus["CVL"] == 55.2
         client.publish(f"{W}/Voltages/Cell7", {"value": 3.46})
         bus.comes("CCL", 10.0)
         assert bus["/Info/ChargeLimitation"] == "cell voltage"

@@ -40,7 +40,8 @@ class Moment:
 
     requests: what was asked for, by limit. heard: the required groups that were ever complete
     since the start. fresh_at: when all required groups were last fresh, or the boot. stopped: the
-    discharge was stopped by an empty cell or pack. blocked_at: when a permission last said no.
+    discharge was stopped by an empty cell or pack. blocked_at: when a permission last
+    said no, and until when that was to hold.
     settled: the publish interval after the last write is over.
     """
 
@@ -50,7 +51,7 @@ class Moment:
     requests: dict[str, float]
     fresh_at: float
     stopped: bool
-    blocked_at: dict[str, float]
+    blocked_at: dict[str, tuple[float, float]]
     settled: bool
 
     @property
@@ -136,7 +137,8 @@ def _blocked(flags: tuple[str, ...], failsafe: str) -> Law:
             return m.failsafe(failsafe)
         if blocking(m.written, flags):
             return 0.0
-        until = m.blocked_at.get(flags[0], -math.inf) + m.settings.limiter.block_release
+        at, until = m.blocked_at.get(flags[0], (-math.inf, -math.inf))
+        until = min(until, at + m.settings.limiter.block_release)
         return 0.0 if m.now < until - TINY else None
 
     return law

@@ -52,7 +52,7 @@ class Oracle:
         self._settings = InForce(config)
         self._settings.read(on_bus)
         self._cells = config.cells
-        self._blocked_at: dict[str, float] = {}
+        self._blocked_at: dict[str, tuple[float, float]] = {}
         self._stopped = False
         self._at = now
         self._settings_set_at, self._settings_are_open = -math.inf, False
@@ -111,8 +111,6 @@ class Oracle:
 
     def _read_settings(self, on_bus: Mapping[str, Value], now: float) -> None:
         """Read the settings again until the publish interval after a change is over."""
-        if now == self._settings_set_at:  # what is stale by the old settings stays so
-            self._written.grow_old(self._settings, now)
         self._settings.read(on_bus)
         self._settings_are_open = now - self._settings_set_at <= SETTLED_AFTER
 
@@ -137,7 +135,8 @@ class Oracle:
     def _follow_latches(self, now: float) -> None:
         for flags in (CHARGE_FLAGS, DISCHARGE_FLAGS):
             if blocking(self._written, flags):
-                self._blocked_at[flags[0]] = now
+                until = now + self._settings.limiter.block_release
+                self._blocked_at[flags[0]] = (now, until)
         s = self._settings.limiter
         low, mean = self._written.lowest_cell(now), self._written.mean_cell()
         low_cell = low is not None and low <= s.min_cell_voltage + TINY
@@ -160,9 +159,9 @@ class Oracle:
     ) -> Iterator[Broken]:
         """Every law that is broken now, those about one moment first."""
         shown = {limit: on_bus.get(limit) for limit in LIMITS}
-        paced = list(
-            self._paced(step, shown, passed, may_rise, moment.settled and not moment.missing)
-        )
+        is_heard = moment.settled and not moment.missing
+        is_unheard = not all(moment.written.was_heard(group.value) for group in moment.missing)
+        paced = list(self._paced(step, shown, passed, may_rise, is_heard, is_unheard))
         for limit, words, law in LAWS:
             value = shown[limit]
             if not isinstance(value, (int, float)):
@@ -179,6 +178,7 @@ class Oracle:
         passed: float,
         may_rise: bool,
         is_heard: bool,
+        is_unheard: bool,
     ) -> Iterator[Broken]:
         """The limits that have risen wrongly. What is withdrawn keeps its last value."""
         for limit, pace in self._paces.items():
@@ -189,14 +189,16 @@ class Oracle:
             before = pace.at_most
             if is_heard or value:
                 pace.stop_waiting()
+            elif limit == CCL and is_unheard:
+                pace.is_waiting = True
             if isinstance(step, (Restart, Reboot)):
                 failsafe = self._settings.failsafe.charge_current if limit == CCL else 0.0
                 wrong = pace.after_restart(float(value), failsafe)
             else:
                 what = _in_words(step)
                 wrong = pace.check(float(value), passed, may_rise, what, self._settings, self._at)
-            if pace.free and (limit != CCL or value):
-                pace.free = False
+            has_used_data = {CVL: is_heard, CCL: bool(value), DCL: True}
+            pace.free = pace.free and not has_used_data[limit]
             if wrong:
                 yield Broken(wrong, limit, float(value), before)
 

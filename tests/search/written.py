@@ -160,12 +160,13 @@ class Seen:
     def write(self, number: float, step: float, stale: float, now: float) -> None:
         """A number has come. step: how far from the last one it is believed at once.
 
-        stale: s, after which a doubtful reading is forgotten.
+        stale: s, after which a doubtful reading may be forgotten.
         """
         self.last = (*self.last, (number, now))[-RIVALS:]
-        if self.odd is not None and now - self.odd[1] > stale:
-            self.odd = None
         near = [self._is_near(number, base, step, now) for base in self.bases]
+        if self.odd is not None and now - self.odd[1] > stale - COPY_WITHIN:
+            near.append(self._is_near(number, self.odd, step, now))
+            self.odd = None
         agrees = self.odd is not None and self._is_near(number, self.odd, step, now)
         is_taken = all(near) or (agrees and self.odd is not None and self._is_older(self.odd, now))
         if is_taken:

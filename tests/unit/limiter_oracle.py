@@ -88,12 +88,12 @@ class Oracle:
         failsafe, is_fresh = config.failsafe, stage is Stage.FRESH
         no_charge = 0.0 if is_fresh else failsafe.charge_current
         no_discharge = 0.0 if is_fresh else failsafe.discharge_current
-        ccl["cell overvoltage"] = no_charge if CELLS in m.silent else math.inf
+        is_silent = CELLS in m.silent or PACK_VOLTAGE in m.silent
+        ccl["cell overvoltage"] = no_charge if is_silent else math.inf
         ccl["cell overvoltage"] = 0 if is_over else ccl["cell overvoltage"]
         has_dv1 = low is not None and s.dv1 is not None
         dcl["cell voltage"] = _discharge_by_cell(s, low, steps) if has_dv1 else math.inf
         self._latch(m, s, n, low, volts, stage)
-        is_silent = CELLS in m.silent or PACK_VOLTAGE in m.silent
         dcl["discharge stop"] = 0 if self.stopped else no_discharge if is_silent else math.inf
 
         charge_until, discharge_until = self.blocked_until

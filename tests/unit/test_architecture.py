@@ -73,7 +73,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "core/paths/",
         "core/settings/",
     ),
-    "core/measurements/": ("core/model.py", "core/paths/", "core/settings/", "core/measurements/"),
+    "core/measurements/": (
+        "core/model.py",
+        "core/typed_json.py",
+        "core/paths/",
+        "core/settings/",
+        "core/measurements/",
+    ),
     "core/limiter/": (
         "core/typed_json.py",
         "core/model.py",

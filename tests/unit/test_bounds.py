@@ -34,6 +34,8 @@ FILE = {
     "limiter": {
         "mosfet_temperature": [[70, 1], [90, 0]],
         "imbalance": [[0.1, 1], [0.2, 0.1]],
+        "charge_soc": [[90, 1], [100, 0.4]],
+        "discharge_soc": [[5, 0.1], [20, 1]],
         "slide": "on",
     }
 }
@@ -54,6 +56,9 @@ FILE = {
         ("Failsafe/ChargeCurrent", 1, "1 A is above ceiling.failsafe.charge_current 0 A"),
         ("Failsafe/DischargeCurrent", 200, "above ceiling.failsafe.discharge_current 0 A"),
         ("Limiter/MinChargeVoltage", 2.9, "2.9 V is below ceiling.min_charge_voltage 3.3 V"),
+        ("Limiter/MinChargeVoltage", 3.44, "protections could not lower CVL"),
+        ("Limiter/ChargeSoc", "off", "only the file may be"),
+        ("Limiter/DischargeSoc", [[5, 0.5], [20, 1]], "only the file may be"),
         ("Limiter/ChargeTemperature", "off", "off is looser"),
         ("Limiter/ChargeTemperature", [[-15, 1], [40, 1]], "ceiling.charge_temperature 0 to 55"),
         ("Limiter/ChargeTemperature", [[-15, 0], [0, 0.1]], "a current from -15 to 0 °C"),

@@ -168,9 +168,9 @@ def test_every_group_of_the_freshness_has_an_input_of_its_own() -> None:
 
 
 def test_every_protection_of_measurements_shows_itself_in_explain() -> None:
-    """Blocks have no curve; the others are about times and currents that a sweep has not."""
+    """Blocks and silence have no curve; the others are about times and currents."""
     without = {p for p in PROTECTIONS if p.inputs and not p.sweeps}
-    assert {p.name for p in without} == {"blocked", "high cell stays", "slide"}
+    assert {p.name for p in without} == {"blocked", "high cell stays", "failsafe", "slide"}
     assert {sweep for p in PROTECTIONS for sweep in p.sweeps} == set(STANDARD_SWEEPS)
 
 

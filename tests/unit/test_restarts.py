@@ -377,3 +377,81 @@ def test_every_state_of_every_latch_can_be_kept() -> None:
 
 def _values(state: LimiterState) -> Limits[float | None]:
     return Limits(*(None if one is None else one.value for one in state.battery.limits))
+
+
+# --- inputs that were written before, and have not come since ------------------------------------
+
+ONCE_WRITTEN = [
+    ("/Dc/0/Temperature", -5, 0.0, 0.0),
+    ("/Dc/0/Temperature", 20, 0.0, 0.0),
+    ("/Io/AllowToCharge", 0, 0.0, 150.0),
+    ("/Io/AllowToCharge", 1, 0.0, 150.0),
+    ("/System/NrOfModulesBlockingDischarge", 2, 100.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "ccl", "dcl"), ONCE_WRITTEN)
+@pytest.mark.parametrize("lived", [0, 100])
+def test_what_was_silent_stays_silent(
+    path: str, value: float, ccl: float, dcl: float, lived: int
+) -> None:
+    bench = fed()
+    bench.mqtt(path, str(value))
+    bench.pass_time(20, lambda: bench.feed(**{path[1:].replace("/", "_"): value}))
+    bench.pass_time(lived, bench.feed)
+    before = (bench.ccl, bench.dcl)
+    for _ in range(3):
+        bench = killed(bench)
+        for _ in range(45):
+            bench.pass_time(1, bench.feed)
+            assert bench.ccl <= before[0] and bench.dcl <= before[1]
+    assert (bench.ccl, bench.dcl) == (ccl, dcl)
+    assert "went silent" in bench.state["reasons"]["CCL" if ccl == 0 else "DCL"]
+
+
+def test_one_of_two_sensors_does_not_stand_for_the_other() -> None:
+    bench = fed()
+    bench.pass_time(20, lambda: bench.feed(Dc_0_Temperature=-5, System_MinCellTemperature=20))
+    bench = killed(bench)
+    bench.pass_time(200, lambda: bench.feed(System_MinCellTemperature=20))
+    assert bench.ccl == 0.0
+
+
+def test_nothing_rises_before_each_input_has_come() -> None:
+    bench = fed()
+    bench.pass_time(20, lambda: bench.feed(Dc_0_Temperature=4))
+    low = bench.ccl
+    assert low < 100
+    bench = killed(bench)
+    bench.pass_time(40, bench.feed)
+    assert bench.ccl == low
+    assert bench.state["doubt"] == "Dc/0/Temperature: no value since the restart"
+    bench.pass_time(60, lambda: bench.feed(Dc_0_Temperature=20))
+    assert bench.ccl == 100.0
+    assert bench.state["doubt"] == ""
+
+
+def test_cells_that_come_as_extremes_now_have_come() -> None:
+    bench = Bench(freshness={"required": ["dc"]})
+    bench.feed()
+    bench = killed(bench)
+    extremes = {"System/MinCellVoltage": 3.3, "System/MaxCellVoltage": 3.3, "Dc/0/Voltage": 52.8}
+    bench.pass_time(200, lambda: bench.batch(extremes))
+    assert (bench.ccl, bench.dcl) == (100.0, 150.0)
+
+
+def test_a_sensor_that_is_gone_can_be_forgotten_but_not_a_permission() -> None:
+    bench = fed()
+    bench.pass_time(20, lambda: bench.feed(Dc_0_Temperature=20, Io_AllowToCharge=0))
+    bench = killed(bench)
+    bench.pass_time(5, bench.feed)
+    bench.mqtt("/Freshness/Forget", "temperature")
+    assert "nothing called" in bench.rejected[-1]["reason"], "it may still come"
+    bench.pass_time(100, bench.feed)
+    bench.mqtt("/Freshness/Forget", "temperature")
+    bench.mqtt("/Freshness/Forget", "flags")
+    bench.pass_time(100, bench.feed)
+    assert (bench.ccl, bench.dcl) == (0.0, 150.0)
+    bench = killed(bench)
+    bench.pass_time(100, bench.feed)
+    assert (bench.ccl, bench.dcl) == (0.0, 150.0), "what was forgotten stays forgotten"

@@ -68,6 +68,32 @@ def test_cells_that_are_not_required_too() -> None:
     assert (bench.ccl, bench.dcl) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("required", "still", "name"),
+    [
+        ("dc", PACK, "the cell voltages"),
+        ("cells", CELLS_OF_16, "the pack voltage"),
+    ],
+)
+def test_without_one_of_the_voltages_cvl_falls_as_without_both(
+    required: str, still: dict[str, float], name: str
+) -> None:
+    """A solar charger that feeds in ignores the CCL of 0 A."""
+    bench = Bench()
+    bench.feed()
+    bench.batch({"Settings/Freshness/Required": required})
+    bench.pass_time(62, lambda: bench.batch({**still, "Dc/0/Current": 0}))
+    assert bench.ccl == 0.0
+    assert 53.5 <= bench.cvl < 55.0
+    bench.pass_time(200, lambda: bench.batch({**still, "Dc/0/Current": 0}))
+    assert bench.cvl == 53.6
+    assert bench.state["reasons"]["CVL"] == f"{name} went silent"
+    bench.pass_time(59, lambda: bench.feed(current=0))
+    assert bench.cvl == 53.6
+    bench.pass_time(200, lambda: bench.feed(current=0))
+    assert bench.cvl == 55.2
+
+
 def test_while_aging_one_silent_input_costs_no_more_than_the_silence_of_all() -> None:
     """The failsafe is what the owner allows when nothing is known at all."""
     bench = Bench(failsafe={"charge_current": 5, "discharge_current": 20})

@@ -1,7 +1,4 @@
-"""Curves: points with rising x, with straight lines between them.
-
-Before the first point its value holds, after the last point the last one's.
-"""
+"""The caps of curves, and of inputs that went silent."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from bridge.core.limiter.situation import Situation
 from bridge.core.measurements.inputs import Input
 from bridge.core.model import Cap
 from bridge.core.settings.declarations import Table
-from bridge.core.settings.tables import most_careful, share
+from bridge.core.settings.tables import most_careful, value_at
 
 
 def cap_over(
@@ -24,7 +21,7 @@ def cap_over(
     x = situation.of(input_)
     if x is None:
         return cap_of_silence(situation, table, maximum, input_)
-    share_of_x = share(table, x)
+    share_of_x = value_at(table, x)
     return None if share_of_x == 1 else Cap(maximum * share_of_x, words.format(x))
 
 

@@ -15,6 +15,7 @@ from bridge.core.limiter.decide import NO_REQUESTS, Requests
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LatchState
 from bridge.core.measurements.kept_count import KeptCount
+from bridge.core.measurements.unheard import Written
 from bridge.core.model import Limits, Request
 from bridge.core.typed_json import Past, Unreadable, check_kind, from_json, returned_by, to_json
 
@@ -38,7 +39,8 @@ class KeptState:
     heard_at: the last moment of fresh data; before the first data, the first start since the boot.
     limits: how far each limit has risen, in V and A; None: it was never decided on data. latches:
     those that are not at rest. count: the charge that went by; None before the first tick. cells:
-    in series, because CVL is in V of the whole pack.
+    in series, because CVL is in V of the whole pack. written: the paths that were written, and when
+    the last value came.
     """
 
     heard_at: Past
@@ -47,6 +49,7 @@ class KeptState:
     latches: LatchState = field(default_factory=dict)
     requests: Requests = NO_REQUESTS
     count: KeptCount | None = None
+    written: Written = ()
 
 
 def nothing_known(cells: int) -> KeptState:
@@ -69,13 +72,15 @@ class _Text:
     limits: Limits[float | None]
     requests: Limits[Request | None]
     count: KeptCount | None
+    written: Written
 
 
 def encoded(state: KeptState, now: float) -> str:
     """The text of a state. now: when it is written."""
     text = _Text(
-        VERSION, now, state.heard_at, state.cells, state.limits, state.requests, state.count
-    )
+        VERSION, now, state.heard_at, state.cells, state.limits, state.requests, state.count,
+        state.written,
+    )  # fmt: skip
     latches = {name: to_json(latch) for name, latch in state.latches.items()}
     return json.dumps({**to_json(text), "latches": latches}, separators=(",", ":"))
 
@@ -96,8 +101,9 @@ def decoded(text: str, cells: int, now: float) -> KeptState:
     if read.cells != cells:
         raise Unreadable(f"it was written for {read.cells} cells")
     return KeptState(
-        read.heard_at, cells, read.limits, _latches(latches, now), read.requests, read.count
-    )
+        read.heard_at, cells, read.limits, _latches(latches, now), read.requests, read.count,
+        read.written,
+    )  # fmt: skip
 
 
 def _latches(raw: object, now: float) -> LatchState:

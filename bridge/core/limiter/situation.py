@@ -25,6 +25,7 @@ R = TypeVar("R")
 LatchState = Mapping[str, Any]
 """The state of each latch that is not at rest, by name; kept from one decision to the next."""
 
+
 @dataclass(frozen=True)
 class LimiterConfig:
     """Everything about a battery that decides its limits besides the measurements.
@@ -65,7 +66,6 @@ class LimiterConfig:
             for most in (s.max_charge_current, s.max_discharge_current)
         )
         return Limits(Pace(s.voltage_hold, s.voltage_rise), charge, discharge)
-
 
     @cached_property
     def ceiling_of_cvl(self) -> Cap:

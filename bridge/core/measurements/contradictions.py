@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.core.measurements.inputs import Input
+from bridge.core.measurements.words import said_of
 from bridge.core.model import Value
 
 JUMPS = 7
@@ -57,7 +58,7 @@ class Contradictions:
             path: _limits_of(input_, cells)
             for input_ in inputs
             if input_.jump is not None
-            for path in (*input_.paths_of(cells), *input_.stand_ins)
+            for path in input_.all_paths_of(cells)
         }
         self._courses: dict[str, _Course] = {}
         self.other: dict[str, float] = {}
@@ -93,10 +94,7 @@ class Contradictions:
     @property
     def words(self) -> str:
         """Which paths contradict themselves; "" for none."""
-        if not self.other:
-            return ""
-        more = f", and {len(self.other) - 1} more" if len(self.other) > 1 else ""
-        return f"{next(iter(self.other))[1:]}{more}: two values contradict each other in turns"
+        return said_of(self.other, ": two values contradict each other in turns")
 
 
 def _limits_of(input_: Input[Any], cells: int) -> _Limits:

@@ -34,7 +34,7 @@ class InputState:
     def __init__(self, input_: Input[Any], cells: int) -> None:
         self.input = input_
         self.own_paths = input_.paths_of(cells)
-        self.paths = (*self.own_paths, *input_.stand_ins)
+        self.paths = input_.all_paths_of(cells)
         self.needed: tuple[str, ...] = ()
         self.is_whole = self.stands_in = self.lacks = False
         self.oldest: list[tuple[Source, float]] = []

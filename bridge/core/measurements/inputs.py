@@ -74,6 +74,10 @@ class Input(Generic[R]):
             for cell in (range(1, cells + 1) if CELL in path else (0,))
         )
 
+    def all_paths_of(self, cells: int) -> tuple[str, ...]:
+        """Its own paths in a battery of so many cells, and the stand-ins."""
+        return (*self.paths_of(cells), *self.stand_ins)
+
 
 class Cells(NamedTuple):
     """The cell voltages in V, in order, None where unknown, with the written extremes if any."""

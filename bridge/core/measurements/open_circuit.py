@@ -11,10 +11,10 @@ rested voltages that makers print, rounded away from both. They only have to be 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import NamedTuple
 
 from bridge.core.settings.declarations import Table
+from bridge.core.settings.tables import value_at
 
 
 class RestingCell(NamedTuple):
@@ -77,14 +77,4 @@ def soc_between(chemistry: str, lowest: float, highest: float, rate: float) -> t
     curves = RESTING_CELLS[chemistry]
     emptiest = lowest - READING_ERROR - SAG * max(0.0, rate)
     fullest = highest + READING_ERROR + SAG * max(0.0, -rate)
-    return _on_line(curves.lowest, emptiest), _on_line(curves.highest, fullest)
-
-
-def _on_line(table: Table, x: float) -> float:
-    """The table's value at x; outside of the table that of its end."""
-    if x <= table[0][0]:
-        return table[0][1]
-    for (x0, y0), (x1, y1) in pairwise(table):
-        if x <= x1:
-            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-    return table[-1][1]
+    return value_at(curves.lowest, emptiest), value_at(curves.highest, fullest)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.core.measurements.inputs import Input, Plausible
+from bridge.core.measurements.words import said_of
 from bridge.core.model import Refused, Value
 from bridge.core.settings.declarations import PlausibilitySettings
 
@@ -46,7 +47,7 @@ class Plausibility:
             path: (rule, cells if rule.of_pack else 1)
             for input_ in inputs
             if (rule := input_.plausible)
-            for path in (*input_.paths_of(cells), *input_.stand_ins)
+            for path in input_.all_paths_of(cells)
         }
         self._singles = frozenset(
             path for input_ in inputs if input_.stand_ins for path in input_.paths_of(cells)
@@ -101,10 +102,7 @@ class Plausibility:
         for path, doubt in list(self._doubts.items()):
             if now - doubt.at > (max(forget, single_cells) if path in self._singles else forget):
                 del self._doubts[path]
-        if not self._doubts:
-            return ""
-        first, others = next(iter(self._doubts))[1:], len(self._doubts) - 1
-        return f"{first} is in doubt" + (f", and {others} more" if others else "")
+        return said_of(self._doubts, " is in doubt")
 
     def counting(self, settings: PlausibilitySettings, now: float) -> Mapping[str, float]:
         """The readings in doubt that count, because no other came for settings.doubt seconds.

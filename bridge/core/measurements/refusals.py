@@ -12,6 +12,7 @@ from typing import Any
 
 from bridge.core.measurements.inputs import Input
 from bridge.core.measurements.plausibility import COPY_WITHIN
+from bridge.core.measurements.words import said_of
 
 
 class Refusals:
@@ -25,7 +26,7 @@ class Refusals:
             path: input_
             for input_ in inputs
             if not input_.may_be_silent
-            for path in (*input_.paths_of(cells), *input_.stand_ins)
+            for path in input_.all_paths_of(cells)
         }
         self.since: dict[str, float] = {}
         self._last: dict[str, float] = {}
@@ -62,7 +63,4 @@ class Refusals:
 
 def words_for(missing: list[str]) -> str:
     """Which paths are refused again and again, in words; "" for none."""
-    if not missing:
-        return ""
-    more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return f"{missing[0][1:]} is refused again and again{more}"
+    return said_of(missing, " is refused again and again")

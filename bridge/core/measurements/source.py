@@ -44,9 +44,7 @@ class Counter:
 class Source:
     """One origin of values. name: for people; shelf_life: of its values; counter: None for none."""
 
-    def __init__(
-        self, name: str, shelf_life: ShelfLife, counter: Counter | None = None
-    ) -> None:
+    def __init__(self, name: str, shelf_life: ShelfLife, counter: Counter | None = None) -> None:
         self.name = name
         self.shelf_life = shelf_life
         self.counter = counter

@@ -33,6 +33,7 @@ from bridge.core.measurements.plausibility import Plausibility
 from bridge.core.measurements.refusals import Refusals, words_for
 from bridge.core.measurements.source import CLIENTS, Counter, ShelfLife, Source
 from bridge.core.measurements.store import MeasurementStore
+from bridge.core.measurements.unheard import Unheard, Written
 from bridge.core.measurements.voltages import volts_of
 from bridge.core.model import Date, Refused, Stage, Value
 from bridge.core.paths.gate import PathSpec
@@ -73,7 +74,7 @@ class Pack:
     `assess` does not change the latches, so it can be called without a decision; `commit` stores
     the latches of a view as those of the pack. heard_at: the last moment of fresh data before this
     start, from which the grace counts (monotonic s). latches: their states then. count: the charge
-    counted until then.
+    counted until then. written: which paths were written until then.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Pack:
         heard_at: float,
         latches: LatchState,
         count: KeptCount | None = None,
+        written: Written = (),
     ) -> None:
         cells = settings.limiter.cells
         self.clients = Source(
@@ -92,6 +94,7 @@ class Pack:
         )
         self._settings = settings
         self._store = MeasurementStore(paths, inputs, cells)
+        self._unheard = Unheard(self._store, written)
         self._display = Display(self._store)
         self._plausibility = Plausibility(inputs, cells)
         self._refusals = Refusals(inputs, cells)
@@ -103,11 +106,11 @@ class Pack:
         self._frozen = NOT_FROZEN
         self._measurements = Measurements({})
         self._paths_counted = {
-            input_: frozenset((*input_.paths_of(cells), *input_.stand_ins))
+            input_: frozenset(input_.all_paths_of(cells))
             for input_ in (CELLS, PACK_VOLTAGE, PACK_CURRENT, SOC)
         }
         self.limiter_paths = frozenset(
-            path for input_ in inputs for path in (*input_.paths_of(cells), *input_.stand_ins)
+            path for input_ in inputs for path in input_.all_paths_of(cells)
         )
 
     # --- what comes in -------------------------------------------------------------------
@@ -134,6 +137,8 @@ class Pack:
         if path in self._refusals.since and value is not None:
             self._refusals.end(path)
         self._store.write(spec, value, source, now)
+        if self._unheard and value is not None:
+            self._unheard.note(path)
 
     def note_unreadable(self, path: str, now: float) -> None:
         """Note a reading that nobody could make a value of. now: monotonic s."""
@@ -151,9 +156,11 @@ class Pack:
             for path in self._store.named(what):
                 if why := self._store.blocking(path, now):
                     raise Refused(why)
-        forgotten = self._store.forget(what)
+        before = self._unheard.named(what, self._settings.freshness.stale, now)
+        forgotten = [*self._store.forget(what), *before]
         for path in forgotten:
             self._refusals.end(path)
+            self._unheard.note(path)
         return forgotten
 
     def change_settings(self, settings: PackSettings, now: float) -> None:
@@ -172,6 +179,10 @@ class Pack:
         if counter is not None:
             counter.moved_at = now if counter.path in moved else counter.moved_at
             self._frozen = self._frozen.with_counter(counter.words(now))
+
+    def written(self) -> Written:
+        """What a restart must know of the paths that were written."""
+        return self._unheard.written()
 
     def keep_count(self) -> KeptCount | None:
         """What a restart must not lose of the charge counted; None before the first tick."""
@@ -205,15 +216,18 @@ class Pack:
         silent = freshness.silent
         if refused and freshness.stage < Stage.STALE:
             silent |= {self._refusals.input_of(path) for path in refused}
+        stale, single_cells = settings.freshness.stale, settings.freshness.single_cells
         warning = ""
+        if self._unheard and freshness.stage < Stage.STALE:
+            silent |= self._unheard.silent(stale, now)
+            warning = self._unheard.words(stale, now)
         if refused or self._contradictions.other:
             self._contradictions.expire(now)
-            warning = words_for(refused) or self._contradictions.words
+            warning = words_for(refused) or self._contradictions.words or warning
         readings = self._store.readings(now)
         for state in self._store.replaceable:
             if state.lacks:
                 warning = warning or f"some of {state.input.name} are missing"
-        stale, single_cells = settings.freshness.stale, settings.freshness.single_cells
         doubt = warning or self._plausibility.words(now, stale, single_cells)
         measurements = self._measured(readings, silent, doubt or self._frozen.suspects)
         suspected = None

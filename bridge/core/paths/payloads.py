@@ -93,8 +93,10 @@ def _leaves(content: Mapping[str, Any], prefix: str, depth: int = 0) -> Iterator
         path = f"{prefix}/{key.strip('/')}"
         if not isinstance(value, Mapping):
             yield path, value
-        elif "value" in value and set(value) <= {"value", EXPIRES} and (
-            not isinstance(value["value"], Mapping)
+        elif (
+            "value" in value
+            and set(value) <= {"value", EXPIRES}
+            and (not isinstance(value["value"], Mapping))
         ):
             yield path, value if EXPIRES in value else value["value"]
         elif depth < 8:  # the deepest path has five parts

@@ -24,7 +24,7 @@ from bridge.core.settings.declarations import (
     Table,
     fields_of,
 )
-from bridge.core.settings.tables import allowed_range, share
+from bridge.core.settings.tables import allowed_range, value_at
 
 FREE, THE_FILES = "free", "the file's"
 
@@ -67,6 +67,8 @@ _BOUNDS: Mapping[str, tuple[str, ...]] = {
         "limiter.mosfet_temperature",
         "limiter.imbalance",
         "limiter.low_cell_charge",
+        "limiter.charge_soc",
+        "limiter.discharge_soc",
         # A solar charger that feeds in obeys only CVL.
         "limiter.slide",
         # When the limits are withdrawn, an inverter may go on with the last ones.
@@ -85,8 +87,6 @@ _BOUNDS: Mapping[str, tuple[str, ...]] = {
         "limiter.taper",
         "limiter.dv1",
         "limiter.dv2",
-        "limiter.charge_soc",
-        "limiter.discharge_soc",
         # How soon a limit rises to what every protection allows.
         "limiter.discharge_hysteresis",
         "limiter.current_hold",
@@ -153,6 +153,8 @@ def in_words(setting: str) -> str:
         return "free"
     if bound == THE_FILES:
         return "only the file can loosen it"
+    if bound == "min_charge_voltage":
+        return "from ceiling.min_charge_voltage to ceiling.failsafe.charge_voltage, or the file's"
     name = setting.partition(".")[2]
     return f"free within ceiling.{bound}" + (f".{name}" if bound == "failsafe" else "")
 
@@ -174,9 +176,12 @@ def _beyond(bound: str, spec: Spec, value: Any, ceiling: Ceiling) -> str:
             return ""
         return f"has none of ceiling.required ({', '.join(ceiling.required)})"
     if bound == "failsafe":
-        both = (f"failsafe.{spec.name}", getattr(ceiling.failsafe, spec.name)), (
-            spec.name,
-            getattr(ceiling, spec.name, float("inf")),
+        both = (
+            (f"failsafe.{spec.name}", getattr(ceiling.failsafe, spec.name)),
+            (
+                spec.name,
+                getattr(ceiling, spec.name, float("inf")),
+            ),
         )
         return next(filter(None, (_above(name, limit, spec, value) for name, limit in both)), "")
     limit = getattr(ceiling, bound)
@@ -205,9 +210,21 @@ def too_loose(setting: str, spec: Spec, value: Any, in_file: Any, ceiling: Ceili
         if not value:
             return "off is looser than the configuration file, and only the file may be"
         return _outside(bound, value, getattr(ceiling, bound))
+    if bound == "min_charge_voltage":
+        return _lifts_protections(value, max(in_file, ceiling.failsafe.charge_voltage))
     if bound == THE_FILES and _is_looser(setting, spec, value, in_file):
         return "is looser than in the configuration file, and only the file may be"
     return ""
+
+
+def _lifts_protections(floor: float, highest: float) -> str:
+    """No protection lowers CVL below its floor, so a high floor would switch them off. In V."""
+    if floor <= highest:
+        return ""
+    return (
+        f"{floor:g} V is above {highest:g} V: protections could not lower CVL, and only the file"
+        " may be looser"
+    )
 
 
 def _outside(bound: str, table: Table, window: tuple[float, float]) -> str:
@@ -247,4 +264,4 @@ def _is_above(table: Table, other: Table) -> bool:
     if not other:
         return False
     xs = {x for x, _ in chain(table, other)}
-    return any((share(table, x) if table else 1.0) > share(other, x) + 1e-9 for x in xs)
+    return any((value_at(table, x) if table else 1.0) > value_at(other, x) + 1e-9 for x in xs)

@@ -215,9 +215,7 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
     freshness = _settings(section.section("freshness"), FreshnessSettings)
     failsafe = _failsafe(section.section("failsafe"), chemistry_known, limiter)
     plausibility = _settings(section.section("plausibility"), PlausibilitySettings)
-    from_file = default_ceiling(
-        chemistry_known, limiter, freshness, failsafe, plausibility
-    )
+    from_file = default_ceiling(chemistry_known, limiter, freshness, failsafe, plausibility)
     ceiling = _ceiling(section.section("ceiling"), from_file)
     requests = _settings(section.section("requests"), RequestSettings)
     alarms = _alarms(section.section("alarms"), chemistry_known, ceiling)
@@ -286,9 +284,7 @@ def _limiter(section: SectionReader, chemistry: str, capacity: float) -> Limiter
     return _settings(section, LimiterSettings, defaults)
 
 
-def _failsafe(
-    section: SectionReader, chemistry: str, limiter: LimiterSettings
-) -> FailsafeSettings:
+def _failsafe(section: SectionReader, chemistry: str, limiter: LimiterSettings) -> FailsafeSettings:
     """The failsafe; its voltage is not above charge_voltage by default."""
     volts = min(presets.FAILSAFE_VOLTAGE[chemistry], limiter.charge_voltage)
     defaults = {"charge_voltage": max(volts, limiter.min_charge_voltage)}

@@ -1,4 +1,4 @@
-"""Curves that are settings: points of rising x, with straight lines between them.
+"""Curves: points of rising x, with straight lines between them.
 
 Before the first point its value holds, after the last point the last one's.
 """
@@ -10,8 +10,8 @@ from itertools import pairwise
 from bridge.core.settings.declarations import Table
 
 
-def share(table: Table, x: float) -> float:
-    """The share at x, 0 to 1: straight lines between the points; beyond the ends, the end's.
+def value_at(table: Table, x: float) -> float:
+    """The curve at x: straight lines between the points; beyond the ends, the end's value.
 
     The table must have been checked: at least two points, x rising.
     """

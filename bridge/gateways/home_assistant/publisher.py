@@ -51,9 +51,7 @@ class Discovery:
     `topics` has changed.
     """
 
-    def __init__(
-        self, mode: str, client: Client, source: DiscoverySource, device: Device
-    ) -> None:
+    def __init__(self, mode: str, client: Client, source: DiscoverySource, device: Device) -> None:
         """Make a discovery that publishes nothing until `on_connected`."""
         self._mode = mode
         self._client = client

@@ -1,6 +1,7 @@
 """No charge current from the first cell at cell_overvoltage on: the last protection of the cells.
 
-Also none when the cell voltages were written once and are silent now.
+Also none when the cell voltages or the pack voltage were written once and are silent now: two
+witnesses have become one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ def _cap(situation: Situation) -> Cap | None:
     if highest is not None and reached(highest, limit):
         name = name_of(situation.of(CELLS), highest)
         return Cap(0.0, f"{name} at {highest:.3f} V, overvoltage is {limit:g} V")
-    return nothing_for_silence(CELLS) if situation.is_silent(CELLS) else None
+    for input_ in (CELLS, PACK_VOLTAGE):
+        if situation.is_silent(input_):
+            return nothing_for_silence(input_)
+    return None
 
 
 CHARGE = Protection(

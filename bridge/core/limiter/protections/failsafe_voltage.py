@@ -1,4 +1,4 @@
-"""CVL falls to the failsafe's voltage while nothing is known of the battery.
+"""CVL falls to the failsafe's voltage while the battery or its voltages are not known.
 
 A solar charger that feeds in to the grid obeys only CVL, so CCL alone does not stop it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from bridge.core.limiter.protection import Latch, Protection
 from bridge.core.limiter.recovery import LONGEST_STEP
 from bridge.core.limiter.situation import Situation
+from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
 from bridge.core.model import CVL, Cap, Stage
 
 
@@ -17,7 +18,12 @@ def target_of(situation: Situation) -> float:
 
 
 def _is_blind(situation: Situation) -> bool:
-    return situation.stage > Stage.AGING
+    return situation.stage > Stage.AGING or _silent_voltage(situation) != ""
+
+
+def _silent_voltage(situation: Situation) -> str:
+    """Which voltage was written once and is silent now, in words; "" for none."""
+    return next((v.name for v in (CELLS, PACK_VOLTAGE) if situation.is_silent(v)), "")
 
 
 def _update(before: float | None, situation: Situation) -> float | None:
@@ -48,15 +54,17 @@ def _cap(situation: Situation) -> Cap | None:
         return None
     if situation.stage is Stage.WAITING:
         return Cap(level, "waiting for the first measurements")
-    return Cap(level, f"the measurements are {situation.stage.word}")
+    if situation.stage > Stage.AGING:
+        return Cap(level, f"the measurements are {situation.stage.word}")
+    return Cap(level, f"{_silent_voltage(situation)} went silent")
 
 
 CHARGE_VOLTAGE = Protection(
     "failsafe",
     CVL,
-    "while waiting or stale: at once to the last pack voltage, then slowly to"
-    " failsafe.charge_voltage",
-    frozenset(),
+    "while waiting or stale, or while the cells or the pack voltage are silent: at once to the"
+    " last pack voltage, then slowly to failsafe.charge_voltage",
+    frozenset({CELLS, PACK_VOLTAGE}),
     _cap,
     latch=LATCH,
     changes_with_time=True,

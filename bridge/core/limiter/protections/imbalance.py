@@ -9,7 +9,7 @@ from bridge.core.limiter.sweeps import CELL_SPREAD
 from bridge.core.measurements.inputs import CELLS
 from bridge.core.measurements.voltages import spread
 from bridge.core.model import CCL, Cap
-from bridge.core.settings.tables import share
+from bridge.core.settings.tables import value_at
 
 
 def _cap(situation: Situation) -> Cap | None:
@@ -20,7 +20,7 @@ def _cap(situation: Situation) -> Cap | None:
     apart = spread(situation.of(CELLS))
     if apart is None:
         return cap_of_silence(situation, table, maximum, CELLS)
-    share_of_spread = share(table, apart)
+    share_of_spread = value_at(table, apart)
     if share_of_spread == 1:
         return None
     return Cap(maximum * share_of_spread, f"cells {apart:.3f} V apart")

@@ -8,7 +8,7 @@ from bridge.core.limiter.situation import Situation, name_of
 from bridge.core.limiter.sweeps import EVERY_CELL, ONE_CELL
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
 from bridge.core.model import CCL, Cap
-from bridge.core.settings.tables import share
+from bridge.core.settings.tables import value_at
 
 
 def _cap(situation: Situation) -> Cap | None:
@@ -19,7 +19,7 @@ def _cap(situation: Situation) -> Cap | None:
         return None
     if lowest is None:
         return cap_of_silence(situation, table, maximum, CELLS)
-    share_of_lowest = share(table, lowest)
+    share_of_lowest = value_at(table, lowest)
     if share_of_lowest == 1:
         return None
     words = f"{name_of(situation.of(CELLS), lowest)} at {lowest:.3f} V"

@@ -9,7 +9,7 @@ from bridge.core.limiter.sweeps import BATTERY_TEMPERATURE
 from bridge.core.measurements.inputs import TEMPERATURE
 from bridge.core.model import CCL, DCL, Cap
 from bridge.core.settings.declarations import Table
-from bridge.core.settings.tables import share
+from bridge.core.settings.tables import value_at
 
 
 def _charge(situation: Situation) -> Cap | None:
@@ -29,8 +29,8 @@ def _cap(situation: Situation, table: Table, maximum: float) -> Cap | None:
         return None
     if degrees is None or situation.is_silent(TEMPERATURE):
         return cap_of_silence(situation, table, maximum, TEMPERATURE)
-    cold = share(table, degrees.coldest)
-    hot = share(table, degrees.hottest)
+    cold = value_at(table, degrees.coldest)
+    hot = value_at(table, degrees.hottest)
     if cold == 1 and hot == 1:
         return None
     at = degrees.coldest if cold < hot else degrees.hottest
