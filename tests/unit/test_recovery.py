@@ -82,7 +82,10 @@ def test_the_reason_says_why_a_limit_is_not_yet_up() -> None:
     bench.feed()
     bench.pass_time(1, lambda: bench.feed(cell=3.46))
     bench.pass_time(2, bench.feed)
-    assert reason() == "rises to 100.0 within 49 s (maximum charge current)"
+    assert reason() == (
+        "rises to 25.0 within 34 s"
+        " (a cell was at cv1 3.4 V, until all are 30 mV below it for 15 min)"
+    )
     bench.dbus("/Soc", 101)  # refused: until the next reading the SoC is in doubt
     bench.pass_time(1)
     assert reason() == "nothing may rise before the measurements are fresh and beyond doubt"

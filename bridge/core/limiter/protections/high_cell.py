@@ -55,6 +55,8 @@ def _update(before: Top | None, situation: Situation) -> Top | None:
     nothing: a single wrong reading would cost charge current for a long time.
     """
     settings, highest = situation.settings, situation.volts.highest
+    if before is None and (highest is None or highest < settings.cv1 - BELOW):
+        return None  # the usual case
     if situation.stage is not Stage.FRESH or highest is None:
         return None if before is None else Top(before.level, before.allowed, None)
     if not situation.is_certain:
@@ -81,6 +83,8 @@ LATCH = Latch("cell voltage", None, _update)
 
 def _cap(situation: Situation) -> Cap | None:
     settings, highest = situation.settings, situation.volts.highest
+    if not situation.latches and (highest is None or highest < settings.cv1 - BELOW):
+        return None  # the usual case
     top = LATCH.of(situation.latches)
     now = None
     if highest is not None and reached(highest, settings.cv1):
