@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from bridge.battery.control import Assessment, Control
@@ -15,6 +16,8 @@ from bridge.core.paths.table import Paths
 from bridge.ports import Bus, Timer
 
 _BMS_CABLE = "/Alarms/BmsCable"
+
+_SHORTEST = 0.001  # s; a timer with no time at all could come too early again and again
 
 
 class Publisher:
@@ -48,7 +51,7 @@ class Publisher:
         self._settings_shown: Mapping[str, Value] = {}
         self._has_writes = False
         self._may_tighten = False
-        self._timer_set = False
+        self._timer_set = self._frame_timer_set = False
         self._published_at = float("-inf")
 
     @property
@@ -108,6 +111,10 @@ class Publisher:
         self._timer_set = False
         self.catch_up(self._monotonic())
 
+    def _on_frame_timer(self) -> None:
+        self._frame_timer_set = False
+        self.refresh(self._monotonic())
+
     def _publish_writes(self, assessment: Assessment, now: float) -> None:
         self._publish(assessment, now)
         self._published_at = now
@@ -120,6 +127,9 @@ class Publisher:
         freshness, decision = pack.freshness, assessment.decision
         self._status.transitions(control.last, assessment, now)
         control.commit(assessment)
+        if pack.frame_until is not None and not self._frame_timer_set:
+            self._frame_timer_set = True  # decide again when the frame that is coming is over
+            self._timer.call_in(max(_SHORTEST, pack.frame_until - now), self._on_frame_timer)
         config = control.config
         self._alarms.update(pack.measurements, config.alarms, config.cells, now)
         changes = self._values.update(
@@ -137,7 +147,7 @@ class Publisher:
         if changes:
             self._bus.publish(changes)
         self._has_writes = self._may_tighten = False
-        self._status.state(lambda: self._state(assessment, now), now)
+        self._status.state(partial(self._state, assessment, now), now)
         self._status.settings(settings, control.settings.tree)
 
     def _newly_written(self, now: float) -> dict[str, Value]:

@@ -6,9 +6,6 @@ its top, and while loads empty it.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from tests.search.lies import LIES, STANDING, Lie, play
@@ -17,13 +14,6 @@ HIGHEST, LOWEST = 3.65, 2.50  # V, the ceilings of LFP
 CLAMPED = 3.57  # V; cell_overvoltage, and 20 mV for chargers that act 3 s late at 1 C
 KNOWN_BY_CELLS = [lie for name, lie in LIES.items() if name != "all cells are wrong"]
 TO_SPARE = 0.02  # of the capacity, by which a pack may be more than full or less than empty
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    logging.disable()
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.slow

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from bridge.battery import control
 from bridge.core.limiter import caps, decide, situation
 from bridge.core.limiter.decide import NO_REQUESTS, BatteryState
+from bridge.core.limiter.recovery import Certainty
 from bridge.core.measurements import freshness
 from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.input_state import InputState
@@ -82,7 +82,7 @@ def _with_pace(**changes: float) -> Callable[[Patch], None]:
 
 
 def _a_limit_rises_in_doubt_and_while_aging(patch: Patch) -> None:
-    patch.setattr(situation.Situation, "is_certain", True)
+    patch.setattr(situation.Situation, "certainty", Certainty.CERTAIN)
 
 
 def _settings_may_be_beyond_the_ceilings(patch: Patch) -> None:
@@ -175,14 +175,6 @@ DEFECTS: tuple[tuple[Callable[[Patch], None], str], ...] = (
     (_a_setting_lets_limits_rise_at_once, "a setting never lifts a limit in the same call"),
 )
 """Each defect, and words of the law that it breaks."""
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Refusals are what a script is full of."""
-    logging.disable()
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.slow

@@ -6,23 +6,12 @@ searches longer, from a seed that is new each time.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from tests.search.search import LENGTH, report, search, shortened
 
 STEPS = 100_000
 PARTS = 10  # so that the workers of pytest share them
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Refusals are what a script is full of."""
-    logging.disable()
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.slow

@@ -377,8 +377,9 @@ def test_a_restart_forgets_no_charge() -> None:
         bench = Bench(before=bench)
         bench.pass_time(20, partial(bench.feed, current=50))
     assert "the cells have not moved for 5 min while" in str(bench["/Freshness/Frozen"])
-    count = bench.battery._control.pack._count
-    assert count.bounds.highest == pytest.approx(50 + 1.02 * 50 * 300 / 3600 / 2.8, abs=0.1)
+    count = bench.battery._control.pack.keep_count()
+    assert count is not None
+    assert count.highest == pytest.approx(50 + 1.02 * 50 * 300 / 3600 / 2.8, abs=0.1)
 
 
 def test_what_is_kept_of_a_count_brings_it_back() -> None:

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from doubles import Bench
 
-from bridge.core.limiter.recovery import LONGEST_STEP, Pace, Recovering, recover, seconds_to
+from bridge.core.limiter.recovery import (
+    LONGEST_STEP,
+    Certainty,
+    Pace,
+    Recovering,
+    recover,
+    seconds_to,
+)
+
+CERTAIN = Certainty.CERTAIN
 
 
 def test_noise_of_the_arithmetic_starts_no_hold() -> None:
     pace = Pace(hold=60, rise=0.01)
-    state = recover(None, 13.2, pace, 0, True)
-    state = recover(state, 13.200000000000003, pace, 10, True)
+    state = recover(None, 13.2, pace, 0, CERTAIN)
+    state = recover(state, 13.200000000000003, pace, 10, CERTAIN)
     assert state == Recovering(13.2, None, 10)
-    state = recover(state, 13.6, pace, 50, True)
-    assert recover(state, 13.6, pace, 90, True).value == 13.2, "the hold began at 50"
+    state = recover(state, 13.6, pace, 50, CERTAIN)
+    assert recover(state, 13.6, pace, 90, CERTAIN).value == 13.2, "the hold began at 50"
 
 
 def test_it_holds_and_then_rises_at_its_rate_and_not_above_its_target() -> None:
     pace = Pace(hold=5, rise=2.0)
-    state = recover(None, 10.0, pace, 0, True)
+    state = recover(None, 10.0, pace, 0, CERTAIN)
     seen = []
     for now in range(1, 12):
-        state = recover(state, 16.0, pace, now, True)
+        state = recover(state, 16.0, pace, now, CERTAIN)
         seen.append(state.value)
     assert seen == [10.0] * 6 + [12.0, 14.0, 16.0, 16.0, 16.0]
     assert state.rising_since is None, "at its target it waits for nothing"
@@ -29,40 +38,44 @@ def test_it_holds_and_then_rises_at_its_rate_and_not_above_its_target() -> None:
 
 def test_a_fall_is_followed_at_once_and_the_hold_begins_anew() -> None:
     pace = Pace(hold=5, rise=2.0)
-    state = recover(Recovering(10.0, 0, 9), 4.0, pace, 10, True)
+    state = recover(Recovering(10.0, 0, 9), 4.0, pace, 10, CERTAIN)
     assert state == Recovering(4.0, None, 10)
-    assert recover(state, 10.0, pace, 11, True) == Recovering(4.0, 11, 11)
+    assert recover(state, 10.0, pace, 11, CERTAIN) == Recovering(4.0, 11, 11)
 
 
 def test_a_clock_that_jumps_is_not_that_much_recovery() -> None:
     pace = Pace(hold=5, rise=2.0)
     ready = Recovering(10.0, 0, 10)
-    assert recover(ready, 99.0, pace, 1000, True).value == 10.0 + 2.0 * LONGEST_STEP
-    assert recover(ready, 99.0, pace, 3, True) == Recovering(10.0, 0, 10), "it ran back"
-    assert recover(Recovering(10.0, 0, 1), 99.0, pace, 6, True).value == 12.0, "1 s past the hold"
+    assert recover(ready, 99.0, pace, 1000, CERTAIN).value == 10.0 + 2.0 * LONGEST_STEP
+    assert recover(ready, 99.0, pace, 3, CERTAIN) == Recovering(10.0, 0, 10), "it ran back"
+    assert recover(Recovering(10.0, 0, 1), 99.0, pace, 6, CERTAIN).value == 12.0, (
+        "1 s past the hold"
+    )
 
 
 def test_while_a_reading_is_in_doubt_the_hold_stands_still() -> None:
     pace = Pace(hold=5, rise=2.0)
-    state = recover(Recovering(10.0, 0, 3), 99.0, pace, 4, False)
+    state = recover(Recovering(10.0, 0, 3), 99.0, pace, 4, Certainty.IN_DOUBT)
     assert state == Recovering(10.0, 1, 4), "3 s of the hold are over"
-    state = recover(state, 99.0, pace, 5, True)
+    state = recover(state, 99.0, pace, 5, CERTAIN)
     assert (state.value, seconds_to(state, 10.5, pace)) == (10.0, 1.25)
-    assert recover(Recovering(10.0, None, 3), 99.0, pace, 4, False) == Recovering(10.0, None, 4)
+    assert recover(Recovering(10.0, None, 3), 99.0, pace, 4, Certainty.IN_DOUBT) == Recovering(
+        10.0, None, 4
+    )
 
 
 def test_while_the_measurements_are_not_fresh_there_is_no_hold() -> None:
     pace = Pace(hold=5, rise=2.0)
-    state = recover(Recovering(10.0, 0, 9), 99.0, pace, 10, False, is_known=False)
+    state = recover(Recovering(10.0, 0, 9), 99.0, pace, 10, Certainty.NOT_FRESH)
     assert state == Recovering(10.0, None, 10)
-    assert recover(state, 99.0, pace, 11, True) == Recovering(10.0, 11, 11)
+    assert recover(state, 99.0, pace, 11, CERTAIN) == Recovering(10.0, 11, 11)
 
 
 def test_from_0_it_starts_only_when_the_rise_is_worth_it() -> None:
     pace = Pace(hold=0, rise=2.0, release=3.0)
-    assert recover(Recovering(0.0, None, 0), 2.9, pace, 1, True) == Recovering(0.0, None, 1)
-    assert recover(Recovering(0.0, None, 0), 3.0, pace, 1, True).rising_since == 1
-    assert recover(Recovering(0.1, None, 0), 2.9, pace, 1, True).rising_since == 1
+    assert recover(Recovering(0.0, None, 0), 2.9, pace, 1, CERTAIN) == Recovering(0.0, None, 1)
+    assert recover(Recovering(0.0, None, 0), 3.0, pace, 1, CERTAIN).rising_since == 1
+    assert recover(Recovering(0.1, None, 0), 2.9, pace, 1, CERTAIN).rising_since == 1
 
 
 def test_the_wait_is_what_is_left_of_the_hold_and_the_rise() -> None:

@@ -14,7 +14,7 @@ from bridge.core.limiter.ceiling_caps import ceiling_caps, newest_voltage_age
 from bridge.core.limiter.charging import plan
 from bridge.core.limiter.protection import updated
 from bridge.core.limiter.protections import PROTECTIONS, failsafe, maintained_soc
-from bridge.core.limiter.recovery import NOISE, Pace, Recovering, recover, seconds_to
+from bridge.core.limiter.recovery import NOISE, Certainty, Pace, Recovering, recover, seconds_to
 from bridge.core.limiter.situation import LatchState, LimiterConfig, Situation
 from bridge.core.measurements.inputs import Measurements
 from bridge.core.model import (
@@ -33,6 +33,9 @@ Requests = Limits[Request | None]
 NO_REQUESTS: Requests = Limits(None, None, None)
 
 _AFTER_CCL = tuple(p for p in PROTECTIONS if p.after_ccl)
+
+_NOT_LASTING = (failsafe.WAITING.name, "ceiling")
+"""The caps for lack of the first measurements: the ceiling too is low without a voltage."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,6 @@ class Outcome:
     state: LimiterState
 
 
-_Held = tuple[float, str, str]
-"""A limit before requests and ceilings: its value (V or A), what holds it, and why."""
-
-
 def decide(
     measurements: Measurements,
     config: LimiterConfig,
@@ -123,47 +122,24 @@ def limits_from(
     now: monotonic s, not before the state's own time. voltage_age: s since the newest voltage of a
     cell or of the pack; infinite if there was none.
     """
-    settings, paces = config.limiter, config.paces
-    ceilings = ceiling_caps(allowed, config, voltage_age)
+    paces, ceilings = config.paces, ceiling_caps(allowed, config, voltage_age)
     situation = allowed.situation
-    stage = situation.stage
-    may_loosen, is_fresh = situation.is_certain, stage is Stage.FRESH
-    is_blind = stage > Stage.AGING
+    stage, certainty = situation.stage, situation.certainty
 
-    caps: Caps = {**allowed.caps.ccl, "ceiling": ceilings.ccl}
-    if requests.ccl is not None:
-        caps = _with_request(caps, requests.ccl)
-    waiting, lasting = caps.get(failsafe.WAITING.name), caps
-    if waiting is not None:
-        lasting = _without_waiting(caps)
-    held, ccl_after = _recovered(
-        lasting, before.limits.ccl, paces.ccl, now, may_loosen, is_fresh, is_blind
-    )
-    if waiting is not None and held[0] > waiting.value:
-        held = (waiting.value, failsafe.WAITING.name, waiting.reason)
-    ccl = _below_ceiling(held, caps, ceilings.ccl)
+    caps = _with_others(allowed.caps.ccl, ceilings.ccl, requests.ccl)
+    ccl, ccl_after = _limited(caps, ceilings.ccl, before.limits.ccl, paces.ccl, now, certainty)
     # The limits while waiting for the first data are no danger: CVL and CCL may rise at once.
-    is_unheard = waiting is not None and before.limits.ccl is None
-    caps = {**allowed.caps.dcl, "ceiling": ceilings.dcl}
-    if requests.dcl is not None:
-        caps = _with_request(caps, requests.dcl)
-    held, dcl_after = _recovered(
-        caps, before.limits.dcl, paces.dcl, now, may_loosen, is_fresh, is_blind
-    )
-    dcl = _below_ceiling(held, caps, ceilings.dcl)
+    is_unheard = failsafe.WAITING.name in caps and before.limits.ccl is None
+    caps = _with_others(allowed.caps.dcl, ceilings.dcl, requests.dcl)
+    dcl, dcl_after = _limited(caps, ceilings.dcl, before.limits.dcl, paces.dcl, now, certainty)
 
     assert ccl.value is not None, "withdrawing comes last"
     caps, latches = _after_ccl(allowed.caps.cvl, before, situation, ccl.value)
-    floor = settings.min_charge_voltage * config.cells
+    floor = config.floor
+    caps = _with_others(_floored(caps, floor), ceilings.cvl, requests.cvl, floor)
     if situation.measurements.silent:
-        may_loosen = is_fresh = False  # CVL rises only while no input is silent
-    caps = {**_floored(caps, floor), "ceiling": ceilings.cvl}
-    if requests.cvl is not None:
-        caps = _with_request(caps, requests.cvl, floor)
-    held, cvl_after = _recovered(
-        caps, before.limits.cvl, paces.cvl, now, may_loosen, is_fresh, is_blind
-    )
-    cvl = _below_ceiling(held, caps, ceilings.cvl)
+        certainty = Certainty.NOT_FRESH  # CVL rises only while no input is silent
+    cvl, cvl_after = _limited(caps, ceilings.cvl, before.limits.cvl, paces.cvl, now, certainty)
 
     after: Limits[Recovering | None] = Limits(cvl_after, ccl_after, dcl_after)
     if is_unheard:
@@ -228,70 +204,59 @@ def _floored(caps: Caps, floor: float) -> Caps:
     }
 
 
-def _recovered(
+def _with_others(caps: Caps, ceiling: Cap, request: Request | None, floor: float = 0.0) -> Caps:
+    """The caps with those of the ceiling and the request. floor: no request goes below it.
+
+    All in V or A. The ceiling is one of the caps too, so that a limit rises slowly after it.
+    """
+    if request is None:
+        return {**caps, "ceiling": ceiling}
+    words = "a client asks for it"
+    if request.value < floor:
+        words = f"a client asks for {request.value:g}, the floor is {floor:.2f}"
+    return {**caps, "ceiling": ceiling, "request": Cap(max(request.value, floor), words)}
+
+
+def _limited(
     caps: Caps,
+    ceiling: Cap,
     before: Recovering | None,
     pace: Pace,
     now: float,
-    may_loosen: bool,
-    is_fresh: bool,
-    is_blind: bool,
-) -> tuple[_Held, Recovering]:
-    """The smallest cap, or the limit while it still rises to that cap. Of equal caps the first.
+    certainty: Certainty,
+) -> tuple[Limit, Recovering]:
+    """The limit that is published, and how far it has recovered. The ceiling has the last word.
 
-    may_loosen: the measurements are fresh and beyond doubt. is_fresh: they are fresh. is_blind:
-    they are not known at all.
+    CCL is 0 A while the pack waits for its first measurements. That is no danger, so CCL goes back
+    at once to what it was before a restart.
     """
+    waiting = caps.get(failsafe.WAITING.name)
+    left_out = () if waiting is None else _NOT_LASTING
     rule, smallest = "", None
-    for name, cap in caps.items():
-        if smallest is None or cap.value < smallest.value:
+    for name, cap in caps.items():  # of equal caps the first
+        if (smallest is None or cap.value < smallest.value) and name not in left_out:
             rule, smallest = name, cap
     assert smallest is not None, "each limit has a protection that always gives a cap"
-    target = max(0.0, smallest.value)
-    if is_blind and before is not None:
-        target = min(target, before.value)
-    after = recover(before, target, pace, now, may_loosen, is_fresh)
-    if after.value >= smallest.value - NOISE:
-        return (after.value, rule, smallest.reason), after
-    if not may_loosen:
-        reason = "nothing may rise before the measurements are fresh and beyond doubt"
-    elif after.rising_since is None:
-        reason = f"not worth leaving 0 for {smallest.value:.2f}"
-    else:
-        wait = seconds_to(after, smallest.value, pace)
-        reason = f"rises to {smallest.value:.1f} within {wait:.0f} s ({smallest.reason})"
-    return (after.value, "recovery", reason), after
-
-
-def _without_waiting(caps: Caps) -> Caps:
-    """The caps of CCL that last: those that are not for lack of the first measurements.
-
-    The 0 A before them are no danger. So CCL goes back at once to what it was before a restart.
-    """
-    return {
-        name: cap for name, cap in caps.items() if name not in (failsafe.WAITING.name, "ceiling")
-    }
-
-
-def _with_request(caps: Caps, request: Request, floor: float = 0.0) -> Caps:
-    """The caps with that of the request. floor: V or A, which no request goes below."""
-    asked = max(request.value, floor)
-    words = "a client asks for it"
-    if asked > request.value:
-        words = f"a client asks for {request.value:g}, the floor is {floor:.2f}"
-    return {**caps, "request": Cap(asked, words)}
-
-
-def _below_ceiling(held: _Held, caps: Caps, ceiling: Cap) -> Limit:
-    """The limit that is published: the ceiling has the last word. All in V or A.
-
-    The ceiling is also one of the caps, so that a limit rises slowly after it.
-    """
-    value, rule, reason = held
+    after = recover(before, max(0.0, smallest.value), pace, now, certainty)
+    value, reason = after.value, smallest.reason
+    if value < smallest.value - NOISE:
+        rule, reason = "recovery", _why_not_yet(after, smallest, pace, certainty)
+    if waiting is not None and value > waiting.value:
+        value, rule, reason = waiting.value, failsafe.WAITING.name, waiting.reason
     lowered = lower(value, ceiling.value)
     if lowered != value:
         value, rule, reason = lowered, "ceiling", ceiling.reason
-    return Limit(value, rule, reason, caps)
+    return Limit(value, rule, reason, caps), after
+
+
+def _why_not_yet(after: Recovering, smallest: Cap, pace: Pace, certainty: Certainty) -> str:
+    """Why a limit is still below its smallest cap."""
+    if certainty is not Certainty.CERTAIN:
+        return "nothing may rise before the measurements are fresh and beyond doubt"
+    if after.rising_since is None:
+        return f"not worth leaving 0 for {smallest.value:.2f}"
+    wait = seconds_to(after, smallest.value, pace)
+    return f"rises to {smallest.value:.1f} within {wait:.0f} s ({smallest.reason})"
 
 
 def _withdrawn(limit: Limit) -> Limit:

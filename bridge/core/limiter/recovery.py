@@ -9,6 +9,7 @@ rises at a constant rate. From 0 it rises only if its caps allow at least `relea
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 LONGEST_STEP = 2.0
@@ -22,6 +23,14 @@ NOISE = 1e-6
 
 Our choice: a thousandth of the millivolt in which cells are shown.
 """
+
+
+class Certainty(enum.Enum):
+    """How certain the measurements are, and so how a limit may rise."""
+
+    CERTAIN = "it may rise"
+    IN_DOUBT = "they are fresh, but one is in doubt: the wait stands still"
+    NOT_FRESH = "the wait starts anew"
 
 
 @dataclass(frozen=True)
@@ -51,13 +60,11 @@ def recover(
     target: float,
     pace: Pace,
     now: float,
-    may_loosen: bool,
-    is_known: bool = True,
+    certainty: Certainty,
 ) -> Recovering:
     """The limit now: never above target (V or A), and above the last value only by recovery.
 
-    now: monotonic s. may_loosen: whether it may rise at all now. is_known: whether the measurements
-    are fresh, so that the hold goes on afterwards where it was.
+    now: monotonic s.
     """
     if before is None:
         return Recovering(target, None, now)
@@ -68,14 +75,21 @@ def recover(
     if target <= before.value + NOISE or not is_worth_it:
         return Recovering(before.value, None, now)
     since = before.rising_since
-    if not may_loosen:
-        paused = since + now - before.at if is_known and since is not None else None
+    if certainty is Certainty.NOT_FRESH:
+        return Recovering(before.value, None, now)
+    if certainty is Certainty.IN_DOUBT:
+        paused = None if since is None else since + now - before.at
         return Recovering(before.value, paused, now)
     since = now if since is None else since
     if now - since < pace.hold:
         return Recovering(before.value, since, now)
     rising_for = min(now - before.at, now - since - pace.hold, LONGEST_STEP)
     return Recovering(min(target, before.value + pace.rise * rising_for), since, now)
+
+
+def seconds_counted(since: float, now: float) -> float:
+    """The time since then that counts for slow changes, in s (both monotonic s)."""
+    return min(max(0.0, now - since), LONGEST_STEP)
 
 
 def seconds_to(state: Recovering, target: float, pace: Pace) -> float:

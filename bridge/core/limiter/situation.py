@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from bridge.core.limiter.ceiling import highest_charge_voltage
-from bridge.core.limiter.recovery import Pace
+from bridge.core.limiter.recovery import Certainty, Pace, seconds_counted
 from bridge.core.measurements.frozen_verdict import Frozen
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE, Cells, Input, Measurements
 from bridge.core.measurements.voltages import TINY, Volts, volts_of
@@ -68,6 +68,11 @@ class LimiterConfig:
         return Limits(Pace(s.voltage_hold, s.voltage_rise), charge, discharge)
 
     @cached_property
+    def floor(self) -> float:
+        """min_charge_voltage of the whole pack, in V: a lower CVL could empty the battery."""
+        return self.limiter.min_charge_voltage * self.cells
+
+    @cached_property
     def ceiling_of_cvl(self) -> Cap:
         """The ceiling of CVL, in V of the whole pack."""
         return Cap(*highest_charge_voltage(self.ceiling, self.cells))
@@ -82,7 +87,9 @@ class Situation:
     now: monotonic s. Only for protections with `after_ccl`: ccl in A; cvl in V, the smallest cap of
     the others; given: the last CVL, None before the first one; last_voltage:
     the last pack voltage that was known, in V; since: when the last decision
-    was made (monotonic s).
+    was made (monotonic s). before_frame: while a frame of voltages is coming, the situation before
+    it, for what compares voltages with each other: half a frame shows a difference that never was,
+    and a limit that falls for it stays down for its hold.
     """
 
     measurements: Measurements
@@ -99,11 +106,24 @@ class Situation:
     given: float | None = None
     last_voltage: float | None = None
     since: float = float("-inf")
+    before_frame: Situation | None = None
+
+    @property
+    def certainty(self) -> Certainty:
+        """How certain the measurements are."""
+        if self.stage is not Stage.FRESH:
+            return Certainty.NOT_FRESH
+        return Certainty.IN_DOUBT if self.measurements.doubt else Certainty.CERTAIN
 
     @property
     def is_certain(self) -> bool:
         """Whether the measurements are fresh and beyond doubt: only then may anything loosen."""
-        return self.stage is Stage.FRESH and not self.measurements.doubt
+        return self.certainty is Certainty.CERTAIN
+
+    @property
+    def elapsed(self) -> float:
+        """The time since the last decision that counts for slow changes, in s."""
+        return seconds_counted(self.since, self.now)
 
     @property
     def frozen(self) -> Frozen:
@@ -133,20 +153,53 @@ def build_situation(
 
     before: the last one; what follows from the cells is taken from it while they are the same.
     """
+    settings, count = config.limiter, config.cells
     readings = measurements.readings
     cells: Cells = readings[CELLS]
     written: float | None = readings[PACK_VOLTAGE]
+    volts: Volts | None = None
     if before is not None and before.config is config:
         same = before.measurements.readings
         if same[CELLS] is cells and same[PACK_VOLTAGE] == written:
-            return Situation(
-                measurements, config, config.limiter, config.cells, stage, now, date,
-                before.volts, latches,
-            )  # fmt: skip
-    volts = volts_of(cells, written, config.cells)
+            volts = before.volts
+    if volts is None:
+        volts = volts_of(cells, written, count)
+    earlier: Situation | None = None
+    if measurements.before_frame is not None:
+        earlier = None if before is None else before.before_frame or before
+        known = None if earlier is None else earlier.measurements
+        if (
+            earlier is None
+            or known is None
+            or earlier.config is not config
+            or known.readings is not measurements.before_frame
+            or known.silent != measurements.silent
+        ):
+            earlier = _before_frame(measurements, config, stage, now, date, latches)
     return Situation(
-        measurements, config, config.limiter, config.cells, stage, now, date, volts, latches
-    )
+        measurements, config, settings, count, stage, now, date, volts, latches,
+        before_frame=earlier,
+    )  # fmt: skip
+
+
+def _before_frame(
+    measurements: Measurements,
+    config: LimiterConfig,
+    stage: Stage,
+    now: float,
+    date: Date | None,
+    latches: LatchState,
+) -> Situation:
+    """The situation before the frame that is coming."""
+    readings, silent = measurements.before_frame, measurements.silent
+    assert readings is not None, "only asked for while a frame is coming"
+    known = Measurements(readings, silent, measurements.doubt, measurements.frozen)
+    return build_situation(known, config, stage, now, date, latches)
+
+
+def is_blind(situation: Situation) -> bool:
+    """Whether nothing is known that is young enough: waiting, stale or lost."""
+    return situation.stage > Stage.AGING
 
 
 def name_of(cells: Cells, voltage: float) -> str:

@@ -51,11 +51,6 @@ class Freshness:
     heard_at: float
     frozen: str = ""
 
-    @property
-    def may_loosen(self) -> bool:
-        """Only fresh data may raise a limit."""
-        return self.stage is Stage.FRESH
-
 
 _Judged = tuple[Stage, float, "ShelfLife | None"]
 """What an input needs of one source: its stage, the oldest value's age in s, its shelf life."""

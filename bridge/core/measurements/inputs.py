@@ -107,22 +107,29 @@ class Measurements:
     readings: by input; values older than stale are unknown. silent: inputs that were written once
     and are stale while the failsafe does not apply: a protection gives its smallest cap for them.
     doubt: which reading cannot be believed yet, in words; then nothing may loosen. frozen: what
-    stands still although charge has moved.
+    stands still although charge has moved. before_frame: the readings before the frame that is
+    coming, for what compares voltages with each other; None while no frame is coming.
     """
 
     readings: Mapping[Input[Any], Any]
     silent: frozenset[Input[Any]] = frozenset()
     doubt: str = ""
     frozen: Frozen = NOT_FROZEN
+    before_frame: Mapping[Input[Any], Any] | None = None
 
     def changed_since(self, before: Measurements) -> set[Input[Any]]:
-        """The inputs whose reading or silence has changed."""
+        """The inputs whose reading or silence has changed, or their reading before the frame."""
         changed: set[Input[Any]] = set()
-        earlier = before.readings
-        if self.readings is not earlier:
-            for input_, reading in self.readings.items():
-                if reading is not earlier[input_] and reading != earlier[input_]:
-                    changed.add(input_)
+        pairs = [(self.readings, before.readings)]
+        if self.before_frame is not None or before.before_frame is not None:
+            pairs.append(
+                (self.before_frame or self.readings, before.before_frame or before.readings)
+            )
+        for readings, earlier in pairs:
+            if readings is not earlier:
+                for input_, reading in readings.items():
+                    if reading is not earlier[input_] and reading != earlier[input_]:
+                        changed.add(input_)
         if self.silent != before.silent:
             changed |= self.silent ^ before.silent
         return changed

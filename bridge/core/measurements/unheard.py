@@ -23,27 +23,28 @@ class Unheard:
     """The paths of one pack that were written before the restart. kept: what `written` gave then.
 
     Of an input with stand-ins, one path stands for all: its values may come in another way now.
+    at: when each path that has not come yet was last written (monotonic s).
     """
 
     def __init__(self, store: MeasurementStore, kept: Written) -> None:
         self._store = store
         self._states = [s for s in store.inputs.values() if not s.input.may_be_silent]
         self._state_of = {path: state for state in self._states for path in state.paths}
-        self._at = {path: at for path, at in kept if path in self._state_of}
+        self.at = {path: at for path, at in kept if path in self._state_of}
 
     def written(self) -> Written:
         """What the next restart must know."""
         came_at = self._store.came_at
         heard = {path: came_at(path) for state in self._states for path in self._needed(state)}
-        return tuple({**self._at, **heard}.items())
+        return tuple({**self.at, **heard}.items())
 
     def note(self, path: str) -> None:
         """A value of this path has come, or was forgotten."""
-        if not self._at or path not in self._state_of:
+        if not self.at or path not in self._state_of:
             return
         state = self._state_of[path]
         for heard in state.paths if state.input.stand_ins else (path,):
-            self._at.pop(heard, None)
+            self.at.pop(heard, None)
 
     def named(self, what: str, stale: float, now: float) -> list[str]:
         """The paths that a path or a group names, if their last values are older than stale (s).
@@ -63,7 +64,7 @@ class Unheard:
 
     def words(self, stale: float, now: float) -> str:
         """Which path has not come since the restart, while it is not silent yet; "" for none."""
-        waiting = [path for path, at in self._at.items() if now - at <= stale]
+        waiting = [path for path, at in self.at.items() if now - at <= stale]
         if not waiting:
             return ""
         more = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
@@ -73,12 +74,9 @@ class Unheard:
         """The input that a path belongs to."""
         return self._state_of[path].input
 
-    def __bool__(self) -> bool:
-        return bool(self._at)
-
     def _needed(self, state: InputState) -> Iterable[str]:
         known = [path for path in state.needed if path in self._store.at]
         return known[:1] if state.input.stand_ins else known
 
     def _too_old(self, stale: float, now: float) -> list[str]:
-        return [path for path, at in self._at.items() if now - at > stale]
+        return [path for path, at in self.at.items() if now - at > stale]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.freshness import Freshness
-from bridge.core.model import Decision, Group, Limit, Value
+from bridge.core.model import Decision, Group, Limit, Stage, Value
 from bridge.core.outputs.derived import Derived, derived_values, of_decision
 from bridge.core.paths.table import CCL_PATH, CVL_PATH, DCL_PATH, Paths, cell_path
 
@@ -156,7 +156,11 @@ def _freshness_values(freshness: Freshness, aging: float) -> dict[str, Value]:
         "/Freshness/Frozen": freshness.frozen or None,
         **_NO_NEXT_STAGE,
     }
-    if freshness.next_stage and freshness.next_in is not None and not freshness.may_loosen:
+    if (
+        freshness.next_stage
+        and freshness.next_in is not None
+        and freshness.stage is not Stage.FRESH
+    ):
         values["/Freshness/NextStage"] = freshness.next_stage.word
         values["/Freshness/NextStageIn"] = math.ceil(freshness.next_in / AGE_STEP) * AGE_STEP
     for group, path in _AGE_PATHS.items():

@@ -67,7 +67,7 @@ def state_document(
             if request is not None
         },
         "ceilings": {
-            "CVL": round(config.ceiling.cell_voltage * config.cells, 2),
+            "CVL": round(config.ceiling_of_cvl.value, 2),
             "CCL": config.ceiling.charge_current,
             "DCL": config.ceiling.discharge_current,
         },

@@ -6,7 +6,6 @@ these allow.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,30 +13,27 @@ from typing import Any, TypeVar
 from bridge.core.limiter.caps import PackCaps, PackState, caps_of, pack_latches
 from bridge.core.limiter.protection import Latch
 from bridge.core.limiter.situation import LatchState, LimiterConfig
-from bridge.core.measurements.charge_count import Count, Kind, Look, counted
+from bridge.core.measurements.charge_count import Kind
 from bridge.core.measurements.contradictions import Contradictions
 from bridge.core.measurements.display import Display
+from bridge.core.measurements.frame import Frame
 from bridge.core.measurements.freshness import Freshness, FreshnessWatch
-from bridge.core.measurements.frozen import judged
-from bridge.core.measurements.frozen_verdict import NOT_FROZEN
+from bridge.core.measurements.frozen_watch import FrozenWatch
 from bridge.core.measurements.inputs import (
     CELLS,
-    PACK_CURRENT,
     PACK_VOLTAGE,
-    SOC,
     Input,
     Measurements,
 )
-from bridge.core.measurements.kept_count import KeptCount, kept_count, restored
+from bridge.core.measurements.kept_count import KeptCount
 from bridge.core.measurements.plausibility import Plausibility
 from bridge.core.measurements.refusals import Refusals, words_for
 from bridge.core.measurements.source import CLIENTS, Counter, ShelfLife, Source
 from bridge.core.measurements.store import MeasurementStore
 from bridge.core.measurements.unheard import Unheard, Written
-from bridge.core.measurements.voltages import volts_of
 from bridge.core.model import Date, Refused, Stage, Value
 from bridge.core.paths.gate import PathSpec
-from bridge.core.paths.table import CURRENT_PATH, Paths
+from bridge.core.paths.table import Paths
 from bridge.core.settings.declarations import FreshnessSettings, PlausibilitySettings
 
 S = TypeVar("S")
@@ -58,7 +54,8 @@ class PackView:
     """A pack at one moment: how fresh it is, what is measured, and what its protections allow.
 
     voltage_age: s since the newest voltage of a cell or of the pack; infinite if there was none.
-    warning: what is wrong with its publishers, in words; "" for nothing.
+    warning: what is wrong with its publishers, in words; "" for nothing. frame_until: until when
+    the rest of a frame of voltages is waited for (monotonic s); None if none is coming.
     """
 
     freshness: Freshness
@@ -66,6 +63,7 @@ class PackView:
     allowed: PackCaps
     voltage_age: float
     warning: str = ""
+    frame_until: float | None = None
 
 
 class Pack:
@@ -101,14 +99,11 @@ class Pack:
         self._contradictions = Contradictions(inputs, cells)
         self._watch = FreshnessWatch(self._store, heard_at)
         self._state = PackState(pack_latches(latches))
-        self._count = Count() if count is None else restored(count)
-        self._store.compare_with({} if count is None else dict(count.values))
-        self._frozen = NOT_FROZEN
+        self._frozen = FrozenWatch(self._store, cells, count)
         self._measurements = Measurements({})
-        self._paths_counted = {
-            input_: frozenset(input_.all_paths_of(cells))
-            for input_ in (CELLS, PACK_VOLTAGE, PACK_CURRENT, SOC)
-        }
+        voltages = [path for input_ in (CELLS, PACK_VOLTAGE) for path in input_.all_paths_of(cells)]
+        self._frame = Frame(voltages)
+        self._before_frame = self._store.readings(started)
         self.limiter_paths = frozenset(
             path for input_ in inputs for path in input_.all_paths_of(cells)
         )
@@ -137,8 +132,10 @@ class Pack:
         if path in self._refusals.since and value is not None:
             self._refusals.end(path)
         self._store.write(spec, value, source, now)
-        if self._unheard and value is not None:
-            self._unheard.note(path)
+        if value is not None:
+            self._frame.note(path, now)
+            if self._unheard.at:
+                self._unheard.note(path)
 
     def note_unreadable(self, path: str, now: float) -> None:
         """Note a reading that nobody could make a value of. now: monotonic s."""
@@ -161,6 +158,7 @@ class Pack:
         for path in forgotten:
             self._refusals.end(path)
             self._unheard.note(path)
+        self._frame.forget(forgotten)
         return forgotten
 
     def change_settings(self, settings: PackSettings, now: float) -> None:
@@ -173,12 +171,7 @@ class Pack:
 
     def count_charge(self, now: float) -> None:
         """Once a tick: count what went by, and judge what stands still. now: monotonic s."""
-        kind, moved, counter = self._settings.kind, self._store.take_moved(), self.clients.counter
-        self._count = counted(self._count, self._look(moved, now), kind, now)
-        self._frozen = judged(self._count, kind)
-        if counter is not None:
-            counter.moved_at = now if counter.path in moved else counter.moved_at
-            self._frozen = self._frozen.with_counter(counter.words(now))
+        self._frozen.update(self.clients, self._settings.kind, now)
 
     def written(self) -> Written:
         """What a restart must know of the paths that were written."""
@@ -186,25 +179,7 @@ class Pack:
 
     def keep_count(self) -> KeptCount | None:
         """What a restart must not lose of the charge counted; None before the first tick."""
-        paths = [path for paths in self._paths_counted.values() for path in paths]
-        return kept_count(self._count, self._store.last_compared(paths))
-
-    def _look(self, moved: set[str], now: float) -> Look:
-        store = self._store
-        readings = store.readings(now)
-        cells, written = readings[CELLS], readings[PACK_VOLTAGE]
-        volts = volts_of(cells, written, self._settings.limiter.cells)
-        came = store.last(CURRENT_PATH)
-        return Look(
-            moved=frozenset(i for i, paths in self._paths_counted.items() if moved & paths),
-            current=readings[PACK_CURRENT],
-            lives_until=-math.inf if came is None else came[1] + self.clients.shelf_life.stale,
-            soc=readings[SOC],
-            voltage=written,
-            lowest=volts.lowest,
-            highest=volts.highest,
-            is_whole=cells.is_whole,
-        )
+        return self._frozen.keep()
 
     # --- what follows from it --------------------------------------------------------------
 
@@ -212,13 +187,13 @@ class Pack:
         """The pack at this moment (monotonic s). date: for the seasons."""
         settings = self._settings
         refused = self._refused(now) if self._refusals.since else []
-        freshness = self._watch.assess(settings.freshness, now, self._frozen)
+        freshness = self._watch.assess(settings.freshness, now, self._frozen.verdict)
         silent = freshness.silent
         if refused and freshness.stage < Stage.STALE:
             silent |= {self._refusals.input_of(path) for path in refused}
         stale, single_cells = settings.freshness.stale, settings.freshness.single_cells
         warning = ""
-        if self._unheard and freshness.stage < Stage.STALE:
+        if self._unheard.at and freshness.stage < Stage.STALE:
             silent |= self._unheard.silent(stale, now)
             warning = self._unheard.words(stale, now)
         if refused or self._contradictions.other:
@@ -229,24 +204,31 @@ class Pack:
             if state.lacks:
                 warning = warning or f"some of {state.input.name} are missing"
         doubt = warning or self._plausibility.words(now, stale, single_cells)
-        measurements = self._measured(readings, silent, doubt or self._frozen.suspects)
+        frame_until = self._frame.comes_until(now)
+        before_frame = None if frame_until is None else self._before_frame
+        measurements = self._measured(
+            readings, silent, doubt or self._frozen.verdict.suspects, before_frame
+        )
         suspected = None
         if doubt:
             suspects = self._plausibility.counting(settings.plausibility, now)
             counting = {**suspects, **self._contradictions.other}
             if counting:
                 instead = self._store.readings_with(counting, now)
-                suspected = Measurements(instead, silent, doubt, self._frozen)
+                suspected = Measurements(instead, silent, doubt, self._frozen.verdict, before_frame)
         allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
         inputs = self._store.inputs
         newest = max(inputs[CELLS].newest, inputs[PACK_VOLTAGE].newest)
-        return PackView(freshness, measurements, allowed, now - newest, warning)
+        return PackView(freshness, measurements, allowed, now - newest, warning, frame_until)
 
     def commit(self, view: PackView) -> None:
         """The latches of this view are the pack's from now on."""
         self._state = view.allowed.state
+        if view.frame_until is None:
+            self._before_frame = view.measurements.readings
+            self._frame.close()
 
     def latch_of(self, latch: Latch[S]) -> S:
         """The state of one latch."""
@@ -273,7 +255,11 @@ class Pack:
         return missing
 
     def _measured(
-        self, readings: Mapping[Input[Any], Any], silent: frozenset[Input[Any]], doubt: str
+        self,
+        readings: Mapping[Input[Any], Any],
+        silent: frozenset[Input[Any]],
+        doubt: str,
+        before_frame: Mapping[Input[Any], Any] | None,
     ) -> Measurements:
         """The measurements; the same object while nothing has changed."""
         before = self._measurements
@@ -281,9 +267,12 @@ class Pack:
             readings is not before.readings
             or silent != before.silent
             or doubt != before.doubt
-            or self._frozen is not before.frozen
+            or self._frozen.verdict is not before.frozen
+            or before_frame is not before.before_frame
         ):
-            self._measurements = Measurements(readings, silent, doubt, self._frozen)
+            self._measurements = Measurements(
+                readings, silent, doubt, self._frozen.verdict, before_frame
+            )
         return self._measurements
 
 

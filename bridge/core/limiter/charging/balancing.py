@@ -28,7 +28,7 @@ def has_left(situation: Situation) -> bool:
         return True
     if soc is not None and soc < settings.rebulk_soc:
         return True
-    return voltage is not None and voltage < settings.min_charge_voltage * situation.cells
+    return voltage is not None and voltage < situation.config.floor
 
 
 def is_done(situation: Situation, seconds: float) -> bool:
@@ -43,7 +43,9 @@ def is_done(situation: Situation, seconds: float) -> bool:
 
 def spread_of(situation: Situation) -> float | None:
     """Highest less lowest cell, in V; None while not all cells are known."""
-    return None if situation.is_silent(CELLS) else spread(situation.of(CELLS))
+    if situation.is_silent(CELLS):
+        return None
+    return spread((situation.before_frame or situation).of(CELLS))
 
 
 def _is_at_top(phase: str, situation: Situation) -> bool:

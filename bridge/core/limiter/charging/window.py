@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.core.limiter.recovery import LONGEST_STEP
-from bridge.core.limiter.situation import Situation
+from bridge.core.limiter.recovery import seconds_counted
+from bridge.core.limiter.situation import Situation, is_blind
 from bridge.core.measurements.inputs import PACK_CURRENT, SOC
-from bridge.core.model import Stage
 from bridge.core.typed_json import Past
 
 
@@ -34,12 +33,12 @@ def next_window(before: Window, situation: Situation, is_lifted: bool, volts: fl
         return OPEN
     if not before.is_closed:
         return Window(True, volts, situation.now)
-    if situation.stage > Stage.AGING or not _is_charged_on(situation):
+    if is_blind(situation) or not _is_charged_on(situation):
         return before
-    lowest = situation.settings.min_charge_voltage * situation.cells
+    lowest = situation.config.floor
     if situation.of(PACK_CURRENT) is None:
         lowest = max(lowest, situation.volts.pack or 0.0)
-    seconds = min(max(0.0, situation.now - before.at), LONGEST_STEP)
+    seconds = seconds_counted(before.at, situation.now)
     fallen = before.cvl - situation.settings.voltage_rise * seconds
     return Window(True, min(before.cvl, max(lowest, fallen)), situation.now)
 

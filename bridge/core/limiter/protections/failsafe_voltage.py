@@ -6,8 +6,7 @@ A solar charger that feeds in to the grid obeys only CVL, so CCL alone does not 
 from __future__ import annotations
 
 from bridge.core.limiter.protection import Latch, Protection
-from bridge.core.limiter.recovery import LONGEST_STEP
-from bridge.core.limiter.situation import Situation
+from bridge.core.limiter.situation import Situation, is_blind
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
 from bridge.core.model import CVL, Cap, Stage
 
@@ -17,13 +16,10 @@ def target_of(situation: Situation) -> float:
     return situation.config.failsafe.charge_voltage * situation.cells
 
 
-def _is_blind(situation: Situation) -> bool:
-    return situation.stage > Stage.AGING or _silent_voltage(situation) != ""
-
-
-def _silent_voltage(situation: Situation) -> str:
-    """Which voltage was written once and is silent now, in words; "" for none."""
-    return next((v.name for v in (CELLS, PACK_VOLTAGE) if situation.is_silent(v)), "")
+def _is_unknown(situation: Situation) -> bool:
+    """Whether nothing is known, or a voltage that was written once is silent now."""
+    is_silent = situation.is_silent
+    return is_blind(situation) or is_silent(CELLS) or is_silent(PACK_VOLTAGE)
 
 
 def _update(before: float | None, situation: Situation) -> float | None:
@@ -33,7 +29,7 @@ def _update(before: float | None, situation: Situation) -> float | None:
     and then as slowly as it may rise: an inverter that feeds in follows it. Before the first data
     it is at the failsafe's voltage at once.
     """
-    if not _is_blind(situation):
+    if not _is_unknown(situation):
         return None
     target = target_of(situation)
     if before is None:
@@ -41,8 +37,7 @@ def _update(before: float | None, situation: Situation) -> float | None:
         last = situation.last_voltage
         before = start if last is None else min(start, last)
         return max(target, before)
-    elapsed = min(max(0.0, situation.now - situation.since), LONGEST_STEP)
-    return max(target, before - situation.settings.voltage_rise * elapsed)
+    return max(target, before - situation.settings.voltage_rise * situation.elapsed)
 
 
 LATCH = Latch("failsafe voltage", None, _update)
@@ -54,9 +49,10 @@ def _cap(situation: Situation) -> Cap | None:
         return None
     if situation.stage is Stage.WAITING:
         return Cap(level, "waiting for the first measurements")
-    if situation.stage > Stage.AGING:
+    if is_blind(situation):
         return Cap(level, f"the measurements are {situation.stage.word}")
-    return Cap(level, f"{_silent_voltage(situation)} went silent")
+    silent = [v.name for v in (CELLS, PACK_VOLTAGE) if situation.is_silent(v)]
+    return Cap(level, f"{' and '.join(silent)} went silent")
 
 
 CHARGE_VOLTAGE = Protection(
@@ -69,5 +65,5 @@ CHARGE_VOLTAGE = Protection(
     latch=LATCH,
     changes_with_time=True,
     after_ccl=True,
-    is_on=_is_blind,
+    is_on=_is_unknown,
 )

@@ -11,6 +11,7 @@ from bridge.core.model import CVL, Cap
 
 def _cap(situation: Situation) -> Cap | None:
     """V - sum of max(0, v - max_cell_voltage), from the first cell at max_cell_voltage."""
+    situation = situation.before_frame or situation
     limit = situation.settings.max_cell_voltage
     highest, voltage = situation.volts.highest, situation.volts.pack
     if highest is None or not reached(highest, limit):

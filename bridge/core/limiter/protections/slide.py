@@ -6,10 +6,9 @@ A solar charger that feeds in to the grid obeys only CVL.
 from __future__ import annotations
 
 from bridge.core.limiter.protection import Latch, Protection
-from bridge.core.limiter.recovery import LONGEST_STEP
-from bridge.core.limiter.situation import Situation
+from bridge.core.limiter.situation import Situation, is_blind
 from bridge.core.measurements.inputs import PACK_CURRENT, PACK_VOLTAGE
-from bridge.core.model import CVL, Cap, Stage
+from bridge.core.model import CVL, Cap
 
 
 def _update(before: float | None, situation: Situation) -> float | None:
@@ -20,7 +19,7 @@ def _update(before: float | None, situation: Situation) -> float | None:
     other down to the floor.
     """
     settings = situation.settings
-    if situation.stage > Stage.AGING:
+    if is_blind(situation):
         return before
     near_zero = situation.ccl <= settings.current_release * settings.max_charge_current
     if settings.slide == "off" or not near_zero:
@@ -29,9 +28,8 @@ def _update(before: float | None, situation: Situation) -> float | None:
     voltage, current = situation.of(PACK_VOLTAGE), situation.of(PACK_CURRENT)
     if voltage is None or (current is not None and current <= 0):
         return start
-    elapsed = min(max(0.0, situation.now - situation.since), LONGEST_STEP)
-    floor = settings.min_charge_voltage * situation.cells
-    return max(floor, min(start, max(voltage, start - settings.voltage_rise * elapsed)))
+    fallen = start - settings.voltage_rise * situation.elapsed
+    return max(situation.config.floor, min(start, max(voltage, fallen)))
 
 
 LATCH = Latch("slide", None, _update)

@@ -15,7 +15,7 @@ from bridge.core.model import CCL, Cap
 
 def _cap(situation: Situation) -> Cap | None:
     """From the warning level of alarms.voltage_mismatch on."""
-    percent = situation.volts.mismatch
+    percent = (situation.before_frame or situation).volts.mismatch
     if percent is None or percent < situation.config.voltage_mismatch:
         return None
     current = situation.settings.max_charge_current_above_cv2
