@@ -100,7 +100,7 @@ def test_when_one_of_them_ends_the_limits_rise_slowly(caplog: pytest.LogCaptureF
     bench.pass_time(25, lambda: others(bench))
     assert (bench.ccl, bench.state["doubt"]) == (0.0, "")
     bench.pass_time(60, lambda: others(bench))
-    assert bench.ccl == 32.5, "so far back after a high cell"
+    assert 10.0 < bench.ccl <= 32.5, "only a part comes back after a high cell"
     lines = [record.getMessage() for record in caplog.records]
     assert sum("two values contradict each other" in line for line in lines) == 1
 
