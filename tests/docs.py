@@ -18,8 +18,19 @@ from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.measurements.inputs import Input
 from bridge.core.paths.gate import PathSpec, Role
 from bridge.core.paths.table import ROWS
-from bridge.core.settings.bounds import in_words
-from bridge.core.settings.declarations import FROM_PRESET, LEVELS, NUMBER, TIME
+from bridge.core.settings.bounds import BOUND_OF, in_words
+from bridge.core.settings.declarations import (
+    FROM_PRESET,
+    LEVELS,
+    NUMBER,
+    TIME,
+    WINDOW,
+    Ceiling,
+    Spec,
+    fields_of,
+)
+from bridge.core.settings.presets import CEILINGS, PRESETS
+from bridge.core.settings.relations import SECTIONS
 from bridge.core.settings.setting_paths import OFF, SETTINGS, Setting
 from tests.comparison.contestants import CONTESTANTS
 from tests.comparison.scenarios import SCENARIOS
@@ -60,6 +71,54 @@ def _setting_row(setting: Setting) -> tuple[str, ...]:
     spec = setting.spec
     name = f"{setting.section}.{spec.name}"
     return (setting.key, name, _setting_range(setting), _default(setting), in_words(name), spec.doc)
+
+
+def ceilings_table() -> str:
+    """Every ceiling, with its default for each chemistry."""
+    head = ("below ceiling:", *(f"default for {name}" for name in CEILINGS), "what")
+    return markdown(head, map(_ceiling_row, fields_of(Ceiling)))
+
+
+def _ceiling_row(spec: Spec) -> tuple[str, ...]:
+    usual = (_usual(spec, chemistry) for chemistry in CEILINGS)
+    return (spec.name, *usual, spec.doc)
+
+
+def _usual(spec: Spec, chemistry: str) -> str:
+    value = CEILINGS[chemistry].get(spec.name, spec.default)
+    if value is FROM_PRESET:
+        value = PRESETS[chemistry].get(spec.name)
+    if value is None:
+        return f"limiter.max_{spec.name}"
+    if spec.kind == WINDOW:
+        return f"{value[0]:g} to {value[1]:g} {spec.unit}"
+    return ", ".join(value) if isinstance(value, tuple) else f"{value:g} {spec.unit}"
+
+
+def bounds_table() -> str:
+    """What clients may change, with the settings of each kind."""
+    settings: dict[str, list[str]] = {}
+    for setting, bound in BOUND_OF.items():
+        settings.setdefault(bound, []).append(setting)
+    rows = [(_bound_in_words(names), _codes(names)) for names in settings.values()]
+    file_only = [
+        f"{section}.{spec.name}"
+        for section, part in SECTIONS.items()
+        for spec in fields_of(part.kind)
+        if spec.file_only
+    ]
+    rows.append(("only the file sets it", _codes(["ceiling", *file_only])))
+    return markdown(("how far clients may change it", "settings"), rows)
+
+
+def _bound_in_words(settings: list[str]) -> str:
+    """The same words as in the table of all settings."""
+    words = {in_words(name) for name in settings}
+    return words.pop() if len(words) == 1 else f"within ceiling.{BOUND_OF[settings[0]]}"
+
+
+def _codes(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _setting_range(setting: Setting) -> str:
@@ -132,6 +191,7 @@ def contestants_table() -> str:
 TABLES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"paths": paths_table, "settings": settings_table},
     ROOT / "docs" / "protections.md": {"protections": protections_table, "inputs": inputs_table},
+    ROOT / "docs" / "trust.md": {"ceilings": ceilings_table, "bounds": bounds_table},
     ROOT / "docs" / "comparison.md": {
         "scenarios": scenarios_table,
         "contestants": contestants_table,

@@ -210,7 +210,7 @@ class Battery:
         unusable = self._control.load_settings(kept, self._monotonic(), newest=newest)
         if unusable:
             words = "; ".join(unusable)
-            log.warning("%s: not all kept settings are used: %s", self._ident, words)
+            log.warning("%s: kept settings that are not used: %s", self._ident, words)
         self._publisher.on_write(may_tighten=True)
         if self.settings_record() != (kept or "{}"):
             self._store.save(SETTINGS_KEY, self.settings_record())

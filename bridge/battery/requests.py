@@ -25,7 +25,9 @@ COPY_WITHIN = 2.0
 Our choice: the copy comes within milliseconds; a busy GX may take longer.
 """
 
-_HOW_TO_WITHDRAW = f'a request is never empty, because a null may be an error: write "{WITHDRAWN}"'
+_HOW_TO_WITHDRAW = (
+    f'a request cannot be empty, as a null may be an error: "{WITHDRAWN}" withdraws it'
+)
 _EXPIRY = PathSpec(
     EXPIRES, Quantity(float, "s"), Role.REQUEST, low=1.0, high=LONGEST_EXPIRY, doc="s"
 )

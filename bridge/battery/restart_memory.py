@@ -61,7 +61,7 @@ class RestartMemory:
             self.has_recalled = True
             return kept
         except Unreadable as problem:
-            words = "what a restart must not lose cannot be read (%s): the currents rise from 0 A"
+            words = "the memory of before the restart cannot be read (%s), currents rise from 0 A"
             log.warning("%s: " + words, self._ident, problem)
             return nothing_known(self._cells)
 

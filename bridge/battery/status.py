@@ -86,7 +86,7 @@ class StatusPublisher:
                 log.info("%s: %s", self._ident, line)
 
     def transitions(self, before: Assessment | None, after: Assessment, now: float) -> None:
-        """Log a stage, a warning or a suspicion that has changed, and what now holds a limit.
+        """Log a stage or a doubt that has changed, and what now holds a limit.
 
         now: monotonic s.
         """
@@ -95,20 +95,27 @@ class StatusPublisher:
         if freshness.stage is not stage:
             worst_group = f" ({freshness.worst_group.value})" if freshness.worst_group else ""
             self._transition(now, "measurements are %s%s", freshness.stage.word, worst_group)
-        warning = after.pack.warning
-        if warning != ("" if before is None else before.pack.warning):
-            self._transition(now, "%s", warning or "no measurement is in question any more")
-        suspects = after.pack.measurements.frozen.suspects
-        if suspects != ("" if before is None else before.pack.measurements.frozen.suspects):
-            words = f"suspect, {freshness.frozen}" if suspects else "no longer suspect"
-            self._transition(now, "measurements are %s", words)
+        warning, suspects = after.pack.warning, after.pack.measurements.frozen.suspects
+        old_warning = "" if before is None else before.pack.warning
+        old_suspects = "" if before is None else before.pack.measurements.frozen.suspects
+        if warning != old_warning:
+            self._doubt(now, warning, old_warning)
+        if suspects != old_suspects:
+            self._doubt(now, freshness.frozen, old_suspects)
         new, old = after.decision, None if before is None else before.decision
         rules = (None, None, None) if old is None else (old.cvl.rule, old.ccl.rule, old.dcl.rule)
         limits = (new.cvl, new.ccl, new.dcl)
         for name, limit, rule in zip(LIMIT_NAMES, limits, rules, strict=True):
             if limit.rule != rule:
-                shown = "withdrawn" if limit.value is None else f"{limit.value:.1f}"
-                self._transition(now, "%s %s: %s", name, shown, limit.reason)
+                value = "withdrawn" if limit.value is None else f"{limit.value:.1f}"
+                self._transition(now, "%s %s: %s", name, value, limit.reason)
+
+    def _doubt(self, now: float, words: str, before: str) -> None:
+        """Log a doubt that has begun or changed, or the end of the one before."""
+        if words:
+            self._transition(now, "in doubt: %s", words)
+        else:
+            self._transition(now, "no longer in doubt: %s", before)
 
     def _transition(self, now: float, words: str, *parts: object) -> None:
         if self._transitions_logged.allows(now):

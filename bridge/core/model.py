@@ -29,7 +29,7 @@ class Group(str, enum.Enum):
 
 
 class Stage(enum.IntEnum):
-    """How much the measurements can be trusted, from best to worst."""
+    """How fresh the measurements are, from best to worst."""
 
     FRESH = 0, "fresh"
     AGING = 1, "aging"

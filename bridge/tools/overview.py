@@ -10,6 +10,9 @@ from bridge.core.settings.declarations import FROM_PRESET, LEVELS, WINDOW, Spec,
 from bridge.core.settings.presets import CEILINGS
 from bridge.core.settings.relations import SECTIONS
 
+_FILE_ONLY = "only the file sets it"
+_LEGEND = "settings, with how far clients may change each; without a remark: freely"
+
 
 def overview(config: Config) -> str:
     """Every setting of every battery with its unit, as the service will use it."""
@@ -18,6 +21,7 @@ def overview(config: Config) -> str:
     lines = [f"broker {mqtt.host}:{mqtt.port}{security}, own topics below {mqtt.base_topic}/"]
     for access in (config.access.mqtt, config.access.dbus):
         lines.append(f"taken over {access.name}: {', '.join(access.accept) or 'nothing'}")
+    lines.append(_LEGEND)
     for battery in config.batteries:
         lines += _battery(battery)
     return "\n".join(lines)
@@ -31,7 +35,7 @@ def _battery(battery: BatteryConfig) -> list[str]:
     parts = {"ceiling": battery.ceiling, "ceiling.failsafe": battery.ceiling.failsafe}
     parts |= {name: getattr(battery, name) for name in SECTIONS}
     for part, settings in parts.items():
-        lines.append(f"  {part}")
+        lines.append(f"  {part}" if part in SECTIONS else f"  {part}  ({_FILE_ONLY})")
         for spec in fields_of(type(settings)):
             shown = _shown(getattr(settings, spec.name), spec)
             lines.append(f"    {spec.name:34} {shown}{_remark(battery, part, spec)}")
@@ -41,7 +45,7 @@ def _battery(battery: BatteryConfig) -> list[str]:
 def _remark(battery: BatteryConfig, part: str, spec: Spec) -> str:
     """What clients may do with a setting, or what a ceiling is by default, in brackets."""
     if spec.file_only:
-        return "  (only the file sets it)"
+        return f"  ({_FILE_ONLY})"
     if part in SECTIONS:
         words = in_words(f"{part}.{spec.name}")
         return "" if words == FREE else f"  ({words})"

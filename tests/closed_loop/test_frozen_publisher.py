@@ -65,7 +65,7 @@ def test_it_is_said_on_the_bus_in_the_state_and_by_an_alarm() -> None:
     world.live(0.1, load=LOAD)
     world.bench.pass_time(1)
     words = str(world.bench["/Freshness/Frozen"])
-    assert words.startswith("the cells have not moved for 18 min while 8.")
+    assert words.startswith("the cell voltages have not changed for 18 min while 8.")
     assert world.bench.state["frozen"] == words
     assert world.bench["/Alarms/BmsCable"] == 1
     assert world.bench["/Freshness/Stage"] == "fresh", "not yet more than suspect"

@@ -127,7 +127,7 @@ class Oracle:
         lowest = min(lows, default=None)
         ccl["low cell"] = _worst(s.low_cell_charge, (lowest,), CELLS, m, most, least)
 
-        is_off = _percent_off(m, n) >= config.voltage_mismatch
+        is_off = _percent_off(m, n) >= config.voltage_mismatch - EPSILON
         ccl["voltage mismatch"] = s.max_charge_current_above_cv2 if is_off else math.inf
 
         least = _monthly(s.maintain_soc_by_month, date)

@@ -22,6 +22,7 @@ from bridge.core.settings.declarations import (
     fields_of,
 )
 from bridge.core.settings.presets import PRESETS
+from bridge.core.settings.relations import SECTIONS
 from bridge.tools.overview import overview
 
 EXAMPLE = Path(__file__).parents[2] / "config.yaml"
@@ -57,7 +58,7 @@ def uncommented() -> object:
     lines = []
     for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
         body = line.lstrip()
-        setting = body[2:] if body.startswith("# ") else ""
+        setting = body[2:].lstrip() if body.startswith("# ") else ""
         is_setting = line[:1] == " " and re.match(r"[a-z_0-9]+:", setting) is not None
         lines.append(line.replace("# ", "", 1) if is_setting else line)
     return yaml.safe_load("\n".join(lines))
@@ -66,14 +67,21 @@ def uncommented() -> object:
 def test_the_commented_numbers_are_the_defaults() -> None:
     raw = uncommented()
     assert isinstance(raw, dict)
-    limiter = raw["batteries"][0]["limiter"]
-    plain = load(str(EXAMPLE)).batteries[0].limiter
-    optional = {spec.name for spec in fields_of(LimiterSettings) if spec.default in (None, ())}
-    for name, value in limiter.items():
-        if name not in optional:
-            shown = getattr(plain, name)
-            expected = [list(point) for point in shown] if isinstance(shown, tuple) else shown
-            assert value == expected, name
+    sections = {name: raw["batteries"][0][name] for name in ("ceiling", *SECTIONS)}
+    plain = load(str(EXAMPLE)).batteries[0]
+    for section, commented in sections.items():
+        in_force = getattr(plain, section)
+        optional = {spec.name for spec in fields_of(type(in_force)) if spec.default in (None, ())}
+        for name, value in commented.items():
+            if name not in optional:
+                assert value == _as_yaml(getattr(in_force, name)), f"{section}.{name}"
+
+
+def _as_yaml(value: Any) -> Any:
+    """A setting in the form of the configuration file."""
+    if isinstance(value, tuple):
+        return [_as_yaml(part) for part in value]
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
 
 
 @pytest.mark.parametrize("chemistry", PRESETS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 from doubles import Bench
@@ -69,7 +70,7 @@ def test_the_more_careful_one_counts(
         assert bench.dcl is not None and bench.dcl <= dcl
     write_both(bench, path, one, other, 60)
     assert bench.ccl <= ccl, "it does not rise while both go on"
-    assert f"{path[1:]}: two values contradict each other" in bench.state["doubt"]
+    assert f"{path[1:]} jumps between two values" in bench.state["doubt"]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_when_one_of_them_ends_the_limits_rise_slowly(caplog: pytest.LogCaptureF
     bench.pass_time(60, lambda: others(bench))
     assert 10.0 < bench.ccl <= 32.5, "only a part comes back after a high cell"
     lines = [record.getMessage() for record in caplog.records]
-    assert sum("two values contradict each other" in line for line in lines) == 1
+    assert sum(": in doubt: Voltages" in line for line in lines) == 1
 
 
 class TestOneHonestWriter:
@@ -170,9 +171,10 @@ class TestJumps:
             self.watch.note("/Soc", number * 5, number)
         assert not self.watch.other
 
-    def test_to_values_that_no_battery_has_do_not_count(self) -> None:
-        assert not self.jump("/Voltages/Cell1", 0.0, 3.3, 50)
-        assert not self.jump("/Voltages/Cell1", 3.3, 4.9, 50)
+    def test_to_values_that_no_battery_has_make_doubt_but_these_values_do_not_count(self) -> None:
+        assert self.jump("/Voltages/Cell1", 0.0, 3.3, 50)
+        assert self.jump("/Voltages/Cell2", 3.3, 4.9, 50)
+        assert self.watch.other == {"/Voltages/Cell1": 3.3, "/Voltages/Cell2": 3.3}
 
     def test_of_what_limits_nothing_do_not_count(self) -> None:
         assert not self.jump("/Soh", 10, 90, 50)
@@ -185,3 +187,33 @@ class TestJumps:
         assert self.watch.other == {"/Soc": 40}
         self.watch.note("/Soc", 52, JUMPS + 3)
         assert self.watch.other == {"/Soc": 40}, "no jump"
+
+
+@pytest.mark.parametrize(
+    ("path", "impossible", "good", "dcl"),
+    [
+        ("/Voltages/Cell3", 4.6, 3.33, 150.0),
+        ("/Voltages/Cell3", 0.5, 3.33, 150.0),
+        ("/Dc/0/Voltage", 2.0, 53.28, 150.0),
+        ("/Dc/0/Temperature", 90.0, 20.0, 150.0),
+    ],
+)
+@pytest.mark.parametrize("is_good_last", [True, False])
+def test_a_second_writer_of_impossible_values_is_noticed_but_makes_no_house_dark(
+    path: str, impossible: float, good: float, dcl: float, is_good_last: bool
+) -> None:
+    bench = Bench()
+    bench.feed(3.33)
+    both = (impossible, good) if is_good_last else (good, impossible)
+
+    def burst() -> None:
+        bench.feed(3.33)
+        for value in both:
+            bench.battery.on_message(path, str(value).encode(), "W", bench.clock.now)
+        bench.battery.settle(bench.clock.now)
+
+    bench.pass_time(20, burst)
+    assert "contradict" in bench.state["doubt"]
+    assert bench.dcl == dcl
+    bench.pass_time(30, partial(bench.feed, 3.33, Dc_0_Temperature=20))
+    assert bench.state["doubt"] == ""

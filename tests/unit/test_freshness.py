@@ -146,7 +146,7 @@ def test_lost_withdraws_all_three_limits_together_if_told_so() -> None:
     assert (stage(bench), bench.ccl, bench.dcl, bench.cvl) == ("lost", None, None, None)
     limits = {"/Info/MaxChargeVoltage", "/Info/MaxChargeCurrent", "/Info/MaxDischargeCurrent"}
     assert any(limits <= set(signal) for signal in bench.bus.signals), "in one signal"
-    assert set(bench.state["reasons"].values()) == {"withdrawn: nothing was heard for too long"}
+    assert set(bench.state["reasons"].values()) == {"withdrawn, the measurements are lost"}
     assert bench.state["caps"]["CCL"] == {"maximum": 100.0, "failsafe": 0.0, "ceiling": 0.0}
     assert bench["/Info/BatteryLowVoltage"] == 46.4
     bench.pass_time(5, bench.feed)

@@ -67,8 +67,8 @@ def test_what_stands_while_charge_goes_by_is_suspect(amps: float, sign: int) -> 
     teller.tell(CELLS, PACK_VOLTAGE, PACK_CURRENT)
     assert not teller.go(sign * (SUSPECT - 0.1), PACK_VOLTAGE, amps=amps).words
     verdict = teller.go(sign * 0.2, PACK_VOLTAGE, amps=amps)
-    assert verdict.suspects == "no movement of the cells"
-    assert verdict.words.startswith("the cells have not moved for ")
+    assert verdict.suspects == "no change of the cell voltages"
+    assert verdict.words.startswith("the cell voltages have not changed for ")
     assert not verdict.stale and not verdict.full and not verdict.empty
     assert teller.tell(CELLS) is NOT_FROZEN
 
@@ -77,12 +77,12 @@ def test_a_current_that_jitters_says_nothing_for_the_cells() -> None:
     teller = Teller()
     for step in range(10):
         verdict = teller.go(0.1, PACK_CURRENT, amps=6 + step / 10)
-    assert verdict.suspects == "no movement of the cells"
+    assert verdict.suspects == "no change of the cell voltages"
 
 
 def test_a_current_that_stands_is_its_own_witness() -> None:
     verdict = Teller().go(2, CELLS, SOC)
-    assert verdict.suspects == "no movement of voltage and current"
+    assert verdict.suspects == "no change of pack voltage and current"
     assert not verdict.full and not verdict.empty and not verdict.stale
 
 
@@ -257,7 +257,7 @@ def test_a_soc_alone_is_suspect_after_two_steps() -> None:
     teller.tell(SOC, soc=51.0)
     assert not teller.go(1.5, CELLS, PACK_CURRENT).suspects
     verdict = teller.go(1, CELLS, PACK_CURRENT)
-    assert verdict.suspects == "no movement of the SoC" and not verdict.stale
+    assert verdict.suspects == "no change of the SoC" and not verdict.stale
 
 
 # --- a battery ------------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ def test_nothing_loosens_while_something_is_suspect() -> None:
     assert bench.ccl == 10.0
     for _ in range(2):
         bench.pass_time(300, lambda: feed(3.39))
-        assert "the cells" in str(bench["/Freshness/Frozen"])
+        assert "the cell voltages" in str(bench["/Freshness/Frozen"])
     lowered = bench.ccl
     bench.pass_time(60, lambda: feed(3.39))
     assert bench.ccl == lowered
@@ -316,7 +316,7 @@ def test_a_counter_that_stands_still_makes_everything_stale() -> None:
     assert bench["/Freshness/Stage"] == "fresh"
     bench.pass_time(3, lambda: bench.feed(current=0, Freshness_Counter=7))
     assert bench["/Freshness/Stage"] == "stale"
-    assert "/Freshness/Counter has not moved for 31 s" in str(bench["/Freshness/Frozen"])
+    assert "/Freshness/Counter has not changed for 31 s" in str(bench["/Freshness/Frozen"])
     assert (bench.ccl, bench.dcl) == (0, 0)
     bench.pass_time(2, lambda: bench.feed(current=0, Freshness_Counter=next(count)))
     assert (bench["/Freshness/Stage"], bench["/Freshness/Frozen"]) == ("fresh", None)
@@ -359,7 +359,7 @@ def test_to_forget_a_value_is_no_movement(what: str) -> None:
     for _ in range(3):
         bench.mqtt("/Freshness/Forget", what)
         bench.pass_time(3, lambda: bench.feed(current=50))
-    assert "the cells have not moved for 2 min" in str(bench["/Freshness/Frozen"])
+    assert "the cell voltages have not changed for 2 min" in str(bench["/Freshness/Frozen"])
 
 
 def test_a_null_in_between_is_no_movement() -> None:
@@ -367,7 +367,7 @@ def test_a_null_in_between_is_no_movement() -> None:
     bench.pass_time(120, lambda: bench.feed(current=50))
     bench.mqtt("/Voltages/Cell1", "null")
     bench.pass_time(3, lambda: bench.feed(current=50))
-    assert "the cells have not moved for 2 min" in str(bench["/Freshness/Frozen"])
+    assert "the cell voltages have not changed for 2 min" in str(bench["/Freshness/Frozen"])
 
 
 def test_a_restart_forgets_no_charge() -> None:
@@ -376,7 +376,7 @@ def test_a_restart_forgets_no_charge() -> None:
     for _ in range(5):
         bench = Bench(before=bench)
         bench.pass_time(20, partial(bench.feed, current=50))
-    assert "the cells have not moved for 5 min while" in str(bench["/Freshness/Frozen"])
+    assert "the cell voltages have not changed for 5 min while" in str(bench["/Freshness/Frozen"])
     count = bench.battery._control.pack.keep_count()
     assert count is not None
     assert count.highest == pytest.approx(50 + 1.02 * 50 * 300 / 3600 / 2.8, abs=0.1)
@@ -397,8 +397,20 @@ def test_it_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureF
     caplog.set_level("INFO")
     bench = Bench()
     bench.pass_time(120, lambda: bench.feed(current=50))
-    assert "measurements are suspect, the cells have not moved for" in caplog.text
+    assert "in doubt: the cell voltages have not changed for" in caplog.text
     bench.pass_time(2, lambda: bench.feed(cell=3.31, current=51))
-    assert "measurements are no longer suspect" in caplog.text
+    assert "no longer in doubt: no change of the cell voltages" in caplog.text
 
 
+
+
+def test_a_restart_does_not_move_a_counter_that_stands_still() -> None:
+    bench = Bench(freshness={"moves": "/Freshness/Counter"})
+    feed = partial(bench.feed, Freshness_Counter=7)
+    bench.pass_time(40, feed)
+    for _ in range(3):
+        bench = Bench(bench.config, before=bench)
+        bench.pass_time(30, partial(bench.feed, Freshness_Counter=7))
+    assert (bench["/Freshness/Stage"], bench.ccl, bench.dcl) == ("stale", 0.0, 0.0)
+    bench.pass_time(60, lambda: bench.feed(Freshness_Counter=bench.clock.now))
+    assert bench["/Freshness/Stage"] == "fresh"

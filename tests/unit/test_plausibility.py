@@ -268,9 +268,9 @@ class TestWhatIsInDoubt:
     def test_it_is_named_with_how_many_more_until_it_ends_by_itself(self) -> None:
         self.tell("/Voltages/Cell2", 2.0, 1.0)
         self.watch.doubt("/Dc/0/Voltage", 2.0)
-        assert self.watch.words(2.0, 60.0) == "Voltages/Cell1 is in doubt, and 2 more"
-        assert self.watch.words(60.0, 60.0) == "Voltages/Cell1 is in doubt, and 2 more"
-        assert self.watch.words(61.0, 60.0) == "Voltages/Cell2 is in doubt, and 1 more"
+        assert self.watch.words(2.0, 60.0) == "Voltages/Cell1 (and 2 more) is in doubt"
+        assert self.watch.words(60.0, 60.0) == "Voltages/Cell1 (and 2 more) is in doubt"
+        assert self.watch.words(61.0, 60.0) == "Voltages/Cell2 (and 1 more) is in doubt"
         assert self.watch.words(62.0, 60.0) == "Dc/0/Voltage is in doubt"
         assert self.watch.words(62.5, 60.0) == ""
 

@@ -40,14 +40,14 @@ def test_a_fall_is_followed_at_once_and_the_hold_begins_anew() -> None:
     pace = Pace(hold=5, rise=2.0)
     state = recover(Recovering(10.0, 0, 9), 4.0, pace, 10, CERTAIN)
     assert state == Recovering(4.0, None, 10)
-    assert recover(state, 10.0, pace, 11, CERTAIN) == Recovering(4.0, 11, 11)
+    assert recover(state, 10.0, pace, 11, CERTAIN) == Recovering(4.0, 11, 11, hold=5)
 
 
 def test_a_clock_that_jumps_is_not_that_much_recovery() -> None:
     pace = Pace(hold=5, rise=2.0)
     ready = Recovering(10.0, 0, 10)
     assert recover(ready, 99.0, pace, 1000, CERTAIN).value == 10.0 + 2.0 * LONGEST_STEP
-    assert recover(ready, 99.0, pace, 3, CERTAIN) == Recovering(10.0, 0, 10), "it ran back"
+    assert recover(ready, 99.0, pace, 3, CERTAIN) == Recovering(10.0, 0, 10, hold=5), "it ran back"
     assert recover(Recovering(10.0, 0, 1), 99.0, pace, 6, CERTAIN).value == 12.0, (
         "1 s past the hold"
     )
@@ -68,7 +68,7 @@ def test_while_the_measurements_are_not_fresh_there_is_no_hold() -> None:
     pace = Pace(hold=5, rise=2.0)
     state = recover(Recovering(10.0, 0, 9), 99.0, pace, 10, Certainty.NOT_FRESH)
     assert state == Recovering(10.0, None, 10)
-    assert recover(state, 99.0, pace, 11, CERTAIN) == Recovering(10.0, 11, 11)
+    assert recover(state, 99.0, pace, 11, CERTAIN) == Recovering(10.0, 11, 11, hold=5)
 
 
 def test_from_0_it_starts_only_when_the_rise_is_worth_it() -> None:
@@ -101,10 +101,10 @@ def test_the_reason_says_why_a_limit_is_not_yet_up() -> None:
     )
     bench.dbus("/Soc", 101)  # refused: until the next reading the SoC is in doubt
     bench.pass_time(1)
-    assert reason() == "nothing may rise before the measurements are fresh and beyond doubt"
+    assert reason() == "does not rise while a measurement is in doubt"
     bench.dbus("/Settings/Limiter/MaxChargeCurrentAboveCv1", 1)
     bench.pass_time(2, lambda: bench.feed(cell=3.41))
-    assert reason() == "not worth leaving 0 for 1.00"
+    assert reason() == "stays at 0 A, 1.00 A is less than current_release"
 
 
 LIMITER = {
@@ -112,3 +112,25 @@ LIMITER = {
     "max_charge_current_above_cv1": 50,
     "max_discharge_current": 150,
 }
+
+
+def test_a_shorter_hold_holds_from_the_next_rise_on() -> None:
+    """Its value at run time is a client's, and a hold that is under way is a protection's."""
+    bench = Bench()
+    bench.feed()
+    bench.batch({"Voltages/Cell3": 3.56})
+    bench.settle()
+    assert bench.ccl == 0.0
+    low = bench.cvl
+    bench.pass_time(3, bench.feed)
+    quick = {"CurrentHold": 0, "CurrentRise": 1, "VoltageHold": 0, "VoltageRise": 1}
+    bench.batch({"Settings": {"Limiter": quick}})
+    bench.pass_time(26, bench.feed)
+    assert (bench.ccl, bench.cvl) == (0.0, low)
+    bench.pass_time(4, bench.feed)
+    assert bench.ccl > 0.0 and bench.cvl == low
+    bench.pass_time(40, bench.feed)
+    assert (bench.ccl, bench.cvl) == (100.0, 55.2)
+    bench.batch({"Voltages/Cell3": 3.56})
+    bench.pass_time(3, bench.feed)
+    assert bench.ccl == 100.0

@@ -105,8 +105,8 @@ def test_the_log_says_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureF
         bench.pass_time(1, lambda: feed_without(bench, "/Voltages/Cell7"))
     bench.pass_time(5, lambda: feed_without(bench, ""))
     lines = [record.getMessage() for record in caplog.records]
-    assert lines.count("test: Voltages/Cell7 is refused again and again") == 1
-    assert lines.count("test: no measurement is in question any more") == 1
+    assert lines.count("test: in doubt: Voltages/Cell7 is refused again and again") == 1
+    assert lines.count("test: no longer in doubt: Voltages/Cell7 is refused again and again") == 1
 
 
 class TestAPermission:

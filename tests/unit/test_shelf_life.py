@@ -95,7 +95,7 @@ def test_cells_that_are_too_old_are_a_doubt_and_no_outage(caplog: pytest.LogCapt
     bench.pass_time(60, frames(bench))
     assert (bench.state["doubt"], bench.ccl) == ("", 100.0)
     lines = [record.getMessage() for record in caplog.records]
-    assert lines.count("test: some of the cell voltages are missing") == 1
+    assert lines.count("test: in doubt: some of the cell voltages are missing") == 1
 
 
 def test_no_settings_write_ends_that_doubt() -> None:

@@ -34,6 +34,8 @@ def state(cells: int = 16, **changes: object) -> dict:
     message = {
         "stage": "fresh",
         "next": {"stage": "aging", "in": 14.2},
+        "doubt": "",
+        "frozen": None,
         "ages": {"cells": 0.3, "dc": 0.3, "soc": 1.2, "temperature": None, "flags": None},
         "limits": {"CVL": 55.2, "CCL": 10.0, "DCL": 150.0},
         "reasons": {
@@ -352,6 +354,13 @@ class TestRender:
         assert line.split("   ") == [" BmsCable alarm", "LowSoc warning  "]
         assert "BmsCable" not in screen(a_view())
 
+    def test_a_doubt_has_a_line_and_what_does_not_change_says_since_when(self):
+        doubts = {"doubt": "no change of the SoC", "frozen": "the SoC has not changed for 9 min"}
+        line = line_with("doubt:", screen(a_view(state(**doubts))))
+        assert line == " doubt: the SoC has not changed for 9 min"
+        assert "doubt: Soc is in doubt" in screen(a_view(state(doubt="Soc is in doubt")))
+        assert "doubt" not in screen(a_view())
+
     def test_what_arrives_newest_path_first(self):
         view = a_view()
         for path, value in WRITES.items():
@@ -470,6 +479,7 @@ class TestJournal:
         ("changes", "words"),
         [
             ({"stage": "stale"}, "stale"),
+            ({"doubt": "Soc is in doubt"}, "doubt: Soc is in doubt"),
             ({"limits": {"CVL": None, "CCL": 0.0, "DCL": 5.0}}, "CVL withdrawn"),
             ({"values": {"Alarms/BmsCable": 2}}, "BmsCable alarm"),
         ],

@@ -251,13 +251,15 @@ def _limited(
 
 def _why_not_yet(after: Recovering, smallest: Cap, pace: Pace, certainty: Certainty) -> str:
     """Why a limit is still below its smallest cap."""
-    if certainty is not Certainty.CERTAIN:
-        return "nothing may rise before the measurements are fresh and beyond doubt"
+    if certainty is Certainty.IN_DOUBT:
+        return "does not rise while a measurement is in doubt"
+    if certainty is Certainty.NOT_FRESH:
+        return "does not rise while not all measurements are fresh"
     if after.rising_since is None:
-        return f"not worth leaving 0 for {smallest.value:.2f}"
+        return f"stays at 0 A, {smallest.value:.2f} A is less than current_release"
     wait = seconds_to(after, smallest.value, pace)
     return f"rises to {smallest.value:.1f} within {wait:.0f} s ({smallest.reason})"
 
 
 def _withdrawn(limit: Limit) -> Limit:
-    return Limit(None, "lost", "withdrawn: nothing was heard for too long", limit.caps)
+    return Limit(None, "lost", "withdrawn, the measurements are lost", limit.caps)

@@ -29,8 +29,8 @@ class Certainty(enum.Enum):
     """How certain the measurements are, and so how a limit may rise."""
 
     CERTAIN = "it may rise"
-    IN_DOUBT = "they are fresh, but one is in doubt: the wait stands still"
-    NOT_FRESH = "the wait starts anew"
+    IN_DOUBT = "they are fresh, but one is in doubt: the wait pauses"
+    NOT_FRESH = "the wait starts again from the beginning"
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,14 @@ class Recovering:
     """A limit on its way up.
 
     value: V or A. rising_since: since when its caps have allowed more (None: they do not). at: when
-    the limit was last computed. Both in monotonic s.
+    the limit was last computed. Both in monotonic s. hold: s that this rise waits; a setting that
+    changes meanwhile can only make it longer.
     """
 
     value: float
     rising_since: float | None
     at: float
+    hold: float = 0.0
 
 
 def recover(
@@ -76,15 +78,16 @@ def recover(
         return Recovering(before.value, None, now)
     since = before.rising_since
     if certainty is Certainty.NOT_FRESH:
-        return Recovering(before.value, None, now)
+        return Recovering(before.value, None, now, before.hold)
     if certainty is Certainty.IN_DOUBT:
         paused = None if since is None else since + now - before.at
-        return Recovering(before.value, paused, now)
+        return Recovering(before.value, paused, now, before.hold)
+    hold = max(before.hold, pace.hold)
     since = now if since is None else since
-    if now - since < pace.hold:
-        return Recovering(before.value, since, now)
-    rising_for = min(now - before.at, now - since - pace.hold, LONGEST_STEP)
-    return Recovering(min(target, before.value + pace.rise * rising_for), since, now)
+    if now - since < hold:
+        return Recovering(before.value, since, now, hold)
+    rising_for = min(now - before.at, now - since - hold, LONGEST_STEP)
+    return Recovering(min(target, before.value + pace.rise * rising_for), since, now, hold)
 
 
 def seconds_counted(since: float, now: float) -> float:
@@ -97,4 +100,4 @@ def seconds_to(state: Recovering, target: float, pace: Pace) -> float:
     if state.value >= target:
         return 0.0
     waited = 0.0 if state.rising_since is None else state.at - state.rising_since
-    return max(0.0, pace.hold - waited) + (target - state.value) / pace.rise
+    return max(0.0, max(state.hold, pace.hold) - waited) + (target - state.value) / pace.rise

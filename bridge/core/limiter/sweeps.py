@@ -222,7 +222,7 @@ MONTH = Sweep(
     is_stepped=lambda config: True,
 )
 PHASES = Sweep(
-    "SoC full for",
+    "at 100 % SoC for",
     "min",
     0,
     _minutes,

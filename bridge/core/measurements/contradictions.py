@@ -1,7 +1,7 @@
-"""Two writers on one path: its values jump to and fro between two levels.
+"""Two writers on one path: its values jump between two levels.
 
 MQTT does not tell clients apart, so the values must show it. A path is in contradiction when its
-values have jumped in turns up and down, JUMPS times, with at most WITHIN seconds between two jumps.
+values have jumped up and down by turns, JUMPS times, with at most WITHIN seconds between two jumps.
 Then both values count, each where it tightens, until WITHIN seconds have passed without a jump.
 
 What is not one: noise below the size of a jump, a load that starts and ends, one glitch a minute,
@@ -50,7 +50,8 @@ class _Course:
 class Contradictions:
     """The contradictions of one pack of so many cells.
 
-    other: by path, the value that contradicts the last one.
+    other: by path, the value that contradicts the last one; the last one itself if that other value
+    is impossible. Then nothing may loosen, but what cannot be does not switch off an inverter.
     """
 
     def __init__(self, inputs: tuple[Input[Any], ...], cells: int) -> None:
@@ -68,8 +69,6 @@ class Contradictions:
         limits = self._limits.get(path)
         if limits is None or not isinstance(value, (int, float)):
             return
-        if not limits.low <= value <= limits.high:
-            return
         course = self._courses.get(path)
         if course is None:
             self._courses[path] = _Course(float(value))
@@ -82,7 +81,7 @@ class Contradictions:
         course.jumps = course.jumps + 1 if is_back else 1
         course.size, course.at = size, now
         if course.jumps >= JUMPS:
-            self.other[path] = before
+            self.other[path] = before if limits.low <= before <= limits.high else course.value
         else:
             self.other.pop(path, None)
 
@@ -93,8 +92,8 @@ class Contradictions:
 
     @property
     def words(self) -> str:
-        """Which paths contradict themselves; "" for none."""
-        return said_of(self.other, ": two values contradict each other in turns")
+        """Which paths jump between two values; "" for none."""
+        return said_of(self.other, " jumps between two values, perhaps of two clients")
 
 
 def _limits_of(input_: Input[Any], cells: int) -> _Limits:

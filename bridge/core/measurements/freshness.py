@@ -1,4 +1,4 @@
-"""How much the measurements can be trusted, and what silence does.
+"""How fresh the measurements are, and what silence does.
 
     waiting   at start, nothing valid yet, at most `grace`
     fresh     every required group is younger than `aging`

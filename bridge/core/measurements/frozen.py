@@ -1,24 +1,24 @@
-"""Frozen is not fresh: values that stand still although charge has moved.
+"""Frozen values are not fresh: values that do not change although charge flows.
 
-A BMS that repeats itself looks alive. What contradicts it is the charge that went by meanwhile, by
-its own current or by that of another publisher. A publisher is one group of what clients write. It
-moves with any digit of a value that the limiter uses, and by nothing else: a current that jitters
-says nothing for cells that stand, nor does a time to go for a SoC.
+A BMS that has hung may repeat its last values. That cannot be right when charge has flowed
+meanwhile, by its own current or by that of another publisher. A publisher is one group of what
+clients write. It moves when any digit of a value changes that the limiter uses, and by nothing
+else: a current that changes says nothing about cells that do not, nor a time to go about a SoC.
 
 The verdict is graded, because a false alarm makes a house dark:
 
-    suspect   0.3 % of the capacity has gone by; for a SoC, which has coarse digits, two of its own
+    suspect   0.3 % of the capacity has flowed; for a SoC, which has coarse digits, two of its own
               steps. Nothing may loosen.
-    full      the voltages stand, and by the count the battery is full: no charge.
-    empty     the voltages stand, and by the count it is empty: no discharge.
-    stale     the SoC stood for two of its own steps while the voltages stood too: no honest reading
-              explains that.
+    full      the voltages do not move, and by the count the battery is full: no charge.
+    empty     the voltages do not move, and by the count it is empty: no discharge.
+    stale     neither the SoC nor the voltages moved for two steps of the SoC: that cannot be
+              right.
 
 Without a current, equal values are as good as others, for ever. A pause of charging makes the
-voltages of an honest battery move, which ends "full" by itself.
+voltages of a good battery move, which ends "full" by itself.
 
-A current that stands itself, together with the pack voltage, is a poor measure of what flows. Then
-twice of it counts, both as what goes in and as what goes out.
+A current that itself does not move, nor does the pack voltage, is probably wrong. Then twice of it
+counts, both as what goes in and as what goes out.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ UNSEEN_STEP = 5.0
 MOST_OF_FROZEN = 2.0
 """How many times a current that stands still counts, in both directions.
 
-Ours: with more, an honest battery with a constant current and coarse digits would be closed.
+Ours: with more, a good battery with a constant current and coarse digits could not be used.
 """
 
-_NAMES = {CELLS: "the cells", PACK_CURRENT: "voltage and current", SOC: "the SoC"}
+_NAMES = {CELLS: "the cell voltages", PACK_CURRENT: "pack voltage and current", SOC: "the SoC"}
 
 
 def judged(count: Count, kind: Kind) -> Frozen:
@@ -80,7 +80,7 @@ class _Judge:
             empty = f"counted as empty: {words}" if lowest <= SPARE else ""
         return Frozen(
             words=words,
-            suspects="no movement of " + ", ".join(_NAMES[one] for one in suspects),
+            suspects="no change of " + ", ".join(_NAMES[one] for one in suspects),
             stale=self._stale(),
             full=full,
             empty=empty,
@@ -153,8 +153,8 @@ class _Judge:
         standing = min(known, key=lambda one: one.most)
         verb = "has" if input_ is SOC else "have"
         return (
-            f"{_NAMES[input_]} {verb} not moved for {_span(self._count.at - standing.since)}"
-            f" while {standing.most:.1f} Ah went by"
+            f"{_NAMES[input_]} {verb} not changed for {_span(self._count.at - standing.since)}"
+            f" while {standing.most:.1f} Ah flowed"
         )
 
     def _standing(self, input_: Input[Any]) -> Standing | None:
@@ -165,6 +165,8 @@ class _Judge:
 
 
 def _span(seconds: float) -> str:
-    """A time in whole minutes or hours."""
+    """A time in hours, minutes or steps of 10 s: a text that changes each second costs a signal."""
+    if seconds < 120:
+        return f"{seconds // 10 * 10:.0f} s"
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"

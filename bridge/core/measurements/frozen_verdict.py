@@ -32,7 +32,7 @@ class Frozen:
         if not words:
             return self
         told = f"{self.words}; {words}" if self.words else words
-        suspects = self.suspects or "no movement of the counter"
+        suspects = self.suspects or "no change of the counter"
         return replace(self, words=told, suspects=suspects, stale=frozenset(Group))
 
 

@@ -9,7 +9,7 @@ from bridge.core.measurements.frozen import judged
 from bridge.core.measurements.frozen_verdict import NOT_FROZEN, Frozen
 from bridge.core.measurements.inputs import CELLS, PACK_CURRENT, PACK_VOLTAGE, SOC
 from bridge.core.measurements.kept_count import KeptCount, kept_count, restored
-from bridge.core.measurements.source import Source
+from bridge.core.measurements.source import Counter, Source
 from bridge.core.measurements.store import MeasurementStore
 from bridge.core.measurements.voltages import volts_of
 from bridge.core.paths.table import CURRENT_PATH
@@ -44,10 +44,13 @@ class FrozenWatch:
             counter.moved_at = now if counter.path in moved else counter.moved_at
             self.verdict = self.verdict.with_counter(counter.words(now))
 
-    def keep(self) -> KeptCount | None:
+    def keep(self, counter: Counter | None) -> KeptCount | None:
         """What a restart must not lose; None before the first tick."""
         paths = [path for paths in self._paths.values() for path in paths]
-        return kept_count(self._count, self._store.last_compared(paths))
+        if counter is None:
+            return kept_count(self._count, self._store.last_compared(paths))
+        values = self._store.last_compared([*paths, counter.path])
+        return kept_count(self._count, values, counter.moved_at)
 
     def _look(self, moved: set[str], source: Source, now: float) -> Look:
         store = self._store

@@ -17,7 +17,7 @@ Our choice: far more than the rounding of a sum of times, far less than a tick.
 
 
 _Way = tuple[tuple[str, ...], list[tuple[Source, tuple[str, ...]]]]
-"""Paths that together tell the whole input; the same by the source of their last value."""
+"""Paths that together make the whole input; the same by the source of their last value."""
 
 
 class InputState:

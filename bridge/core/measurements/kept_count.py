@@ -32,7 +32,8 @@ class KeptStanding:
 class KeptCount:
     """A `Count`, and the last values by path, so that a first equal value is no movement.
 
-    lives_until: monotonic s; None where there was no current.
+    lives_until: monotonic s; None where there was no current. counter_at: when the counter of the
+    publisher last moved (monotonic s); None where there is none.
     """
 
     at: float
@@ -44,10 +45,13 @@ class KeptCount:
     highest: float
     unheard: float
     values: tuple[tuple[str, float], ...]
+    counter_at: float | None
 
 
-def kept_count(count: Count, values: Mapping[str, float]) -> KeptCount | None:
-    """What to keep; None before the first look."""
+def kept_count(
+    count: Count, values: Mapping[str, float], counter_at: float | None = None
+) -> KeptCount | None:
+    """What to keep; None before the first look. counter_at: monotonic s."""
     if math.isinf(count.at):
         return None
     until = count.last.lives_until
@@ -64,6 +68,7 @@ def kept_count(count: Count, values: Mapping[str, float]) -> KeptCount | None:
         highest=count.bounds.highest,
         unheard=count.unheard,
         values=tuple(values.items()),
+        counter_at=counter_at,
     )
 
 

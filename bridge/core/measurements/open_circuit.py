@@ -72,7 +72,7 @@ def soc_between(chemistry: str, lowest: float, highest: float, rate: float) -> t
     """The bounds of the SoC in %, by the extreme cells in V and the current.
 
     rate: current per capacity (1/h), positive charges. A charge only lifts the voltage of a cell,
-    and a discharge only lowers it; so each spoils one of the two bounds.
+    and a discharge only lowers it; so each makes one of the two bounds wider.
     """
     curves = RESTING_CELLS[chemistry]
     emptiest = lowest - READING_ERROR - SAG * max(0.0, rate)

@@ -38,7 +38,7 @@ class Counter:
     def words(self, now: float) -> str:
         """That it stands still, in words; "" while it does not. now: monotonic s."""
         stood = now - self.moved_at
-        return f"{self.path} has not moved for {stood:.0f} s" if stood > self.within else ""
+        return f"{self.path} has not changed for {stood:.0f} s" if stood > self.within else ""
 
 
 class Source:

@@ -1,4 +1,4 @@
-"""The cells and the pack voltage are two witnesses of the same thing. The more careful one counts.
+"""The cells and the pack voltage measure the same thing twice. The more careful one counts.
 
 N cells in series. Their sum should be the pack voltage V, and their mean V / N. All in V.
 """
@@ -27,7 +27,7 @@ class Volts(NamedTuple):
 
 
 def volts_of(cells: Cells, written: float | None, count: int) -> Volts:
-    """What both witnesses say. written: the pack voltage as written.
+    """What follows from both. written: the pack voltage as written.
 
     Both written extremes count for both results, because a client may have swapped them. V / N
     counts too: the highest cell is never below the mean, and the lowest never above it.

@@ -87,8 +87,10 @@ class Pack:
         written: Written = (),
     ) -> None:
         cells = settings.limiter.cells
+        kept_at = None if count is None else count.counter_at
+        moved_at = started if kept_at is None else min(kept_at, started)
         self.clients = Source(
-            CLIENTS, shelf_life_of(settings.freshness), counter_of(settings.freshness, started)
+            CLIENTS, shelf_life_of(settings.freshness), counter_of(settings.freshness, moved_at)
         )
         self._settings = settings
         self._store = MeasurementStore(paths, inputs, cells)
@@ -138,7 +140,7 @@ class Pack:
                 self._unheard.note(path)
 
     def note_unreadable(self, path: str, now: float) -> None:
-        """Note a reading that nobody could make a value of. now: monotonic s."""
+        """Note a reading that could not be decoded. now: monotonic s."""
         self._refusals.note(path, now)
         if self._store.last(path) is not None:
             self._plausibility.doubt(path, now)
@@ -179,7 +181,7 @@ class Pack:
 
     def keep_count(self) -> KeptCount | None:
         """What a restart must not lose of the charge counted; None before the first tick."""
-        return self._frozen.keep()
+        return self._frozen.keep(self.clients.counter)
 
     # --- what follows from it --------------------------------------------------------------
 
@@ -276,10 +278,10 @@ class Pack:
         return self._measurements
 
 
-def counter_of(freshness: FreshnessSettings, started: float) -> Counter | None:
-    """The counter that clients must advance, if there is one. started: monotonic s."""
+def counter_of(freshness: FreshnessSettings, moved_at: float) -> Counter | None:
+    """The counter that clients must advance, if there is one. moved_at: monotonic s."""
     path, within = freshness.moves, freshness.frozen
-    return None if path is None else Counter(path, within, started)
+    return None if path is None else Counter(path, within, moved_at)
 
 
 def shelf_life_of(freshness: FreshnessSettings) -> ShelfLife:

@@ -246,10 +246,13 @@ _FRESHNESS = (
         TEXT,
         Role.COMMAND,
         "C",
-        "written: a path or a group that shall count as never written",
+        "written: a path or a group that counts as never written from then on",
     ),
     _measured(None, "/Freshness/Counter", COUNT, "C", "any counter, for freshness.moves", high=2e9),
-    _decision("/Freshness/Frozen", TEXT, "C", "what stands still although charge moved"),
+    _path(
+        "/Freshness/Frozen", TEXT, Role.DECISION, "C",
+        "which values do not change although charge flows", high=300,
+    ),
     _decision("/Freshness/NextStage", TEXT, "C", "what silence leads to; invalid while fresh"),
     _decision("/Freshness/NextStageIn", SECONDS, "C", "and when, in steps of 5 s"),
     *(

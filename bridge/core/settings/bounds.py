@@ -156,7 +156,7 @@ def in_words(setting: str) -> str:
     if bound == "min_charge_voltage":
         return "from ceiling.min_charge_voltage to ceiling.failsafe.charge_voltage, or the file's"
     name = setting.partition(".")[2]
-    return f"free within ceiling.{bound}" + (f".{name}" if bound == "failsafe" else "")
+    return f"within ceiling.{bound}" + (f".{name}" if bound == "failsafe" else "")
 
 
 def beyond_ceiling(section: str, settings: object, ceiling: Ceiling) -> Iterator[tuple[str, str]]:
@@ -174,14 +174,11 @@ def _beyond(bound: str, spec: Spec, value: Any, ceiling: Ceiling) -> str:
     if bound == "required":
         if not value or set(value) & set(ceiling.required):
             return ""
-        return f"has none of ceiling.required ({', '.join(ceiling.required)})"
+        return f"names none of ceiling.required ({', '.join(ceiling.required)})"
     if bound == "failsafe":
         both = (
             (f"failsafe.{spec.name}", getattr(ceiling.failsafe, spec.name)),
-            (
-                spec.name,
-                getattr(ceiling, spec.name, float("inf")),
-            ),
+            (spec.name, getattr(ceiling, spec.name, float("inf"))),
         )
         return next(filter(None, (_above(name, limit, spec, value) for name, limit in both)), "")
     limit = getattr(ceiling, bound)
@@ -208,12 +205,12 @@ def too_loose(setting: str, spec: Spec, value: Any, in_file: Any, ceiling: Ceili
         return ""
     if bound in _WINDOWS:
         if not value:
-            return "off is looser than the configuration file, and only the file may be"
+            return "only the configuration file can switch this off"
         return _outside(bound, value, getattr(ceiling, bound))
     if bound == "min_charge_voltage":
         return _lifts_protections(value, max(in_file, ceiling.failsafe.charge_voltage))
     if bound == THE_FILES and _is_looser(setting, spec, value, in_file):
-        return "is looser than in the configuration file, and only the file may be"
+        return "looser than in the configuration file, and only the file can loosen this"
     return ""
 
 
@@ -222,8 +219,8 @@ def _lifts_protections(floor: float, highest: float) -> str:
     if floor <= highest:
         return ""
     return (
-        f"{floor:g} V is above {highest:g} V: protections could not lower CVL, and only the file"
-        " may be looser"
+        f"{floor:g} V is above {highest:g} V: the protections could not lower CVL, so only the file"
+        " can set this"
     )
 
 

@@ -1,6 +1,6 @@
 """The ceilings where the configuration file names none: the chemistry's, or its own settings.
 
-Whoever writes the file stands before the battery. So a setting of the file that is beyond a default
+The owner of the battery writes the file. So a setting of the file that is beyond a default
 ceiling raises that ceiling; `check` shows it. Only the voltages of the cells are the chemistry's,
 whatever the file says: beyond them, the chemistry is probably wrong, and the file must name the
 ceiling.

@@ -99,7 +99,7 @@ class LiveSettings:
             if values[path] != value:
                 setting = SETTINGS[path]
                 why = self._why_not({**values, path: value})
-                warnings.append(f"{setting.key}: {setting.words(value)} is not used: {why}")
+                warnings.append(f"{setting.key}: {setting.words(value)}, because {why}")
         self._take(values)
         return warnings
 

@@ -33,7 +33,7 @@ def most_careful(table: Table) -> float:
 def allowed_range(table: Table) -> tuple[float, float] | None:
     """From which to which x the points themselves allow something; None where they never do.
 
-    Where the curve goes on beyond its ends does not count: nobody has named an x there.
+    Where the curve goes on beyond its ends does not count: the table names no x there.
     """
     xs = [x for x, y in table if y > 0]
     for (x0, y0), (x1, y1) in pairwise(table):

@@ -18,7 +18,7 @@ SOON_S = 10.0  # while fresh, a next stage that is further away is not shown
 
 
 def head(view: View, width: int, now: float) -> list[Line]:
-    """Three lines, and one more for each of: no connection, raised alarms."""
+    """Three lines, and one more for each of: no connection, a doubt, raised alarms."""
     state = view.state
     name = state.name if state and state.name else "Virtual battery"
     where = [view.ident]
@@ -29,7 +29,9 @@ def head(view: View, width: int, now: float) -> list[Line]:
     if not view.connected:
         lines.append([Span(f" {view.connection}", "bad")])
     if state is not None:
-        lines += [_readings(state, width), _trust(view, state, now)]
+        lines += [_readings(state, width), _freshness(view, state, now)]
+    if state is not None and state.doubt:
+        lines.append([Span(f" doubt: {state.doubt}", "warn")])
     if state is not None and state.alarms:
         lines.append(_alarms(state))
     return lines
@@ -60,7 +62,7 @@ def _readings(state: State, width: int) -> Line:
     return both_ends(line, [Span(f"{printable(mode)} ")] if isinstance(mode, str) else [], width)
 
 
-def _trust(view: View, state: State, now: float) -> Line:
+def _freshness(view: View, state: State, now: float) -> Line:
     """The stage, the next one when it is near, and how long each group has been silent."""
     since = view.seconds_to_add(now)
     line = [Span(f" {state.stage}", STAGE_STYLES.get(state.stage, "bad"))]

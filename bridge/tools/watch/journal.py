@@ -42,7 +42,8 @@ class Journal:
         state = view.state
         if state is None:
             return []
-        decision = (state.stage, state.alarms, [(li.value, li.reason) for li in state.limits])
+        limits = [(limit.value, limit.reason) for limit in state.limits]
+        decision = (state.stage, state.doubt, state.alarms, limits)
         if decision == self._decision and now - self._written_at < QUIET_S:
             return []
         self._decision = decision
@@ -54,6 +55,7 @@ def _summary(state: State) -> str:
     readings = (("Dc/0/Voltage", "{:.2f} V"), ("Dc/0/Current", "{:+.1f} A"), ("Soc", "{:.1f} %"))
     known = [(form, state.number(path)) for path, form in readings]
     parts = [state.stage, *(form.format(value) for form, value in known if value is not None)]
+    parts += [f"doubt: {state.doubt}"] if state.doubt else []
     parts += [_limit(limit) for limit in state.limits]
     parts += [f"{name} {'alarm' if level == 2 else 'warning'}" for name, level in state.alarms]
     return "  ".join(parts)

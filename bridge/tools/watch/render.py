@@ -62,7 +62,7 @@ def _share_out(view: View, state: State, width: int, height: int) -> tuple[Count
         if granted >= least:
             rows[name] += granted
 
-    grant("head", 3 + bool(state.alarms) + (not view.connected))
+    grant("head", 3 + bool(state.doubt) + bool(state.alarms) + (not view.connected))
     grant("limits", 3)
     grant("cells", 1 if has_cells else 0)
     grant("refused", 2 if view.refusals else 1)

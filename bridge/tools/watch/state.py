@@ -35,11 +35,15 @@ class Limit:
 
 @dataclass(frozen=True)
 class State:
-    """The last state of the bridge. Ages and times in seconds, as of its publication."""
+    """The last state of the bridge. Ages and times in seconds, as of its publication.
+
+    doubt: which value is in doubt, and why; "" for none.
+    """
 
     stage: str
     next_stage: str
     next_in: float | None
+    doubt: str
     ages: tuple[tuple[str, float | None], ...]
     limits: tuple[Limit, ...]
     name: str
@@ -78,6 +82,7 @@ def parse(payload: bytes) -> State | None:
         stage=_word(raw.get("stage")) or "unknown",
         next_stage=_word(upcoming.get("stage")),
         next_in=_number(upcoming.get("in")),
+        doubt=_doubt(raw),
         ages=tuple((_word(g), _number(a)) for g, a in _mapping(raw.get("ages")).items()),
         limits=tuple(_limit(raw, name, unit) for name, unit in LIMITS),
         name=_word(identity.get("name")),
@@ -86,6 +91,11 @@ def parse(payload: bytes) -> State | None:
         values=values,
         cells=_cells(values),
     )
+
+
+def _doubt(raw: Mapping[str, Any]) -> str:
+    """What does not change is in doubt too; it has words with more detail."""
+    return _word(raw.get("frozen")) or _word(raw.get("doubt"))
 
 
 def _limit(raw: Mapping[str, Any], name: str, unit: str) -> Limit:

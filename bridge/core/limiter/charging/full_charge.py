@@ -2,7 +2,7 @@
 
 The days are counted on the calendar. While the clock is not set, they are counted in seconds, and
 full_charge_at has no effect: a full charge at another hour is harmless, but a battery that is never
-full has cells that drift apart, and a SoC that nobody corrects.
+full has cells that drift apart, and its SoC becomes wrong.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """No charge current from the first cell at cell_overvoltage on: the last protection of the cells.
 
-Also none when the cell voltages or the pack voltage were written once and are silent now: two
-witnesses have become one.
+Also none when the cell voltages or the pack voltage were written once and are silent now: then
+only one of the two shows an overvoltage.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ CHARGE = Protection(
 CHARGE_VOLTAGE = Protection(
     "charge to SoC",
     CVL,
-    "meanwhile, slowly down until the battery is no longer charged",
+    "while CCL is 0 A for this: slowly down until the battery is no longer charged",
     plan.INPUTS,
     _charge_voltage,
     latch=plan.LATCH,

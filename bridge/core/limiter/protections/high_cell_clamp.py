@@ -1,4 +1,4 @@
-"""CVL comes down to the battery's own voltage when a cell is too high."""
+"""CVL falls to the pack voltage, and below it, when a cell is too high."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ def _cap(situation: Situation) -> Cap | None:
         return None
     name = f"{name_of(situation.of(CELLS), highest)} at {highest:.3f} V"
     if voltage is None:
-        floor = situation.settings.min_charge_voltage * situation.cells
-        return Cap(floor, f"{name} and no pack voltage known")
+        return Cap(situation.config.floor, f"{name} and no pack voltage known")
     clamped = voltage - excess(situation, limit)
     return Cap(clamped, f"{name} clamps CVL, limit {limit:g} V")
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.core.limiter.protection import Latch, Protection
-from bridge.core.limiter.recovery import LONGEST_STEP
-from bridge.core.limiter.situation import Situation, name_of, reached
+from bridge.core.limiter.situation import Situation, is_blind, name_of, reached
 from bridge.core.measurements.inputs import CELLS, PACK_CURRENT, PACK_VOLTAGE
-from bridge.core.model import CVL, Cap, Stage
+from bridge.core.model import CVL, Cap
 
 RATE = 0.2
 """Share of the excess per second.
@@ -53,7 +52,7 @@ def _update(before: Push | None, situation: Situation) -> Push | None:
     """
     highest = situation.volts.highest
     given = situation.cvl if situation.given is None else situation.given
-    if situation.stage > Stage.AGING or highest is None:
+    if is_blind(situation) or highest is None:
         return before
     limit = situation.settings.max_cell_voltage
     if not reached(highest, limit):
@@ -63,10 +62,8 @@ def _update(before: Push | None, situation: Situation) -> Push | None:
     current = situation.of(PACK_CURRENT)
     is_charged = current is None or current > 0.0
     if is_charged or before is None or highest > before.highest:
-        elapsed = min(max(0.0, situation.now - situation.since), LONGEST_STEP)
-        level -= RATE * situation.cells * max(0.0, highest - limit) * elapsed
-    floor = situation.settings.min_charge_voltage * situation.cells
-    return Push(max(floor, level), highest)
+        level -= RATE * situation.cells * max(0.0, highest - limit) * situation.elapsed
+    return Push(max(situation.config.floor, level), highest)
 
 
 LATCH = Latch("high cell push", None, _update)

@@ -15,8 +15,8 @@ def _update(before: float | None, situation: Situation) -> float | None:
     """How far CVL has fallen, in V; None while it does not slide.
 
     CVL falls to the pack voltage, at the rate at which it otherwise rises, and only while the
-    battery is still charged. With a discharging battery, CVL and pack voltage would pull each
-    other down to the floor.
+    battery is still charged. With a discharging battery, CVL and pack voltage would both fall,
+    one after the other, down to the floor.
     """
     settings = situation.settings
     if is_blind(situation):
@@ -37,13 +37,13 @@ LATCH = Latch("slide", None, _update)
 
 def _cap(situation: Situation) -> Cap | None:
     volts = LATCH.of(situation.latches)
-    return None if volts is None else Cap(volts, "CCL is near 0 A, CVL follows the battery")
+    return None if volts is None else Cap(volts, "CCL is near 0 A, CVL falls to the pack voltage")
 
 
 CHARGE_VOLTAGE = Protection(
     "slide",
     CVL,
-    "down to the pack voltage while CCL is near 0 A and the battery is charged all the same",
+    "slowly down to the pack voltage while CCL is near 0 A and the battery is still charged",
     frozenset({PACK_VOLTAGE, PACK_CURRENT}),
     _cap,
     latch=LATCH,
