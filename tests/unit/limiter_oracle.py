@@ -58,6 +58,9 @@ class Oracle:
 
     stopped: bool = False
     maintaining: bool = False
+    quiet_level: float = math.inf  # A, to which CCL may come back after a fall
+    allowed_before: float = math.inf  # A, by the highest cell
+    low_since: float | None = None  # s, since when all cells are well below cv1
     blocked_until: tuple[float, float] = (-math.inf, -math.inf)
     clock: float = -math.inf
     plan: ChargePlan = field(default_factory=ChargePlan)
@@ -78,7 +81,9 @@ class Oracle:
         high, low, volts = _extremes(m, n)
         ccl, dcl = {"maximum": s.max_charge_current}, {"maximum": s.max_discharge_current}
 
-        ccl["cell voltage"] = math.inf if high is None else _charge_by_cell(s, high, steps)
+        by_cell = math.inf if high is None else _charge_by_cell(s, high, steps)
+        self._follow_the_top(s, high, by_cell, stage, m.doubt)
+        ccl["cell voltage"] = min(by_cell, self.quiet_level)
         is_over = high is not None and high >= s.cell_overvoltage - EPSILON
         failsafe, is_fresh = config.failsafe, stage is Stage.FRESH
         no_charge = 0.0 if is_fresh else failsafe.charge_current
@@ -143,6 +148,23 @@ class Oracle:
         held = self.plan.closed or (s.charge_to_soc is not None and SOC in m.silent)
         ccl["charge to SoC"] = 0 if held else math.inf
         return Limits(self._cvl(m, config, high, volts, season), ccl, dcl)
+
+    def _follow_the_top(self, s, high, allowed, stage, doubt) -> None:
+        """After a fall CCL comes back by a quarter, until all cells were low for 15 minutes."""
+        if high is None or stage is not Stage.FRESH:
+            self.low_since = None
+        elif not doubt:
+            has_memory = self.quiet_level < math.inf
+            level = self.quiet_level if has_memory else s.max_charge_current
+            if allowed < level and (not has_memory or allowed < self.allowed_before):
+                self.quiet_level = 0.75 * allowed + 0.25 * level
+            self.allowed_before = allowed
+            if high >= s.cv1 - 0.03 - EPSILON:
+                self.low_since = None
+            elif self.low_since is None:
+                self.low_since = self.clock
+            if self.low_since is not None and self.clock - self.low_since >= 900:
+                self.quiet_level = math.inf
 
     def _latch(self, m, s, n, low, volts, stage) -> None:
         low_cell = low is not None and low <= s.min_cell_voltage + EPSILON

@@ -101,7 +101,7 @@ def test_when_one_of_them_ends_the_limits_rise_slowly(caplog: pytest.LogCaptureF
     bench.pass_time(25, lambda: others(bench))
     assert (bench.ccl, bench.state["doubt"]) == (0.0, "")
     bench.pass_time(60, lambda: others(bench))
-    assert bench.ccl == 100.0
+    assert 10.0 < bench.ccl <= 32.5, "only a part comes back after a high cell"
     lines = [record.getMessage() for record in caplog.records]
     assert sum(": in doubt: Voltages" in line for line in lines) == 1
 
@@ -213,7 +213,7 @@ def test_a_second_writer_of_impossible_values_is_noticed_but_makes_no_house_dark
         bench.battery.settle(bench.clock.now)
 
     bench.pass_time(20, burst)
-    assert "contradict" in bench.state["doubt"]
+    assert "jumps between two values" in bench.state["doubt"]
     assert bench.dcl == dcl
     bench.pass_time(30, partial(bench.feed, 3.33, Dc_0_Temperature=20))
     assert bench.state["doubt"] == ""

@@ -170,6 +170,8 @@ def _all_updated(
         is_at_rest = latch.name not in before
         if is_at_rest and changed is not None and changed.isdisjoint(inputs):
             continue
+        if is_at_rest and latch.update(latch.at_rest, situation) is latch.at_rest:
+            continue
         latches = updated(latch, latches, situation)
     return latches
 
