@@ -37,6 +37,7 @@ FILE = {
         "charge_soc": [[90, 1], [100, 0.4]],
         "discharge_soc": [[5, 0.1], [20, 1]],
         "slide": "on",
+        "block_release": 60,
     }
 }
 
@@ -69,6 +70,7 @@ FILE = {
         ("Limiter/MosfetTemperature", [[75, 1], [95, 0]], "only the file can loosen this"),
         ("Limiter/Imbalance", [[0.1, 1], [0.2, 0.2]], "only the file can loosen this"),
         ("Limiter/Slide", "off", "only the file can loosen this"),
+        ("Limiter/BlockRelease", 59, "only the file can loosen this"),
         ("Limiter/ChargeVoltageByMonth", [[1, 3.4], [6, 3.7]], "ceiling.cell_voltage 3.65"),
         ("Alarms/VoltageMismatch", "off", "only the file can loosen this"),
         ("Alarms/VoltageMismatch", [50, 60], "only the file can loosen this"),
@@ -105,6 +107,7 @@ def test_a_write_that_would_disarm_is_refused_and_names_what_forbids_it(
         ("Limiter/MosfetTemperature", [[60, 0.9], [80, 0]]),
         ("Limiter/LowCellCharge", [[2.2, 0], [2.5, 0.05], [2.9, 1]]),
         ("Alarms/VoltageMismatch", [4, 60]),
+        ("Limiter/BlockRelease", 61),
     ],
 )
 def test_what_is_more_careful_or_within_the_ceilings_is_taken(key: str, value: object) -> None:

@@ -69,6 +69,8 @@ _BOUNDS: Mapping[str, tuple[str, ...]] = {
         "limiter.low_cell_charge",
         "limiter.charge_soc",
         "limiter.discharge_soc",
+        # A BMS that has just ended a block may set it again.
+        "limiter.block_release",
         # A solar charger that feeds in obeys only CVL.
         "limiter.slide",
         # When the limits are withdrawn, an inverter may go on with the last ones.
@@ -94,7 +96,6 @@ _BOUNDS: Mapping[str, tuple[str, ...]] = {
         "limiter.current_release",
         "limiter.voltage_hold",
         "limiter.voltage_rise",
-        "limiter.block_release",
         # When and how far the battery is charged, below all protections.
         "limiter.maintain_soc_by_month",
         "limiter.maintain_soc_hysteresis",
@@ -143,6 +144,7 @@ BOUND_OF: Mapping[str, str] = {
 _WINDOWS = {"charge_temperature", "discharge_temperature"}
 _CHECKED_FOR_CLIENTS = {FREE, THE_FILES, *_WINDOWS}
 _LOWEST = {"min_cell_voltage", "min_charge_voltage"}
+_CAREFUL_IF_LARGE = {"limiter.block_release"}
 _STRICTER_CHOICE = {"limiter.slide": "on", "freshness.on_lost": "hold"}
 
 
@@ -245,6 +247,8 @@ def _is_looser(setting: str, spec: Spec, value: Any, in_file: Any) -> bool:
         return _is_above(value, in_file)
     if spec.kind == LEVELS:
         return bool(in_file) and (not value or bool(value[0] > in_file[0]))
+    if setting in _CAREFUL_IF_LARGE:
+        return bool(value < in_file)
     return _distance(value) > _distance(in_file)
 
 
