@@ -256,3 +256,11 @@ def test_the_wall_clock_is_read_at_the_edge_only() -> None:
 )
 def test_the_core_is_pure(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports(file)} & IMPURE
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports them by their names alone, and then collects only one of them."""
+    folders = {file.parent for file in (ROOT / "tests").rglob("__init__.py")}
+    files = [file for file in (ROOT / "tests").rglob("test_*.py") if file.parent not in folders]
+    names = [file.name for file in files]
+    assert sorted(names) == sorted(set(names))
