@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from bridge.battery.requests import RequestDesk
 from bridge.battery.restart_memory import RestartMemory
 from bridge.core.limiter.charging import full_charge, plan
-from bridge.core.limiter.decide import BatteryState, Requests, battery_state, limits_from
+from bridge.core.limiter.decide import (
+    NO_REQUESTS,
+    BatteryState,
+    Requests,
+    battery_state,
+    limits_from,
+)
 from bridge.core.limiter.protections import PROTECTIONS
 from bridge.core.limiter.situation import LimiterConfig
 from bridge.core.measurements.charge_count import Kind
@@ -86,7 +92,8 @@ class Control:
         """The decision for the present measurements. now: monotonic s."""
         now = max(now, self._state.at)
         view = self.pack.assess(now, self._today())
-        requests = self.requests.in_force
+        desk = self.requests
+        requests = desk.in_force if desk.undecided is NO_REQUESTS else desk.most_careful()
         decision, state = limits_from(
             view.allowed, self.limiter, requests, self._state, now, view.voltage_age
         )
@@ -97,6 +104,7 @@ class Control:
         self.pack.commit(assessment.pack)
         self._state = state = assessment.state
         self.last = assessment
+        self.requests.undecided = NO_REQUESTS
         view = assessment.pack
         latches = (view.allowed.state.latches, state.latches)
         heard_at, requests = view.freshness.heard_at, self.requests.in_force

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bridge.core.limiter.decide import NO_REQUESTS, Requests
-from bridge.core.model import Refused, Request
+from bridge.core.model import Limits, Refused, Request
 from bridge.core.paths.gate import PathSpec, Quantity, Role
 from bridge.core.paths.payloads import EXPIRES, decode_write
 from bridge.core.settings.declarations import LONGEST_EXPIRY
@@ -41,10 +41,16 @@ class _Expiring(NamedTuple):
 
 
 class RequestDesk:
-    """The requests in force, by limit. Times are monotonic s. kept: those from before a restart."""
+    """The requests in force, by limit. Times are monotonic s. kept: those from before a restart.
+
+    undecided: of the requests written since the last decision, the lowest of each limit. It counts
+    in the next decision although a higher one may have followed: when two clients write in turns,
+    the more careful one counts.
+    """
 
     def __init__(self, kept: Requests = NO_REQUESTS) -> None:
         self.in_force = kept
+        self.undecided = NO_REQUESTS
         self._recent: deque[_Expiring] = deque(maxlen=20)
 
     def take(self, limit: str, spec: PathSpec, raw: object, expire: float, now: float) -> None:
@@ -67,6 +73,12 @@ class RequestDesk:
             until = self._expiry_of_original(limit, request)
             request = Request(request.value, now, until or (now + expire if expire else None))
         self.in_force = self.in_force.with_(limit, request)
+        self.undecided = self.undecided.with_(limit, _lower(request, self.undecided[limit]))
+
+    def most_careful(self) -> Requests:
+        """The requests for the next decision: those in force, or a lower one before them."""
+        pairs = zip(self.in_force, self.undecided, strict=True)
+        return Limits(*(_lower(one, other) for one, other in pairs))
 
     def add(self, kept: Requests) -> None:
         """Take over requests of before a boot, for the limits that have none."""
@@ -92,6 +104,12 @@ class RequestDesk:
             if is_same and copy.at - original.request.at <= COPY_WITHIN:
                 return original.request.until
         return None
+
+
+def _lower(one: Request | None, other: Request | None) -> Request | None:
+    if one is None or other is None:
+        return one or other
+    return min(one, other, key=lambda request: request.value)
 
 
 def _parts(raw: object) -> tuple[object, float | None]:

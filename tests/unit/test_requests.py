@@ -126,6 +126,20 @@ def test_a_higher_request_lifts_nothing_at_once(path: str, least: float, more: s
     assert bench[path] > least
 
 
+@pytest.mark.parametrize("more", ["80", "off"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_clients_that_write_in_turns_the_more_careful_one_counts(
+    more: str, order: int
+) -> None:
+    bench = fed()
+    for _ in range(90):
+        for value in ("10", more)[::order]:
+            bench.mqtt("/Info/MaxChargeCurrent", value)
+        bench.settle()
+        bench.pass_time(1, bench.feed)
+        assert bench["/Info/MaxChargeCurrent"] == 10.0
+
+
 @pytest.mark.parametrize("more", ["60", "off"])
 def test_a_higher_request_rises_at_the_rate_of_the_limit(more: str) -> None:
     bench = fed()
