@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 GX = ROOT / "docker" / "gx"
+UNIT = ROOT / "tests" / "unit"
 sys.path[:0] = [str(ROOT), str(GX), str(GX / "velib")]
 
 from pocket import PocketGx  # noqa: E402  it lives in the folder of the line above
@@ -44,6 +45,13 @@ def shared_gx() -> Iterator[PocketGx]:
     """A pocket GX for all tests of a file; leave it as you found it."""
     with PocketGx() as pocket:
         yield pocket
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the quick unit tests, so that `./run test` need not run them a second time."""
+    for item in items:
+        if UNIT in item.path.parents and not item.get_closest_marker("slow"):
+            item.add_marker("quick")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
