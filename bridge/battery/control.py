@@ -60,7 +60,6 @@ class Control:
         memory: Memory | None,
     ) -> None:
         self.settings = LiveSettings(config)
-        self._of_file = config
         self.limiter = LimiterConfig.of(config)
         self._memory = RestartMemory(memory, config.ident, config.cells)
         kept = self._memory.recall(started)
@@ -168,7 +167,7 @@ class Control:
         return unusable
 
     def _apply(self, now: float) -> None:
-        self.limiter = LimiterConfig.of(self.config, self._of_file)
+        self.limiter = LimiterConfig.of(self.config)
         self.pack.change_settings(self._pack_settings(), now)
 
     def _pack_settings(self) -> PackSettings:

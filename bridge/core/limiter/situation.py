@@ -41,20 +41,16 @@ class LimiterConfig:
     voltage_mismatch: float = math.inf
 
     @classmethod
-    def of(cls, config: BatteryConfig, of_file: BatteryConfig | None = None) -> LimiterConfig:
-        """What the limiter needs of the settings in force.
-
-        of_file: the configuration of the file. A client can make the level of a voltage mismatch
-        smaller than there, but not larger.
-        """
-        levels = [c.alarms.voltage_mismatch for c in (config, of_file) if c is not None]
+    def of(cls, config: BatteryConfig) -> LimiterConfig:
+        """What the limiter needs of the settings in force."""
+        mismatch = config.alarms.voltage_mismatch
         return cls(
             cells=config.cells,
             limiter=config.limiter,
             failsafe=config.failsafe,
             ceiling=config.ceiling,
             withdraw_when_lost=config.freshness.on_lost == "withdraw",
-            voltage_mismatch=min([level[0] for level in levels if level], default=math.inf),
+            voltage_mismatch=mismatch[0] if mismatch else math.inf,
         )
 
     @cached_property
