@@ -87,6 +87,11 @@ class Cells(NamedTuple):
     highest: float | None = None
 
     @property
+    def known(self) -> list[float]:
+        """All voltages that are known, the extremes included, in V."""
+        return [v for v in (*self.voltages, self.lowest, self.highest) if v is not None]
+
+    @property
     def is_whole(self) -> bool:
         """Whether something is known of every cell: all voltages, or both extremes."""
         extremes = self.lowest is not None and self.highest is not None

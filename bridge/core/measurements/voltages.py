@@ -35,7 +35,7 @@ def volts_of(cells: Cells, written: float | None, count: int) -> Volts:
     The pack voltage is the lower of the written one and of what the cells can add up to. Without a
     written one it is the sum of the cells, or with only the extremes the least possible sum.
     """
-    known = [v for v in (*cells.voltages, cells.lowest, cells.highest) if v is not None]
+    known = cells.known
     mean = None if written is None else written / count
     if not known:
         return Volts(mean, mean, written, None)
@@ -72,7 +72,7 @@ def sums_of(cells: Cells, count: int) -> tuple[float, float] | None:
         return total, total
     if one is None or other is None:
         return None
-    known = [v for v in (*voltages, one, other) if v is not None]
+    known = cells.known
     low, high = min(known), max(known)
     return high + (count - 1) * low, max(high, low + (count - 1) * high)  # a lone cell: high twice
 
@@ -81,5 +81,5 @@ def spread(cells: Cells) -> float | None:
     """The highest less the lowest cell; None unless something is known of every cell."""
     if not cells.is_whole:
         return None
-    known = [v for v in (*cells.voltages, cells.lowest, cells.highest) if v is not None]
+    known = cells.known
     return max(known) - min(known)

@@ -41,8 +41,7 @@ def _is_known_in_part(situation: Situation) -> bool:
     cells = situation.of(CELLS)
     if situation.is_silent(CELLS) or situation.is_silent(PACK_VOLTAGE):
         return True
-    some = any(v is not None for v in (*cells.voltages, cells.lowest, cells.highest))
-    return some and not cells.is_whole
+    return bool(cells.known) and not cells.is_whole
 
 
 LATCH = Latch("discharge stop", False, _update)
