@@ -343,7 +343,7 @@ def test_what_cannot_be_read_permits_nothing(
     assert caplog.text.count("the memory of before the restart cannot be read") == 1
     bench.pass_time(29, bench.feed)
     assert (bench.ccl, bench.dcl) == (0.0, 0.0)
-    bench.pass_time(250, bench.feed)
+    bench.pass_time(500, bench.feed)
     assert (bench.ccl, bench.dcl, bench.cvl) == (100.0, 150.0, 55.2)
 
 
