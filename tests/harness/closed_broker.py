@@ -62,6 +62,9 @@ class ClosedBroker:
                 stderr=log,
             )
 
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """End it as a power cut does."""
         self._process.kill()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import signal
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ from tests.harness.closed_broker import ClosedBroker
 from tests.harness.mqtt_client import EVERYTHING
 from tests.harness.waiting import PATIENCE, wait_for
 
+PAGE = Path(__file__).parents[2] / "docs" / "docker.md"
 PORTAL = "0123456789ab"
 BATTERY = topics.BatteryTopics("virtual-battery", "cellar")
 GX = topics.PortalTopics(PORTAL)
@@ -182,24 +186,32 @@ def test_what_is_kept_belongs_to_its_owner_alone_and_holds_no_password_in_plain(
             assert not any(word in text for word in (own, *broker.passwords.values())), file
 
 
-def test_what_was_changed_in_the_volume_survives_a_start(tmp_path: Path) -> None:
+def test_what_was_changed_in_the_volume_acts_after_a_signal_and_survives_a_start(
+    tmp_path: Path,
+) -> None:
     broker = ClosedBroker(tmp_path)
-    with broker.running():
-        passwords = broker.data / "passwords"
-        subprocess.run(["mosquitto_passwd", "-b", passwords, "client", "my own"], check=True)
-        subprocess.run(["mosquitto_passwd", "-D", passwords, "reader"], check=True)
-        with (broker.data / "acl").open("a") as rights:
-            rights.write("\nuser client\ntopic readwrite garage/#\n")
 
-    with broker.running():
-        old, broker.passwords["client"] = broker.passwords["client"], "my own"
+    def is_as_changed() -> None:
         assert "not authorised" in refusal(broker, "-u", "client", "-P", old)
-        assert "not authorised" in refusal(
-            broker, "-u", "reader", "-P", broker.passwords["reader"]
-        )
+        assert "not authorised" in refusal(broker, "-u", "reader", "-P", reader)
         with broker.client("client", "garage/#") as client, broker.client("bridge"):
             client.publish("garage/door", "open")
             wait_for(lambda: client.on("garage/door"), "the new topic")
+
+    with broker.running():
+        old, reader = broker.passwords["client"], broker.passwords["reader"]
+        broker.passwords["client"] = "my own"
+        passwords, rights = broker.data / "passwords", broker.data / "acl"
+        subprocess.run(["mosquitto_passwd", "-b", passwords, "client", "my own"], check=True)
+        subprocess.run(["mosquitto_passwd", "-D", passwords, "reader"], check=True)
+        with rights.open("a") as lines:
+            lines.write("\nuser client\ntopic readwrite garage/#\n")
+        broker.signal(signal.SIGHUP)
+        wait_for(lambda: "Reloading config" in broker.log(), broker.log)
+        is_as_changed()
+    with broker.running():
+        is_as_changed()
+        assert stat.S_IMODE(passwords.stat().st_mode) == 0o600
 
 
 def test_the_bridge_gets_a_new_password_where_its_own_is_lost(tmp_path: Path) -> None:
@@ -267,6 +279,29 @@ def test_the_tls_switch_opens_tls_and_closes_what_is_plain(tmp_path: Path) -> No
     with broker.running():
         assert not ca.exists()
         assert refusal(broker, *login) == ""
+
+
+@pytest.mark.parametrize("tls", ["off", "on"])
+def test_the_lines_of_the_page_log_in(tmp_path: Path, tls: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    lines = re.findall(r"^mosquitto_(?:sub|pub) .*$", page, re.MULTILINE)
+    lines = [line for line in lines if ("--cafile" in line) is (tls == "on")]
+    assert lines
+    with ClosedBroker(tmp_path).running(MQTT_TLS=tls) as broker:
+        ca = broker.tls / "ca.crt"
+        with broker.client("bridge", ca=ca if tls == "on" else None) as bridge:
+            bridge.publish("virtual-battery/status", "online", retain=True)
+            bridge.flush()
+        for line in lines:
+            here = line.replace("-h 192.168.1.5 -p 8883", "").replace("ca.crt", str(ca))
+            words = shlex.split(here)
+            words[words.index("PASSWORD")] = broker.passwords[words[words.index("-u") + 1]]
+            words += ["-p", str(broker.port)]
+            if words[0] == "mosquitto_sub":
+                words += ["-C", "1"]
+            told = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
+            assert told.returncode == 0, told
+            assert told.stdout in ("", "virtual-battery/status online\n")
 
 
 def serves_as(broker: ClosedBroker, name: str) -> bool:

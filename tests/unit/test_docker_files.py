@@ -327,6 +327,13 @@ def test_the_bridge_calls_the_broker_by_a_name_that_it_has() -> None:
     assert broker["environment"]["BROKER"] == bridge["environment"]["BROKER"]
 
 
+def test_the_page_has_every_variable_with_its_default() -> None:
+    page = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", page, re.MULTILINE))
+    variables = dict(re.findall(r"\$\{([A-Z_]+):-(.*?)\}", COMPOSE))
+    assert rows == {**variables, "TLS_FILES": "a volume"}
+
+
 def test_every_word_of_the_environment_is_read_by_a_script() -> None:
     scripts = [DOCKER / "entrypoint.sh", DOCKER / "health.py", *(DOCKER / "broker").glob("*.py")]
     text = "".join(script.read_text(encoding="utf-8") for script in scripts)
