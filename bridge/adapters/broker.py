@@ -47,15 +47,12 @@ class Broker:
 
 
 def broker_of(mqtt: MqttConfig) -> Broker:
-    """The broker of a configuration whose files have been checked. Raises BadConfiguration."""
-    broker = _without_password(mqtt)
-    if not mqtt.password_file:
-        return broker
-    try:
-        return replace(broker, password=private_file.read_password(mqtt.password_file))
-    except Unreadable as problem:
-        words = f"mqtt.password_file: {mqtt.password_file}: {problem}"
-        raise BadConfiguration([words]) from None
+    """The broker of a configuration. Raises BadConfiguration for files that cannot be used."""
+    problems = problems_with_files(mqtt)
+    if problems:
+        raise BadConfiguration(problems)
+    password = private_file.read_password(mqtt.password_file) if mqtt.password_file else ""
+    return replace(_without_password(mqtt), password=password)
 
 
 def problems_with_files(mqtt: MqttConfig) -> list[str]:

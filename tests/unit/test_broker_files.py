@@ -177,13 +177,12 @@ def test_a_certificate_is_asked_for_unless_told_otherwise() -> None:
     assert (careless.verify_mode, careless.check_hostname) == (ssl.CERT_NONE, False)
 
 
-def test_tls_of_the_configuration_reaches_the_broker() -> None:
-    files = {"ca": "/ca", "cert": "/cert", "key": "/key"}
-    mqtt = parse({**MINIMAL, "mqtt": {"tls": {**files, "insecure": True}}}).mqtt
-    broker = broker_of(mqtt)
-    assert (broker.tls, broker.tls_ca, broker.tls_cert, broker.tls_key, broker.tls_insecure) == (
-        True, "/ca", "/cert", "/key", True,
-    )  # fmt: skip
+def test_tls_of_the_configuration_reaches_the_broker(tmp_path: Path) -> None:
+    usual = with_files(tmp_path)
+    files = {"ca": usual.tls_ca, "cert": usual.tls_cert, "key": usual.tls_key}
+    broker = broker_of(parse({**MINIMAL, "mqtt": {"tls": {**files, "insecure": True}}}).mqtt)
+    assert (broker.tls_ca, broker.tls_cert, broker.tls_key) == tuple(files.values())
+    assert broker.tls and broker.tls_insecure
     assert not broker_of(parse(MINIMAL).mqtt).tls
 
 
@@ -265,5 +264,6 @@ def test_the_terminal_is_never_asked_for_a_password(
     mqtt = with_files(tmp_path)
     encrypted(Path(mqtt.tls_key))
     monkeypatch.setattr(sys, "stdin", None)
+    files = {name: getattr(mqtt, name) for name in ("tls_ca", "tls_cert", "tls_key")}
     with pytest.raises(OSError):
-        tls_context(broker_of(mqtt))
+        tls_context(Broker("127.0.0.1", 8883, tls=True, **files))
