@@ -28,6 +28,8 @@ from bridge.core.settings.relations import SECTIONS
 
 MAX_CELLS = 256
 """Ours: with 5 V each, the most of a cell's path, they stay below the 1500 V of the pack's."""
+MAX_INSTANCE = 10_000
+"""Ours: below it a GX has room for every device; Modbus TCP has 16 bits for an instance."""
 PORTAL_ID = r"[^#+/\s]+"
 """The pattern of a portal id: what may be one level of a topic."""
 
@@ -237,7 +239,7 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
         "letters, digits and _ only, at most 40, a letter first",
     )
     name = section.text("name", "Virtual battery", r".{0,32}", "at most 32 characters")
-    instance = section.integer("instance", 0, 10000, 1)
+    instance = section.integer("instance", 0, MAX_INSTANCE, 1)
     cells = section.integer("cells", 1, MAX_CELLS, REQUIRED)
     chemistry = section.choice("chemistry", tuple(presets.PRESETS), REQUIRED)
     capacity = section.number("capacity", 0.1, 100000, "Ah", REQUIRED)
