@@ -26,6 +26,7 @@ from bridge.battery.battery import LAST_FULL_KEY, NAME_KEY, REQUESTS_KEY, SETTIN
 from bridge.core.model import Value
 from bridge.core.settings.configuration import BatteryConfig
 from bridge.core.settings.save_queue import SaveQueue
+from bridge.core.strict_json import NotJson, parse
 from bridge.ports import PersistentBattery, SettingsService
 
 log = logging.getLogger(__name__)
@@ -211,7 +212,7 @@ def instance_of(class_and_instance: str) -> int | None:
 def _identity(text: str) -> dict[str, object]:
     """Name and instance of the configuration at the last start; empty where unknown."""
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = parse(text)
+    except NotJson:
         return {}
     return content if isinstance(content, dict) else {}

@@ -65,11 +65,19 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "core/panel.py": (),
     "core/typed_json.py": (),
     "core/text.py": (),
+    "core/strict_json.py": ("core/text.py",),
     "core/throttle.py": (),
     "core/model.py": (),
-    "core/paths/": ("core/model.py", "core/text.py", "core/paths/", "core/settings/"),
+    "core/paths/": (
+        "core/model.py",
+        "core/strict_json.py",
+        "core/text.py",
+        "core/paths/",
+        "core/settings/",
+    ),
     "core/settings/": (
         "core/model.py",
+        "core/strict_json.py",
         "core/text.py",
         "core/throttle.py",
         "core/paths/",
@@ -85,6 +93,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "core/measurements/",
     ),
     "core/limiter/": (
+        "core/strict_json.py",
         "core/typed_json.py",
         "core/model.py",
         "core/settings/",

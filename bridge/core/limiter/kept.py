@@ -17,6 +17,7 @@ from bridge.core.limiter.situation import LatchState
 from bridge.core.measurements.kept_count import KeptCount
 from bridge.core.measurements.unheard import Written
 from bridge.core.model import Limits, Request
+from bridge.core.strict_json import NotJson, parse
 from bridge.core.typed_json import Past, Unreadable, check_kind, from_json, returned_by, to_json
 
 VERSION = 1
@@ -91,8 +92,8 @@ def decoded(text: str, cells: int, now: float) -> KeptState:
     A latch that this version does not know is left out.
     """
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = parse(text)
+    except NotJson:
         content = None
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise Unreadable(f"it is no JSON object of version {VERSION}")

@@ -22,6 +22,7 @@ from bridge.core.settings.bounds import beyond_ceiling, too_loose
 from bridge.core.settings.configuration import BatteryConfig
 from bridge.core.settings.relations import SECTIONS
 from bridge.core.settings.setting_paths import CHANGED, RESTORE, ROOT, SETTINGS, Setting, ceilings
+from bridge.core.strict_json import NotJson, parse
 from bridge.core.text import did_you_mean
 
 Values = dict[str, Any]
@@ -181,9 +182,9 @@ class LiveSettings:
         if not text.strip():
             return {}, []
         try:
-            content = json.loads(text)
-        except (ValueError, RecursionError):
-            content = None
+            content = parse(text)
+        except NotJson as problem:
+            return {}, [f"what was kept is {problem}"]
         if not isinstance(content, dict):
             return {}, ["what was kept is no JSON object"]
         values: Values = {}
