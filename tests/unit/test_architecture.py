@@ -54,9 +54,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "gateways/victron_mqtt/": ("core/", "gateways/victron_mqtt/", "ports.py", "topics.py"),
     "gateways/home_assistant/": ("core/", "gateways/home_assistant/", "ports.py", "topics.py"),
     "adapters/": ("core/",),
+    "adapters/broker.py": ("core/", "adapters/private_file.py", "adapters/small_file.py"),
+    "adapters/broker_trouble.py": ("core/text.py", "adapters/broker.py"),
+    "adapters/config.py": ("core/", "adapters/broker.py", "adapters/small_file.py"),
     "adapters/health.py": ("adapters/ending.py",),
     "adapters/loop.py": ("adapters/ending.py", "core/model.py"),
-    "adapters/mqtt_link.py": ("adapters/broker.py", "adapters/mailbox.py"),
+    "adapters/mqtt_link.py": (
+        "adapters/broker.py",
+        "adapters/broker_trouble.py",
+        "adapters/mailbox.py",
+    ),
+    "adapters/private_file.py": ("adapters/small_file.py",),
     "tools/": ("adapters/", "battery/", "core/", "tools/", "topics.py"),
     "tools/watch/": ("adapters/", "core/", "tools/stop_request.py", "tools/watch/", "topics.py"),
     # The rooms of the core, each on those above it. Paths and settings are one storey: a setting

@@ -262,7 +262,11 @@ def test_even_a_restore_before_a_late_store_came_wins() -> None:
 def test_a_store_that_was_changed_by_hand_while_we_run_wins() -> None:
     settings = live()
     settings.change({CHARGE: 60, CV1: 3.41})
-    settings.load('{"Limiter/MaxChargeCurrent": 90}', newest=True)
+    news = settings.replace('{"Limiter/MaxChargeCurrent": 90}')
+    assert sorted(news) == [
+        "limiter.cv1 is 3.4 V (was 3.41 V)",
+        "limiter.max_charge_current is 90 A (was 60 A)",
+    ]
     assert (settings.on_bus[CHARGE], settings.on_bus[CV1]) == (90, 3.4)
 
 
