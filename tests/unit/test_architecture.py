@@ -57,6 +57,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "adapters/broker.py": ("core/", "adapters/private_file.py", "adapters/small_file.py"),
     "adapters/broker_trouble.py": ("core/text.py", "adapters/broker.py"),
     "adapters/config.py": ("core/", "adapters/broker.py", "adapters/small_file.py"),
+    "adapters/health.py": ("adapters/ending.py",),
+    "adapters/loop.py": ("adapters/ending.py", "core/model.py"),
     "adapters/mqtt_link.py": (
         "adapters/broker.py",
         "adapters/broker_trouble.py",
@@ -263,6 +265,21 @@ def test_what_stands_around_the_bridge_knows_it_from_outside(file: Path) -> None
 @pytest.mark.parametrize("file", FILES, ids=where)
 def test_nothing_needs_what_a_gx_lacks(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports(file)} & NOT_ON_A_GX
+
+
+def test_nothing_writes_output_past_the_log() -> None:
+    """While the service runs, its reader may stand still. Only the log's way never waits."""
+    direct = re.compile(r"\bprint\(|\bsys\.(__)?std(out|err)\b|StreamHandler|\bbasicConfig\(")
+    writers = {where(file) for file in FILES if direct.search(file.read_text(encoding="utf-8"))}
+    commands = {name for name in writers if name.startswith("tools/")}
+    assert writers - commands <= {"__main__.py", "adapters/log.py"}
+
+
+def test_the_service_prints_nothing_itself() -> None:
+    """Of the command line, only what ends or shows something, and not the way to the service."""
+    tree = ast.parse((BRIDGE / "__main__.py").read_text(encoding="utf-8"))
+    (run,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "_run")
+    assert "print" not in ast.unparse(run)
 
 
 def test_the_wall_clock_is_read_at_the_edge_only() -> None:
