@@ -12,9 +12,9 @@ import os
 from dataclasses import replace
 
 import pytest
+from charge_voltage_oracle import LoweredVoltage, Moment
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from charge_voltage_oracle import LoweredVoltage, Moment
 from limiter_machine import CELLS, Machine, Step, config_of, run
 from limiter_oracle import Bounds, Oracle, Seen, extremes
 from measured import changed, measured
