@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 import traceback
 import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from bridge.adapters import broker_trouble
 from bridge.adapters.broker import Broker, tls_context
 from bridge.adapters.mailbox import Mailbox, Message
 
@@ -41,6 +43,7 @@ if not hasattr(_stands_in, "urlopen"):
 
 KEEPALIVE = 30  # s; a broker that vanished is noticed after 45 s at the latest
 BACKOFF = (1, 60)  # s between attempts, doubling from the first to the second
+STOP_WITHIN = 0.8  # s; ours: paho may be in a call that takes longer, of TLS or DNS
 MAX_PAYLOAD = 64 * 1024  # bytes; a batch for 256 cells is about 10 kB
 MAX_PACKET = 512 * 1024
 """Bytes of a whole packet. Ours: the largest honest one is our own retained discovery for Home
@@ -75,10 +78,9 @@ class MqttLink:
         self._wake = wake
         self._on_state = on_state
         self._last_words = ""
-        self._is_answered = False  # whether the broker has answered the latest attempt
-        self._is_too_new = False  # whether the answer was that it knows no MQTT 5
         self._topics: list[str] = []
         self._mailbox = Mailbox(is_queue, is_known)
+        self._answer: ReasonCode | None = None  # the broker's, of the present connection
         self._client = self._make_client(broker, will)
 
     def _make_client(self, broker: Broker, will: tuple[str, str] | None) -> _Client:
@@ -114,9 +116,14 @@ class MqttLink:
         self._client.loop_start()
 
     def stop(self) -> None:
-        """Disconnect. The broker does not publish the will then, so publish it before."""
+        """Disconnect. The broker does not publish the will then, so publish it before.
+
+        What was published before is sent within STOP_WITHIN, or lost.
+        """
         self._client.disconnect()
-        self._client.loop_stop()
+        stopping = threading.Thread(target=self._client.loop_stop, daemon=True)
+        stopping.start()
+        stopping.join(STOP_WITHIN)
 
     def subscribe(self, topics: Iterable[str]) -> None:
         """Subscribe now, and again at every later connection."""
@@ -158,14 +165,13 @@ class MqttLink:
     # --- on paho's thread ----------------------------------------------------------------
 
     def _on_pre_connect(self, _client: paho.Client, _user: Any) -> None:
-        self._is_answered = self._is_too_new = False
+        self._answer = None
 
     def _on_connect(
         self, _client: paho.Client, _user: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
-        self._is_answered = True
+        self._answer = reason
         if reason == _UNSUPPORTED_VERSION and self._client.speak_older(for_good=True):
-            self._is_too_new = True
             return
         if reason.is_failure:
             self._report(False, f"broker {self._broker} refuses us: {reason}")
@@ -175,22 +181,34 @@ class MqttLink:
         self._report(True, f"connected to broker {self._broker}")
 
     def _on_connect_fail(self, _client: paho.Client, _user: Any) -> None:
-        self._report(False, f"broker {self._broker} cannot be reached, will keep trying")
+        """No connection could be made, or no TLS in it."""
+        attempt = broker_trouble.Attempt(is_open=False, problem=self._client.problem)
+        self._report(False, broker_trouble.why(attempt, self._broker))
 
     def _on_disconnect(
         self, _client: paho.Client, _user: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
-        if self._is_too_new:
-            return
-        if self._is_answered:
+        answer, self._answer = self._answer, None
+        if answer and not answer.is_failure:
             self._client.speak_newest()
-        elif self._client.speak_older() and reason != _SILENCE:
-            return  # perhaps it closes the connection because it knows no MQTT 5
-        if reason.is_failure and not self._last_words.startswith(f"broker {self._broker} refuses"):
+        if not reason.is_failure or (answer and answer.is_failure):
+            return  # we have left, or the refusal has been reported
+        if answer:
             self._report(False, f"lost broker {self._broker} ({reason}), will keep trying")
+            return
+        in_time = reason != _SILENCE
+        if self._client.speak_older() and in_time and not self._client.heard:
+            return  # perhaps it has closed the connection because it knows no MQTT 5
+        attempt = broker_trouble.Attempt(
+            is_open=True,
+            problem=self._client.problem,
+            heard=self._client.heard,
+            in_time=in_time,
+        )
+        self._report(False, broker_trouble.why(attempt, self._broker))
 
     def _on_unreadable(self) -> None:
-        if not self._is_answered and self._client.speak_older():
+        if self._answer is None and self._client.speak_older():
             return
         self._report(False, f"broker {self._broker} sends what cannot be read, will keep trying")
 
@@ -230,6 +248,8 @@ class _Client(paho.Client):
 
     Unreadable packets of a broker only end the connection. The names with an underscore are
     paho's own: it has no others for this, and its version is pinned.
+
+    problem: what was raised in the present attempt to connect. heard: the first byte that came.
     """
 
     def __init__(self, on_unreadable: Callable[[], None]) -> None:
@@ -237,6 +257,17 @@ class _Client(paho.Client):
         self._clean_session = True  # the same in MQTT 3.1.1
         self._knows_newest = True
         self._on_unreadable = on_unreadable
+        self.problem: Exception | None = None
+        self.heard = b""
+
+    def reconnect(self) -> Any:
+        """Connect, as paho does, and note why it fails."""
+        self.problem, self.heard = None, b""
+        try:
+            return super().reconnect()
+        except Exception as problem:
+            self.problem = problem
+            raise
 
     def speak_older(self, *, for_good: bool = False) -> bool:
         """Speak MQTT 3.1.1 from the next attempt on; if that was so already, MQTT 5 again.
@@ -274,14 +305,25 @@ class _Client(paho.Client):
     def _is_dropping(self) -> bool:
         return self.oversize > 0 and len(self._in_packet["packet"]) >= _KEPT
 
-    def _sock_recv(self, bufsize: int) -> bytes:
+    def _sock_recv(self, size: int) -> bytes:
         if self._is_dropping:
             raise BlockingIOError  # so that _packet_read is called again
-        return self._receive(bufsize)
+        return self._receive(size)
 
-    def _receive(self, most: int) -> bytes:
-        """Read some bytes, not many at a time: a read allocates as much as it asks for."""
-        data: bytes = super()._sock_recv(min(most, _AT_A_TIME))
+    def _receive(self, size: int) -> bytes:
+        """Receive, as paho does, and note why it fails: paho only logs it.
+
+        Not many bytes at a time: a read allocates as much as it asks for.
+        """
+        try:
+            data: bytes = super()._sock_recv(min(size, _AT_A_TIME))
+        except BlockingIOError:
+            raise
+        except OSError as problem:
+            self.problem = problem
+            raise
+        if not self.heard:
+            self.heard = data[:1]
         return data
 
     def _packet_read(self) -> MQTTErrorCode:

@@ -53,13 +53,19 @@ def config(tmp_path: Path, mqtt: dict[str, object], **battery: object) -> str:
 
 def test_without_a_command_it_runs(calls: list[tuple[Any, ...]]) -> None:
     assert main(["--config", CONFIG]) == 7
-    (_config, broker), *_ = calls
+    (_config, broker, _stop), *_ = calls
     assert broker == Broker(host="127.0.0.1", port=1883)
 
 
 @pytest.mark.parametrize(
     ("words", "host", "port"),
-    [("venus.local", "venus.local", 1884), ("venus.local:99", "venus.local", 99)],
+    [
+        ("venus.local", "venus.local", 1884),
+        ("venus.local:99", "venus.local", 99),
+        ("::1", "::1", 1884),
+        ("[::1]", "::1", 1884),
+        ("[::1]:99", "::1", 99),
+    ],
 )
 def test_another_broker_than_the_configurations(
     calls: list[tuple[Any, ...]], tmp_path: Path, words: str, host: str, port: int
@@ -82,6 +88,7 @@ def test_user_and_password_come_from_the_configuration(
 ) -> None:
     password = tmp_path / "password"
     password.write_text("open-sesame\nmore\n")
+    password.chmod(0o600)
     mqtt = {"username": "me", "password_file": str(password)}
     main(["--config", config(tmp_path, mqtt)])
     broker = calls[0][1]
