@@ -23,7 +23,7 @@ from bridge.topics import bridge_status, each_message_counts
 
 logger = logging.getLogger(__name__)
 
-RAN, NAME_TAKEN = 0, 3
+RAN, NO_BUS, NAME_TAKEN = 0, 1, 3
 """Exit statuses."""
 
 DAY = 86400.0  # s
@@ -35,7 +35,12 @@ def run(config: Config, broker: Broker) -> int:
     log.start(config.log_level)
     health.end_process_with_threads()
     dbus_service.use_main_loop()
-    return App(config, broker).run()
+    try:
+        app = App(config, broker)
+    except dbus_service.NoBus as why:
+        logger.error("%s", why)
+        return NO_BUS
+    return app.run()
 
 
 class App:
@@ -81,6 +86,7 @@ class App:
                 wall=wall,
                 on_entered=self._subscribe,
                 on_name_taken=self._on_name_taken,
+                on_no_bus=self._on_no_bus,
             )
             for battery in config.batteries
         ]
@@ -158,7 +164,14 @@ class App:
 
     def _on_name_taken(self, name: str) -> None:
         logger.error("%s is on the bus already: another service has this ident", name)
-        self._exit_status = NAME_TAKEN
+        self._end(NAME_TAKEN)
+
+    def _on_no_bus(self, why: str) -> None:
+        logger.error("%s", why)
+        self._end(NO_BUS)
+
+    def _end(self, status: int) -> None:
+        self._exit_status = status
         self._loop.call_in(0, self._loop.quit)  # the loop may not run yet
 
     # --- signals ---------------------------------------------------------------------------

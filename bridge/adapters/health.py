@@ -13,6 +13,7 @@ from types import TracebackType
 
 log = logging.getLogger(__name__)
 
+DESCRIPTORS = 32  # ours: about 15 stay open, and names, TLS and files need some for a moment
 PATIENCE = 20.0  # s without a beat until the main loop counts as hung
 
 
@@ -22,6 +23,20 @@ def end_process_with_threads() -> None:
     Without its MQTT thread the process would go on publishing old values.
     """
     threading.excepthook = _end_process
+
+
+def require_descriptors(batteries: int) -> None:
+    """Check that so many batteries find enough file descriptors. Raises OSError.
+
+    Without one, GLib would end the process, and a connection would fail at any later time.
+    """
+    opened: list[int] = []
+    try:
+        while len(opened) < DESCRIPTORS + batteries:
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def _end_process(arguments: threading.ExceptHookArgs) -> None:
