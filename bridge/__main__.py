@@ -22,6 +22,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge import __version__
+from bridge.adapters.ending import StopSignals
 from bridge.core.settings.address import split_address
 from bridge.core.settings.configuration import BadConfiguration, BatteryConfig, Config, MqttConfig
 from bridge.core.text import sanitize_for_log
@@ -42,14 +43,19 @@ _WHERE_THE_LIBRARIES_ARE = (
 )
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], stop: StopSignals | None = None) -> int:
     """Run a command. Answers the exit status: 0, 1 for a failure, 2 for a bad configuration.
+
+    stop: listens for the signals that end the service; None where the caller has its own.
 
     Every mistake of a user ends in one line that says what to do; a traceback is a bug of ours.
     """
     options = _parser().parse_args(arguments)
+    options.stop = stop or StopSignals()
     _print_anything()
     try:
+        if stop and options.command == "run":  # first, because the rest of the start takes a while
+            stop.listen()
         from bridge.adapters import config as file  # after the parser: --help needs no PyYAML
 
         status = _COMMANDS[options.command](file.load(options.config), options)
@@ -227,7 +233,7 @@ def _run(config: Config, options: argparse.Namespace) -> int:
     health.require_descriptors(len(config.batteries))
     from bridge import app
 
-    return app.run(config, broker)
+    return app.run(config, broker, options.stop)
 
 
 def _watch(config: Config, options: argparse.Namespace) -> int:
@@ -265,4 +271,4 @@ _COMMANDS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], StopSignals()))

@@ -11,7 +11,7 @@ from bridge.adapters import small_file
 from bridge.adapters.broker import problems_with_files
 from bridge.core.paths.configured import problems_with_paths
 from bridge.core.settings.configuration import BadConfiguration, Config, parse
-from bridge.core.text import sanitize_for_log
+from bridge.core.text import quoted
 
 MAX_SIZE = 256 * 1024
 """Bytes; ours: the example with all its comments has about 10 kB."""
@@ -44,7 +44,7 @@ def _mapping(loader: _Loader, node: yaml.Node) -> dict[Any, Any]:
         if isinstance(key, (list, dict)):
             raise _mistake("a key must be a word", key_node)
         if key in seen:
-            raise _mistake(f"{_short(key)} is there twice", key_node)
+            raise _mistake(f"{quoted(key)} is there twice", key_node)
         seen.add(key)
     mapping: dict[Any, Any] = loader.construct_mapping(node, deep=True)
     return mapping
@@ -65,22 +65,18 @@ def _scalar(construct: Callable[[Any, Any], Any]) -> Callable[[_Loader, yaml.Nod
             return construct(loader, node)
         except (ValueError, LookupError):
             kind = node.tag.removeprefix(_TAG)
-            raise _mistake(f"{_short(node.value)} cannot be read as {kind}", node) from None
+            raise _mistake(f"{quoted(node.value)} cannot be read as {kind}", node) from None
 
     return checked
 
 
 def _unknown(_loader: _Loader, node: yaml.Node) -> Any:
     kind = node.tag.removeprefix(_TAG)
-    raise _mistake(f"{_short(kind)}: only text, numbers, on/off, lists and mappings", node)
+    raise _mistake(f"{quoted(kind)}: only text, numbers, on/off, lists and mappings", node)
 
 
 def _mistake(words: str, node: yaml.Node) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=words, problem_mark=node.start_mark)
-
-
-def _short(value: object) -> str:
-    return sanitize_for_log(repr(value), 60)
 
 
 _CONSTRUCTORS = {

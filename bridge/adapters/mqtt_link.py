@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 import traceback
 import types
@@ -35,6 +36,7 @@ if not hasattr(_stands_in, "urlopen"):
 
 KEEPALIVE = 30  # s; a broker that vanished is noticed after 45 s at the latest
 BACKOFF = (1, 60)  # s between attempts, doubling from the first to the second
+STOP_WITHIN = 0.8  # s; ours: paho may be in a call that takes longer, of TLS or DNS
 MAX_PAYLOAD = 64 * 1024  # bytes; a batch for 256 cells is about 10 kB
 AT_ONCE = 128  # messages of one drain; a usual battery sends fewer at a time
 
@@ -95,9 +97,14 @@ class MqttLink:
         self._client.loop_start()
 
     def stop(self) -> None:
-        """Disconnect. The broker does not publish the will then, so publish it before."""
+        """Disconnect. The broker does not publish the will then, so publish it before.
+
+        What was published before is sent within STOP_WITHIN, or lost.
+        """
         self._client.disconnect()
-        self._client.loop_stop()
+        stopping = threading.Thread(target=self._client.loop_stop, daemon=True)
+        stopping.start()
+        stopping.join(STOP_WITHIN)
 
     def subscribe(self, topics: Iterable[str]) -> None:
         """Subscribe now, and again at every later connection."""
