@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
 from bridge.battery.battery import SETTINGS_KEY, Battery
-from bridge.core.model import Date, Value
+from bridge.core.model import Date, Refused, Value
 from bridge.topics import BatteryTopics
 from tests.search.script import Batch, Dbus, Kept, Mqtt, Reboot, Restart, Script, Step, Wait
 from tests.unit.doubles import Clock, FakeMemory, FakeTimer, battery_config
@@ -86,7 +87,8 @@ class World:
             self._boot()
             self._start()
         elif isinstance(step, Kept):
-            battery.load_settings(step.text, newest=True)
+            with contextlib.suppress(Refused):
+                battery.replace_settings(step.text)
             battery.settle(now)
 
     def _boot(self) -> None:
