@@ -10,7 +10,6 @@ from bridge.core.limiter.situation import Situation, is_blind
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
 from bridge.core.model import CVL, Cap, Stage
 
-
 BELOW = 0.97
 """Share of the last pack voltage to which CVL falls at once.
 
