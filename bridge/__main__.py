@@ -13,14 +13,14 @@ Modules that only one command needs are imported there: a GX has little memory.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge import __version__
-from bridge.core.settings.configuration import BadConfiguration, BatteryConfig, Config
+from bridge.core.settings.address import split_address
+from bridge.core.settings.configuration import BadConfiguration, BatteryConfig, Config, MqttConfig
 
 if TYPE_CHECKING:
     from bridge.adapters.broker import Broker
@@ -87,6 +87,9 @@ def _add_common(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument(
         "--broker", metavar="HOST[:PORT]", help="use this broker, not the configuration's"
     )
+    parser.add_argument("--username", metavar="NAME", help="log in to the broker as this user")
+    parser.add_argument("--password-file", metavar="FILE", help="with this password")
+    parser.add_argument("--tls-ca", metavar="FILE", help="use TLS; the broker's CA certificate")
 
 
 def _add_offline(parser: argparse.ArgumentParser) -> None:
@@ -94,14 +97,27 @@ def _add_offline(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", metavar="PICTURE", help="draw a picture too: .svg, .png or .pdf")
 
 
-def _with_broker(config: Config, broker: str | None) -> Config:
+def _with_broker(mqtt: MqttConfig, broker: str | None) -> MqttConfig:
     if not broker:
-        return config
-    host, _, port = broker.rpartition(":") if ":" in broker else (broker, "", "")
-    if port and not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536):
-        raise BadConfiguration([f"--broker: {port!r} is no port"])
-    mqtt = replace(config.mqtt, host=host, port=int(port) if port else config.mqtt.port)
-    return replace(config, mqtt=mqtt)
+        return mqtt
+    try:
+        host, port = split_address(broker)
+    except ValueError as problem:
+        raise BadConfiguration([f"--broker: {problem}"]) from None
+    return replace(mqtt, host=host, port=port or mqtt.port)
+
+
+def _with_login(mqtt: MqttConfig, options: argparse.Namespace) -> MqttConfig:
+    login = replace(
+        mqtt,
+        username=options.username or mqtt.username,
+        password_file=options.password_file or mqtt.password_file,
+        tls=bool(options.tls_ca) or mqtt.tls,
+        tls_ca=options.tls_ca or mqtt.tls_ca,
+    )
+    if login.password_file and not login.username:
+        raise BadConfiguration(["--password-file: needs --username, or mqtt.username"])
+    return login
 
 
 def _check(config: Config, _options: argparse.Namespace) -> int:
@@ -195,24 +211,9 @@ def _record(config: Config, options: argparse.Namespace) -> int:
 
 def _broker(config: Config, options: argparse.Namespace) -> Broker:
     """The broker of the command line and the configuration. Raises BadConfiguration."""
-    from bridge.adapters import broker
+    from bridge.adapters.broker import broker_of
 
-    mqtt = _with_broker(config, options.broker).mqtt
-    try:
-        password = broker.read_password(mqtt.password_file) if mqtt.password_file else ""
-        found = broker.Broker(
-            host=mqtt.host,
-            port=mqtt.port,
-            username=mqtt.username,
-            password=password,
-            tls=mqtt.tls,
-            tls_ca=mqtt.tls_ca,
-            tls_insecure=mqtt.tls_insecure,
-        )
-        broker.check(found)
-    except OSError as problem:
-        raise BadConfiguration([f"mqtt: {problem.filename}: {problem.strerror}"]) from None
-    return found
+    return broker_of(_with_login(_with_broker(config.mqtt, options.broker), options))
 
 
 _COMMANDS = {

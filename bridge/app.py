@@ -9,7 +9,7 @@ import time
 
 from bridge import __version__
 from bridge.adapters import dbus_service, health, log, memory, settings
-from bridge.adapters.broker import Broker
+from bridge.adapters.broker import INSECURE, Broker
 from bridge.adapters.loop import Loop, guarded, monotonic, today, wall
 from bridge.adapters.mqtt_link import MqttLink
 from bridge.core.settings.configuration import Config
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 RAN, NAME_TAKEN = 0, 3
 """Exit statuses."""
 
+DAY = 86400.0  # s
 CONNECT_WITHIN = 4.0  # s, also if not all topics are known; the settings service gets 3 s
 
 
@@ -48,6 +49,8 @@ class App:
         self._subscribed: list[str] = []
         self._connecting = False
         self._link_changes = Throttle(per_second=0.1, burst=20)
+        self._is_insecure = broker.tls_insecure
+        self._insecure_warnings = Throttle(per_second=1 / DAY, burst=1)
         self._watchdog = health.Watchdog()
         self._loop = Loop()
         self._listen_to_signals()  # they are handled once the loop runs
@@ -124,6 +127,8 @@ class App:
         self._portal.look()
         now = monotonic()
         self._inbox.report_dropped(self._link.dropped, now)
+        if self._is_insecure and self._insecure_warnings.allows(now):
+            logger.warning(INSECURE)
         for battery in self._batteries:
             battery.on_tick(now)
         self._notifications.on_tick(now)

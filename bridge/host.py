@@ -80,6 +80,7 @@ class BatteryHost:
             settings.DeviceSettings(settings_bus, config.ident, self._on_setting, guard=guarded),
             config,
             self.battery,
+            whole.access,
             monotonic,
             on_instance=self._take_instance,
             on_ready=self._enter_bus,

@@ -79,13 +79,22 @@ class PersistentBattery(Protocol):
         """The user's name for the battery."""
 
     def set_name(self, name: str) -> None:
-        """Take over a name that was kept, or was changed in the settings service."""
+        """Take over a name that was kept, or was changed in the settings service.
+
+        Raises Refused.
+        """
 
     def settings_record(self) -> str:
         """The settings that differ from the configuration, as one text."""
 
-    def load_settings(self, kept: str, *, newest: bool = False) -> None:
-        """Take over a text of `settings_record`. newest: it replaces all changes made before."""
+    def load_settings(self, kept: str) -> None:
+        """Take over a text of `settings_record`, at the start, as far as it can be used."""
+
+    def replace_settings(self, text: str) -> None:
+        """Take a text of `settings_record` in place of all changes, or raise Refused."""
+
+    def refuse(self, way: str, key: str, value: str, reason: str) -> None:
+        """Publish and log that this value was not taken from this way in, and why."""
 
     @property
     def last_full(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from bridge.adapters.broker import problems_with_files
 from bridge.core.paths.configured import problems_with_paths
 from bridge.core.settings.configuration import BadConfiguration, Config, parse
 
@@ -53,23 +54,10 @@ def load(file: str) -> Config:
     except RecursionError:
         raise BadConfiguration([f"{file}: is nested too deeply"]) from None
     config = parse(raw)
-    problems = _unreadable_files(config) + problems_with_paths(config)
+    problems = problems_with_files(config.mqtt) + problems_with_paths(config)
     if problems:
         raise BadConfiguration(problems)
     return config
-
-
-def _unreadable_files(config: Config) -> list[str]:
-    """The files that the configuration names and that cannot be read, each with its place."""
-    named = {"mqtt.password_file": config.mqtt.password_file, "mqtt.tls.ca": config.mqtt.tls_ca}
-    problems = []
-    for place, name in named.items():
-        try:
-            if name:
-                Path(name).read_bytes()
-        except OSError as problem:
-            problems.append(f"{place}: {name}: {problem.strerror or problem}")
-    return problems
 
 
 def _words(problem: yaml.YAMLError) -> str:

@@ -10,7 +10,8 @@ import contextlib
 import logging
 import os
 import stat
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 AUTO, OFF = "auto", "off"
 
 _NAME = "virtual-battery"
-_LONGEST = 64 * 1024  # bytes; ours: some kB are written
+_ROOM = 32 * 1024  # bytes; ours: four times the text of a battery of 256 cells
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -37,11 +38,12 @@ def folder_of(setting: str, environment: Mapping[str, str]) -> Path | None:
 
 
 class MemoryFile:
-    """The file of one battery: the boot id in its first line, the text in its second.
+    """The file of one battery: boot id and checksum in its first line, the text in its second.
 
-    What follows is the rest of an earlier, longer text. So one call writes all, and a kill of the
-    process cannot cut it in half. (A rename would be whole on every medium, but on a disk it makes
-    ext4 write the new file out, which takes milliseconds.)
+    The rest is room, taken at the first write: so no later write fails because the disk is full.
+    One call writes all. If a kill of the process cuts it in half, the checksum shows it. (A rename
+    would be whole on every medium, but on a disk it makes ext4 write the new file out, which takes
+    milliseconds.)
     """
 
     def __init__(self, folder: Path, ident: str, boot_id: Path = _BOOT_ID) -> None:
@@ -55,36 +57,34 @@ class MemoryFile:
     def read(self) -> str | None:
         """The text that was written since the boot; None if there is none.
 
-        A file that cannot be read gives a text that is not valid.
+        A file that cannot be read, or is damaged, gives a text that is not valid.
         """
         if not self._boot:
             return None
         try:
-            content = _content(self._path)
+            boot, text = _parts(_content(self._path))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as problem:
             log.warning("%s: %s cannot be read: %s", self._ident, self._path, problem)
             return ""
-        boot, text, *rest = [*content.split("\n", 2), ""]
-        if boot != self._boot and _is_boot_id(boot):
-            return None
-        return text if boot == self._boot and len(rest) == 2 else ""
+        return text if boot == self._boot else None
 
     def write(self, text: str) -> bool:
         """Replace the file. Returns whether it is kept."""
         if not self._boot:
             return self._failed("this machine has no boot id")
-        content = f"{self._boot}\n{text}\n".encode()
+        boot, words = self._boot.encode(), text.encode()
+        content = b"%b %b\n%b\n" % (boot, _checksum(boot, words), words)
+        if len(content) > _ROOM:
+            return self._failed(f"they need {len(content)} of {_ROOM} bytes")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
-            descriptor = os.open(self._path, flags, 0o600)
-            try:
+            with _opened(self._path, os.O_RDWR | os.O_CREAT) as (descriptor, size):
+                if size < _ROOM:
+                    content = content.ljust(_ROOM, b"\0")
                 written = os.pwrite(descriptor, content, 0)
-            finally:
-                os.close(descriptor)
-        except OSError as problem:
+        except (OSError, ValueError) as problem:
             return self._failed(str(problem))
         if written < len(content):
             return self._failed("there is no room")
@@ -99,19 +99,39 @@ class MemoryFile:
         return False
 
 
-def _content(path: Path) -> str:
-    """The text of a file. Raises OSError or ValueError for what is no small file of text."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+@contextlib.contextmanager
+def _opened(path: Path, flags: int) -> Iterator[tuple[int, int]]:
+    """The descriptor of a file, and its size in bytes. Never waits, not for a pipe either.
+
+    Raises OSError or ValueError for what is no file. Links are not followed: the file may lie in a
+    folder in which others can make one.
+    """
+    flags |= os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is no file")
-        content = file.read(_LONGEST + 1)
-    if len(content) > _LONGEST:
-        raise ValueError(f"it has more than {_LONGEST} bytes")
-    return content.decode("utf-8")
+            raise ValueError(f"{path} is no file")
+        yield descriptor, status.st_size
+    finally:
+        os.close(descriptor)
 
 
-def _is_boot_id(text: str) -> bool:
-    """Whether this is the form of a boot id: a UUID."""
-    return len(text) == 36 and text.count("-") == 4 and text.replace("-", "").isalnum()
+def _content(path: Path) -> bytes:
+    """What may be ours in a file, at most _ROOM bytes. Raises OSError or ValueError."""
+    with _opened(path, os.O_RDONLY) as (descriptor, _):
+        return os.pread(descriptor, _ROOM, 0)
+
+
+def _parts(content: bytes) -> tuple[str, str]:
+    """The boot id and the text of a file. Raises ValueError if it is not as it was written."""
+    head, _, rest = content.partition(b"\n")
+    boot, _, checksum = head.partition(b" ")
+    text, end, _ = rest.partition(b"\n")
+    if not boot or not end or checksum != _checksum(boot, text):
+        raise ValueError("it is damaged, or from another version")
+    return boot.decode("ascii"), text.decode("utf-8")
+
+
+def _checksum(boot: bytes, text: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(text, zlib.crc32(boot))

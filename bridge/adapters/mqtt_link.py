@@ -17,6 +17,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from bridge.adapters import broker_trouble
 from bridge.adapters.broker import Broker, tls_context
 from bridge.adapters.mailbox import Mailbox, Message
 
@@ -67,9 +68,10 @@ class MqttLink:
         self._last_words = ""
         self._topics: list[str] = []
         self._mailbox = Mailbox(is_queue, is_known)
+        self._answer: ReasonCode | None = None  # the broker's, of the present connection
         self._client = self._make_client(broker, will)
 
-    def _make_client(self, broker: Broker, will: tuple[str, str] | None) -> paho.Client:
+    def _make_client(self, broker: Broker, will: tuple[str, str] | None) -> _Client:
         client = _Client(self._on_unreadable)
         if broker.username:
             client.username_pw_set(broker.username, broker.password or None)
@@ -139,6 +141,7 @@ class MqttLink:
     def _on_connect(
         self, client: paho.Client, _user: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
+        self._answer = reason
         if reason.is_failure:
             self._report(False, f"broker {self._broker} refuses us: {reason}")
             return
@@ -147,13 +150,26 @@ class MqttLink:
         self._report(True, f"connected to broker {self._broker}")
 
     def _on_connect_fail(self, _client: paho.Client, _user: Any) -> None:
-        self._report(False, f"broker {self._broker} cannot be reached, will keep trying")
+        """No connection could be made, or no TLS in it."""
+        attempt = broker_trouble.Attempt(is_open=False, problem=self._client.problem)
+        self._report(False, broker_trouble.why(attempt, self._broker))
 
     def _on_disconnect(
         self, _client: paho.Client, _user: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
-        if reason.is_failure and not self._last_words.startswith(f"broker {self._broker} refuses"):
+        answer, self._answer = self._answer, None
+        if not reason.is_failure or (answer and answer.is_failure):
+            return  # we have left, or the refusal has been reported
+        if answer:
             self._report(False, f"lost broker {self._broker} ({reason}), will keep trying")
+            return
+        attempt = broker_trouble.Attempt(
+            is_open=True,
+            problem=self._client.problem,
+            heard=self._client.heard,
+            in_time=reason != "Keep alive timeout",
+        )
+        self._report(False, broker_trouble.why(attempt, self._broker))
 
     def _on_unreadable(self) -> None:
         self._report(False, f"broker {self._broker} sends what cannot be read, will keep trying")
@@ -184,11 +200,38 @@ class MqttLink:
 
 
 class _Client(paho.Client):
-    """paho's client, but unreadable packets of a broker only end the connection."""
+    """paho's client, but unreadable packets of a broker only end the connection.
+
+    problem: what was raised in the present attempt to connect. heard: the first byte that came.
+    """
 
     def __init__(self, on_unreadable: Callable[[], None]) -> None:
         super().__init__(CallbackAPIVersion.VERSION2, clean_session=True)
         self._on_unreadable = on_unreadable
+        self.problem: Exception | None = None
+        self.heard = b""
+
+    def reconnect(self) -> Any:
+        """Connect, as paho does, and note why it fails."""
+        self.problem, self.heard = None, b""
+        try:
+            return super().reconnect()
+        except Exception as problem:
+            self.problem = problem
+            raise
+
+    def _sock_recv(self, size: int) -> bytes:
+        """Receive, as paho does, and note why it fails: paho only logs it."""
+        try:
+            data = super()._sock_recv(size)
+        except BlockingIOError:
+            raise
+        except OSError as problem:
+            self.problem = problem
+            raise
+        if not self.heard:
+            self.heard = data[:1]
+        return data
 
     def _get_proxy(self) -> None:
         """No proxy: the broker is on the device itself or in its network."""

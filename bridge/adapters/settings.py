@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 import dbus
 import dbus.bus
 
+from bridge.core.text import sanitize_for_log
+
 log = logging.getLogger(__name__)
 
 SERVICE = "com.victronenergy.settings"
@@ -88,7 +90,8 @@ class DeviceSettings:
 
         def answered(*codes: object) -> None:
             if codes != (0,):
-                log.warning("%s: the settings service refuses %r as %s", self._ident, value, key)
+                shown = sanitize_for_log(value)
+                log.warning("%s: the settings service refuses %s as %s", self._ident, shown, key)
             kept()
 
         self._bus.call_async(
@@ -123,7 +126,8 @@ class DeviceSettings:
             if answer.get("error") == 0 and isinstance(answer.get("value"), str):
                 values.append((key, str(answer["value"])))
             else:
-                log.warning("%s: the settings service has no usable %s", self._ident, key)
+                shown = sanitize_for_log(key)
+                log.warning("%s: the settings service has no usable %s", self._ident, shown)
         return values
 
     def _follow(self, key: str) -> None:

@@ -192,8 +192,8 @@ class Battery:
         return self._name
 
     def set_name(self, name: str) -> None:
-        """Use this name: it was kept, or was changed in the settings service."""
-        self._name = self.identity["name"] = name
+        """Use this name: it was kept, or was changed in the settings service. Raises Refused."""
+        self._name = self.identity["name"] = name = str(self.paths[_NAME_PATH].coerce(name))
         self._publisher.change_constant(_NAME_PATH, name)
 
     def _change_settings(self, writes: Mapping[str, object]) -> None:
@@ -201,13 +201,31 @@ class Battery:
         now = self._monotonic()
         news = self._control.change_settings(writes, now)
         if news:
-            self._status.settings_changed(news, now)
-            self._publisher.on_write(may_tighten=True)
+            self._announce(news, now)
             self._store.save(SETTINGS_KEY, self.settings_record())
 
-    def load_settings(self, kept: str, *, newest: bool = False) -> None:
-        """Take over the settings that were kept. newest: they replace all changes made before."""
-        unusable = self._control.load_settings(kept, self._monotonic(), newest=newest)
+    def replace_settings(self, text: str) -> None:
+        """Take a text of `settings_record` in place of all changes: somebody has written it.
+
+        Raises Refused, and then nothing has changed.
+        """
+        now = self._monotonic()
+        self._announce(self._control.replace_settings(text, now), now)
+        if self.settings_record() != text:  # as we write it
+            self._store.save(SETTINGS_KEY, self.settings_record())
+
+    def _announce(self, news: list[str], now: float) -> None:
+        """Log and publish settings that have changed."""
+        self._status.settings_changed(news, now)
+        self._publisher.on_write(may_tighten=True)
+
+    def refuse(self, way: str, key: str, value: str, reason: str) -> None:
+        """Publish and log that something was not taken which did not come as a write to a path."""
+        self._status.refusal(way, key, value, reason, self._monotonic())
+
+    def load_settings(self, kept: str) -> None:
+        """Take over the settings that were kept."""
+        unusable = self._control.load_settings(kept, self._monotonic())
         if unusable:
             words = "; ".join(unusable)
             log.warning("%s: kept settings that are not used: %s", self._ident, words)

@@ -160,9 +160,19 @@ class Control:
             self._apply(now)
         return news
 
-    def load_settings(self, kept: str, now: float, *, newest: bool) -> list[str]:
+    def replace_settings(self, text: str, now: float) -> list[str]:
+        """Take this text in place of all changes of settings. Returns what has changed, in words.
+
+        Raises Refused, and then nothing has changed.
+        """
+        news = self.settings.replace(text)
+        if news:
+            self._apply(now)
+        return news
+
+    def load_settings(self, kept: str, now: float) -> list[str]:
         """Take over settings that were kept. Returns those that cannot be used, in words."""
-        unusable = self.settings.load(kept, newest=newest)
+        unusable = self.settings.load(kept)
         self._apply(now)
         return unusable
 

@@ -118,7 +118,7 @@ def _parts(raw: object) -> tuple[object, float | None]:
     The two may come as an object, or as its text, which D-Bus can carry too.
     """
     if isinstance(raw, str) and raw.lstrip().startswith("{"):
-        raw = decode_write(raw.encode())
+        raw = decode_write(raw.encode(errors="surrogatepass"))  # JSON can hold half a character
     if not isinstance(raw, Mapping):
         return raw, None
     if "value" not in raw:

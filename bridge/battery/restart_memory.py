@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from bridge.core.limiter.decide import NO_REQUESTS, Requests
 from bridge.core.limiter.kept import KeptState, decoded, encoded, nothing_known
@@ -48,22 +49,41 @@ class RestartMemory:
         self._limits: _Values = (None, None, None)
         self._latches: _Latches = ({}, {})
         self._requests = NO_REQUESTS
-        self._heard_at = float("-inf")
+        self._heard_at: float | None = None
         self._written_at = self._failed_at = float("-inf")
 
     def recall(self, now: float) -> KeptState:
-        """What was kept. At the first start since the boot: only that it is now (monotonic s)."""
+        """What was kept until this start (monotonic s), written again before it is used.
+
+        A start that cannot be kept has no grace: the next one would look like the first since the
+        boot, and so would each one after it.
+        """
+        kept, words = self._read(now)
+        if not self._can_keep(encoded(kept, now)):
+            known = kept if self.has_recalled else KeptState(None, self._cells)
+            kept = replace(known, heard_at=None)
+            words = "no start can be kept, so none has a grace: the failsafe holds until fresh data"
+        if words:
+            log.warning("%s: %s", self._ident, words)
+        return kept
+
+    def _read(self, now: float) -> tuple[KeptState, str]:
+        """What was kept, and what is wrong with it; "" for nothing."""
         text = None if self._memory is None else self._memory.read()
         if text is None:
-            return KeptState(now, self._cells)
+            return KeptState(now, self._cells), ""
         try:
             kept = decoded(text, self._cells, now)
-            self.has_recalled = True
-            return kept
         except Unreadable as problem:
-            words = "the memory of before the restart cannot be read (%s), currents rise from 0 A"
-            log.warning("%s: " + words, self._ident, problem)
-            return nothing_known(self._cells)
+            words = f"what was kept of before the restart cannot be used ({problem})"
+            return nothing_known(self._cells), f"{words}: the currents rise from 0 A"
+        self.has_recalled = True
+        log.info("%s: goes on from before the restart; %s", self._ident, _silence(kept, now))
+        return kept, ""
+
+    def _can_keep(self, text: str) -> bool:
+        memory = self._memory
+        return memory is not None and memory.write(text) and memory.read() == text
 
     def begin(self) -> None:
         """Write from now on: the battery is about to enter the bus."""
@@ -74,15 +94,15 @@ class RestartMemory:
         limits: Limits[Recovering | None],
         latches: _Latches,
         requests: Requests,
-        heard_at: float,
+        heard_at: float | None,
         now: float,
         count: Callable[[], KeptCount | None],
         written: Callable[[], Written],
     ) -> None:
         """Write this state if it is time to. latches: of the pack, and of the battery.
 
-        heard_at: the last moment of fresh data. Both times in monotonic s. count: gives the charge
-        that went by; written: which paths were written.
+        heard_at: the last moment of fresh data, if any. Both times in monotonic s. count: gives the
+        charge that went by; written: which paths were written.
         """
         if not self._is_on:
             return
@@ -93,7 +113,10 @@ class RestartMemory:
             None if dcl is None else dcl.value,
         )
         if values == self._limits and latches == self._latches and requests is self._requests:
-            is_due = heard_at - self._heard_at >= HEARD_EVERY
+            heard_before = self._heard_at
+            is_due = heard_at is not None and (
+                heard_before is None or heard_at - heard_before >= HEARD_EVERY
+            )
         else:
             is_due = (
                 now - self._written_at >= LOOSENING_EVERY
@@ -109,7 +132,7 @@ class RestartMemory:
         values: _Values,
         latches: _Latches,
         requests: Requests,
-        heard_at: float,
+        heard_at: float | None,
         now: float,
         count: KeptCount | None,
         written: Written,
@@ -122,6 +145,12 @@ class RestartMemory:
             return
         self._limits, self._latches, self._requests = values, latches, requests
         self._heard_at, self._written_at = heard_at, now
+
+
+def _silence(kept: KeptState, now: float) -> str:
+    if kept.heard_at is None:
+        return "there is no grace"
+    return f"grace counts from {now - kept.heard_at:.0f} s ago"
 
 
 _Values = tuple[float | None, float | None, float | None]

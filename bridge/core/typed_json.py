@@ -14,6 +14,8 @@ LONGEST_TEXT = 500  # characters; ours: the longest words of a protection have a
 
 _LARGEST = 1e15  # ours: beyond any s, V or A; an int of more digits may be larger than any float
 
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a short text"}
+
 _IN_THE_PAST = "in the past"
 Past = Annotated[float, _IN_THE_PAST]
 """A moment (s) that is over: it is never later than the time at which it is read."""
@@ -83,12 +85,12 @@ def _plain(kind: Any, raw: object) -> object:
         return _finite(raw)
     if kind is str and isinstance(raw, str) and len(raw) <= LONGEST_TEXT and raw.isprintable():
         return raw
-    raise Unreadable(f"{str(raw)[:40]!r} is no {getattr(kind, '__name__', kind)}")
+    raise Unreadable(f"{str(raw)[:40]!r} is not {_WORDS.get(kind, 'empty')}")
 
 
 def _finite(number: float) -> float:
     if not abs(number) < _LARGEST:
-        raise Unreadable(f"{type(number).__name__} of no possible size")
+        raise Unreadable("a number is too large")
     return float(number)
 
 
@@ -117,8 +119,11 @@ def _dataclass(kind: Any, raw: object, now: float) -> Any:
     hints = get_type_hints(made, include_extras=True)
     known = dict(zip(getattr(made, "__parameters__", ()), get_args(kind), strict=True))
     names = {field.name for field in fields(made)}
-    if not isinstance(raw, dict) or set(raw) != names:
-        raise Unreadable(f"{str(raw)[:40]!r} has not the fields of {made.__name__}")
+    if not isinstance(raw, dict):
+        raise Unreadable(f"{str(raw)[:40]!r} is not an object")
+    if set(raw) != names:
+        missing, unknown = sorted(names - set(raw)), str(sorted(set(raw) - names))[:60]
+        raise Unreadable(f"{', '.join(missing) or 'nothing'} is missing, {unknown!r} is unknown")
     return made(
         **{name: from_json(known.get(hints[name], hints[name]), raw[name], now) for name in names}
     )

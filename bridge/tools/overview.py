@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.core.settings.bounds import FREE, in_words
-from bridge.core.settings.configuration import BatteryConfig, Config
+from bridge.core.settings.configuration import BatteryConfig, Config, MqttConfig
 from bridge.core.settings.declarations import FROM_PRESET, LEVELS, WINDOW, Spec, fields_of
 from bridge.core.settings.presets import CEILINGS
 from bridge.core.settings.relations import SECTIONS
@@ -17,14 +17,19 @@ _LEGEND = "settings, with how far clients may change each; without a remark: fre
 def overview(config: Config) -> str:
     """Every setting of every battery with its unit, as the service will use it."""
     mqtt = config.mqtt
-    security = " with TLS" if mqtt.tls else ""
-    lines = [f"broker {mqtt.host}:{mqtt.port}{security}, own topics below {mqtt.base_topic}/"]
+    lines = [f"broker {mqtt.address}{_security(mqtt)}, own topics below {mqtt.base_topic}/"]
     for access in (config.access.mqtt, config.access.dbus):
         lines.append(f"taken over {access.name}: {', '.join(access.accept) or 'nothing'}")
     lines.append(_LEGEND)
     for battery in config.batteries:
         lines += _battery(battery)
     return "\n".join(lines)
+
+
+def _security(mqtt: MqttConfig) -> str:
+    if not mqtt.tls:
+        return ""
+    return " with TLS, its certificate is not checked" if mqtt.tls_insecure else " with TLS"
 
 
 def _battery(battery: BatteryConfig) -> list[str]:

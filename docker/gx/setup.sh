@@ -39,6 +39,9 @@ dbus|command -v dbus-daemon && command -v dbus-send|dbus-daemon and dbus-send
 mosquitto|command -v mosquitto|the MQTT broker mosquitto
 mosquitto-clients|command -v mosquitto_pub && command -v mosquitto_sub|mosquitto_pub and mosquitto_sub
 END
+    [ -z "$kind" ] || cat <<'END'
+openssl|command -v openssl|the command openssl
+END
     [ "$kind" != for-tests ] || cat <<'END'
 daemontools|command -v svscan && command -v supervise|daemontools
 busybox|command -v busybox|busybox

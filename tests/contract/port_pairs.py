@@ -23,6 +23,7 @@ from bridge.adapters.mqtt_link import MqttLink
 from bridge.adapters.settings import SERVICE, DeviceSettings
 from bridge.battery.persistence import SettingsPersistence
 from bridge.core.model import Value
+from bridge.core.paths.access import ALL_OPEN
 from bridge.core.paths.table import path_table
 from tests.harness.waiting import wait_for
 from tests.unit.doubles import Bench, Clock, FakeClient, FakeStore, battery_config
@@ -221,6 +222,7 @@ class RealStore:
             DeviceSettings(self._bus, "test", lambda key, value: None),
             battery_config(),
             Bench().battery,
+            ALL_OPEN,
             monotonic,
             on_instance=lambda instance: None,
             on_ready=lambda: ready.append(True),

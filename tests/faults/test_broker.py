@@ -80,6 +80,7 @@ def test_a_broker_that_restarts_is_found_again_and_subscribed_again(
 
 def test_a_wrong_password_is_said_once_in_plain_words_and_never_shown(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("not-the-right-one\n", encoding="utf-8")
+    (tmp_path / "password").chmod(0o600)
     mqtt = {"username": "bridge", "password_file": str(tmp_path / "password")}
     with PocketGx(username="bridge", password="open-sesame") as gx:
         bridge = BridgeProcess(gx, tmp_path, mqtt=mqtt)

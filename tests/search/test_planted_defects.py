@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -155,8 +154,9 @@ def _a_restart_renews_the_grace(patch: Patch) -> None:
     watch = freshness.FreshnessWatch.__init__
     started = itertools.count(1e9)  # s, after all that a script can last
 
-    def broken(self: Any, store: Any, heard_at: float) -> None:
-        watch(self, store, heard_at if math.isinf(heard_at) else next(started))
+    def broken(self: Any, store: Any, _started: float, _heard_at: float | None) -> None:
+        later = next(started)
+        watch(self, store, later, later)
 
     patch.setattr(freshness.FreshnessWatch, "__init__", broken)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 from bridge.battery.battery import REQUESTS_KEY, SETTINGS_KEY, Battery
-from bridge.core.model import Date, Value
+from bridge.core.model import Date, Refused, Value
 from bridge.topics import BatteryTopics
 from tests.search.script import (
     Batch,
@@ -101,7 +102,8 @@ class World:
             self._boot()
             self._start()
         elif isinstance(step, Kept):
-            battery.load_settings(step.text, newest=True)
+            with contextlib.suppress(Refused):
+                battery.replace_settings(step.text)
             battery.settle(now)
         elif isinstance(step, WallClock):
             self._wall_less_clock = None if step.at is None else step.at - now

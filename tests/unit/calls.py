@@ -1,8 +1,9 @@
-"""What a lone write costs, in Python calls: counted, so that the machine's load does not matter."""
+"""What work costs, in Python calls: counted, so that the machine's load does not matter."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 from doubles import Bench
@@ -16,6 +17,18 @@ def calls_of_lone_write(cells: int, path: str, payload: bytes) -> int:
     bench.clock.now += 0.3
     battery, now = bench.battery, bench.clock.now
     signals = len(bench.bus.signals)
+
+    def write() -> None:
+        battery.on_message(path, payload, f"W/portal/battery/1{path}", now)
+        battery.settle(now)
+
+    count = count_calls(write) - 1  # `write` itself
+    assert len(bench.bus.signals) <= signals + 1
+    return count
+
+
+def count_calls(work: Callable[[], object]) -> int:
+    """How many Python functions this calls, itself included."""
     count = 0
 
     def note(_frame: FrameType, event: str, _argument: object) -> None:
@@ -24,9 +37,7 @@ def calls_of_lone_write(cells: int, path: str, payload: bytes) -> int:
 
     sys.setprofile(note)
     try:
-        battery.on_message(path, payload, f"W/portal/battery/1{path}", now)
-        battery.settle(now)
+        work()
     finally:
         sys.setprofile(None)
-    assert len(bench.bus.signals) <= signals + 1
     return count

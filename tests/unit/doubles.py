@@ -151,8 +151,11 @@ class Bench:
 
     def batch(self, content: object) -> None:
         """One batch by MQTT."""
-        payload = json.dumps(content).encode()
-        self.battery.on_batch(payload, "virtual-battery/test/set", self.clock.now)
+        self.batch_text(json.dumps(content))
+
+    def batch_text(self, payload: str) -> None:
+        """One batch as its text, which may be no JSON."""
+        self.battery.on_batch(payload.encode(), "virtual-battery/test/set", self.clock.now)
         self.battery.settle(self.clock.now)
 
     def dbus(self, path: str, value: object) -> int:

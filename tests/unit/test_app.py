@@ -11,8 +11,8 @@ import pytest
 from doubles import Clock, battery_config
 
 import bridge.app
-from bridge.adapters.broker import Broker
-from bridge.app import CONNECT_WITHIN, NAME_TAKEN, RAN, App
+from bridge.adapters.broker import INSECURE, Broker
+from bridge.app import CONNECT_WITHIN, DAY, NAME_TAKEN, RAN, App
 from bridge.core.settings.configuration import Config, MqttConfig
 from tests.unit.fake_ports import FakeBatteryService, FakeLink, FakeLoop, FakeSettingsService
 
@@ -59,7 +59,13 @@ class Loop(FakeLoop):
 class Service:
     """One application; `run` runs it with something to do in its middle."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, portal: str, home_assistant: str) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        portal: str,
+        home_assistant: str,
+        broker: Broker = BROKER,
+    ) -> None:
         self.clock, self.names, self.seen = Clock(), set[str](), list[Any]()
         self.services: list[FakeBatteryService] = []
         self.loop = Loop(self.clock, lambda: None)
@@ -78,7 +84,7 @@ class Service:
         watch = lambda bus, name, appeared: self.appeared.append(appeared)  # noqa: E731
         monkeypatch.setattr(app.settings, "watch_for", watch)
         mqtt = MqttConfig(portal_id=portal, notifications="on", home_assistant=home_assistant)
-        self.app = App(Config(mqtt=mqtt, batteries=(battery_config(),)), BROKER)
+        self.app = App(Config(mqtt=mqtt, batteries=(battery_config(),)), broker)
 
     def _link(self, broker: Broker, **named: Any) -> FakeLink:
         self.link = FakeLink(broker, **named)
@@ -282,3 +288,28 @@ def test_what_is_lost_in_a_flood_is_logged(
     monkeypatch.setattr(FakeLink, "dropped", property(lambda link: 7))
     service.run(lambda: service.pass_time(1))
     assert "too many topics at once: 7 messages were dropped" in caplog.messages
+
+
+def test_a_broker_that_anybody_could_be_is_warned_of_at_the_start_and_once_a_day(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = Broker("venus.local", 8883, tls=True, tls_insecure=True)
+    service = Service(monkeypatch, "c0ffee", "off", broker)
+    warnings = lambda: caplog.messages.count(INSECURE)  # noqa: E731
+
+    def during() -> None:
+        assert warnings() == 1
+        service.pass_time(10)
+        assert warnings() == 1
+        service.clock.now += DAY
+        service.pass_time(1)
+        assert warnings() == 2
+
+    service.run(during)
+
+
+def test_of_a_broker_that_is_checked_nothing_is_warned(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.run(lambda: service.pass_time(1))
+    assert INSECURE not in caplog.messages

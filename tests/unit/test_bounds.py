@@ -12,6 +12,7 @@ from doubles import Bench, battery_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.core.model import Refused
 from bridge.core.settings.bounds import BOUND_OF, FREE, THE_FILES, in_words
 from bridge.core.settings.declarations import CHOICE, GROUPS, LEVELS, TABLE, Ceiling, fields_of
 from bridge.core.settings.live import LiveSettings, RefusedSettings
@@ -88,10 +89,11 @@ def test_a_write_that_would_disarm_is_refused_and_names_what_forbids_it(
     assert live.in_force == before
     # Nor does it come from the store: at the start, and while the bridge runs.
     kept = json.dumps({key: value})
-    for newest in (False, True):
-        (warning,) = live.load(kept, newest=newest)
-        assert warning.startswith(f"{key}: ")
-        assert live.in_force == before
+    (warning,) = live.load(kept)
+    assert warning.startswith(f"{key}: ")
+    with pytest.raises(Refused, match=key):
+        live.replace(kept)
+    assert live.in_force == before
 
 
 @pytest.mark.parametrize(

@@ -223,12 +223,13 @@ def test_a_file_that_is_no_yaml_is_refused_with_its_line(
 
 def test_files_that_are_named_and_missing_are_mistakes(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    mqtt = {"password_file": str(tmp_path / "no-password"), "tls": {"ca": str(tmp_path / "no-ca")}}
+    files = {name: str(tmp_path / f"no-{name}") for name in ("ca", "cert", "key")}
+    mqtt = {"username": "me", "password_file": str(tmp_path / "no-password"), "tls": files}
     file.write_text(json.dumps({**MINIMAL, "mqtt": mqtt}), encoding="utf-8")
     with pytest.raises(BadConfiguration) as bad:
         load(str(file))
     assert [words.split(":")[0] for words in bad.value.problems] == [
-        "mqtt.password_file", "mqtt.tls.ca",
+        "mqtt.password_file", "mqtt.tls.ca", "mqtt.tls.cert", "mqtt.tls.key",
     ]  # fmt: skip
 
 

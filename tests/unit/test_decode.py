@@ -158,6 +158,40 @@ def test_a_batch_may_be_long_but_not_endless() -> None:
         decode_batch(b'{"a": "' + b"x" * 70_000 + b'"}')
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ('{"Soc": 55, "Dc/0/Current": 30, "Dc/0/Current": 0}', "Dc/0/Current"),
+        ('{"Dc": {"0": {"Current": 30, "Current": 0}}}', "Current"),
+        ('{"Dc/0/Current": 30, "/Dc/0/Current": 0}', "/Dc/0/Current"),
+        ('{"Dc/0/Current": 30, "Dc": {"0": {"Current": {"value": 0}}}}', "/Dc/0/Current"),
+        ('{"value": "{\\"Soc\\": 1, \\"Soc\\": 2}"}', "Soc"),
+        ('{"Soc": {"value": 1, "value": 2}}', "value"),
+        ('{"a\\nb": 1, "a\\nb": 1}', r"a\\nb"),
+    ],
+)
+def test_a_batch_that_names_something_twice_is_refused_and_says_what(
+    content: str, name: str
+) -> None:
+    with pytest.raises(Refused, match="twice") as refused:
+        decode_batch(content.encode())
+    assert name in str(refused.value) and str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"value": 30, "value": 0}',
+        '{"value": 30, "expires": 9, "expires": 99}',
+        '{"value": {"a": 1, "a": 1}}',
+        '[{"a": 1, "a": 1}]',
+    ],
+)
+def test_so_is_a_write(payload: str) -> None:
+    with pytest.raises(Refused, match="twice"):
+        decode_write(payload.encode())
+
+
 @pytest.mark.parametrize("payload", [b"53.2", b"[1]", b'"a"', b"ON", b'{"value": 3}', b"{'a': 1}"])
 def test_a_batch_must_be_an_object(payload: bytes) -> None:
     with pytest.raises(Refused):

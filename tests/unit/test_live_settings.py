@@ -196,12 +196,18 @@ def test_a_configuration_that_changed_since_wins() -> None:
     assert "MaxChargeCurrent" not in later.record(), "else it would rise from the dead"
 
 
+def test_a_key_that_was_kept_twice_is_not_guessed() -> None:
+    settings = live()
+    (warning,) = settings.load('{"Limiter/Cv1": 3.3, "Limiter/Cv1": 3.42}')
+    assert "'Limiter/Cv1' twice" in warning and settings.on_bus[CV1] == 3.4
+
+
 @pytest.mark.parametrize(
     ("kept", "words"),
     [
-        ("{", "no JSON object"),
+        ("{", "not JSON"),
         ("[1]", "no JSON object"),
-        ("[" * 100_000, "no JSON object"),
+        ("[" * 100_000, "not JSON"),
         ('{"Limiter/Cv1": {"value": 9, "file": 3.4}}', "outside 1 to 4.5"),
         ('{"Limiter/Cv1": {"value": "x", "file": 3.4}}', "not a number"),
         ('{"Limiter/Cv1": {"value": 3.6, "file": 3.4}}', "cv1 3.6 is above cv2 (3.45)"),
@@ -256,7 +262,11 @@ def test_even_a_restore_before_a_late_store_came_wins() -> None:
 def test_a_store_that_was_changed_by_hand_while_we_run_wins() -> None:
     settings = live()
     settings.change({CHARGE: 60, CV1: 3.41})
-    settings.load('{"Limiter/MaxChargeCurrent": 90}', newest=True)
+    news = settings.replace('{"Limiter/MaxChargeCurrent": 90}')
+    assert sorted(news) == [
+        "limiter.cv1 is 3.4 V (was 3.41 V)",
+        "limiter.max_charge_current is 90 A (was 60 A)",
+    ]
     assert (settings.on_bus[CHARGE], settings.on_bus[CV1]) == (90, 3.4)
 
 

@@ -59,7 +59,13 @@ def test_without_a_command_it_runs(calls: list[tuple[Any, ...]]) -> None:
 
 @pytest.mark.parametrize(
     ("words", "host", "port"),
-    [("venus.local", "venus.local", 1884), ("venus.local:99", "venus.local", 99)],
+    [
+        ("venus.local", "venus.local", 1884),
+        ("venus.local:99", "venus.local", 99),
+        ("::1", "::1", 1884),
+        ("[::1]", "::1", 1884),
+        ("[::1]:99", "::1", 99),
+    ],
 )
 def test_another_broker_than_the_configurations(
     calls: list[tuple[Any, ...]], tmp_path: Path, words: str, host: str, port: int
@@ -82,11 +88,37 @@ def test_user_and_password_come_from_the_configuration(
 ) -> None:
     password = tmp_path / "password"
     password.write_text("open-sesame\nmore\n")
+    password.chmod(0o600)
     mqtt = {"username": "me", "password_file": str(password)}
     main(["--config", config(tmp_path, mqtt)])
     broker = calls[0][1]
     assert (broker.username, broker.password) == ("me", "open-sesame")
     assert "open-sesame" not in repr(broker)
+
+
+def test_the_login_of_the_command_line_comes_before_the_configurations(
+    calls: list[tuple[Any, ...]], tmp_path: Path
+) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).write_text(f"{name}-password\n")
+        (tmp_path / name).chmod(0o600)
+    mqtt = {"username": "me", "password_file": str(tmp_path / "old")}
+    login = ["--username", "bridge", "--password-file", str(tmp_path / "new")]
+    main(["--config", config(tmp_path, mqtt), *login])
+    main(["watch", "--config", config(tmp_path, mqtt), *login])
+    main(["--config", config(tmp_path, mqtt)])
+    logins = [(broker.username, broker.password) for _config, broker, *_ in calls]
+    assert logins == [("bridge", "new-password")] * 2 + [("me", "old-password")]
+
+
+def test_a_ca_on_the_command_line_means_tls(
+    calls: list[tuple[Any, ...]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    certificate = tmp_path / "ca.crt"
+    certificate.write_text("no certificate")
+    assert main(["--config", CONFIG, "--tls-ca", str(certificate)]) == BAD_CONFIGURATION
+    assert str(certificate) in capsys.readouterr().err
+    assert calls == []
 
 
 def test_a_certificate_that_is_none_is_a_mistake_of_the_configuration(

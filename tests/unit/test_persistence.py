@@ -10,18 +10,21 @@ import logging
 from typing import Any
 
 import pytest
+from calls import count_calls
 from doubles import Bench
 from fake_ports import NO_REPLY, NOT_THERE, FakeSettingsService
 from settings_store import Setting
 
+from bridge.battery.battery import LAST_FULL_KEY, REQUESTS_KEY
 from bridge.battery.persistence import (
     FILE_KEY,
     INSTANCE_KEY,
     RETRY,
     SettingsPersistence,
-    instance_of,
+    checked_instance,
 )
-from bridge.core.model import Date
+from bridge.core.model import Date, Refused
+from bridge.core.paths.access import ALL_OPEN, Access, Kind, WriteAccess
 
 NAME, SETTINGS = "CustomName", "RemoteSettings"
 CHARGE, CV1 = "/Settings/Limiter/MaxChargeCurrent", "/Settings/Limiter/Cv1"
@@ -30,20 +33,22 @@ CHARGE, CV1 = "/Settings/Limiter/MaxChargeCurrent", "/Settings/Limiter/Cv1"
 class House:
     """A battery, the service that keeps its settings, and a process that can be restarted."""
 
-    def __init__(self, fails: str = "") -> None:
+    def __init__(self, fails: str = "", access: Access = ALL_OPEN) -> None:
+        self.access = access
         self.service = FakeSettingsService("test", lambda key, value: None)
         self.service.fails = fails
         self.start()
 
     def start(self, **config: Any) -> None:
         """A new process: a battery that knows its configuration only."""
-        self.bench = Bench(name="Bank", **config)
+        self.bench = Bench(name="Bank", access=self.access, **config)
         self.instances: list[int] = []
         self.ready = 0
         self.persistence = SettingsPersistence(
             self.service,
             self.bench.config,
             self.bench.battery,
+            self.access,
             self.bench.clock,
             self.instances.append,
             self._on_ready,
@@ -442,9 +447,184 @@ def test_a_signal_while_it_is_asked_again_may_be_a_default(house: House) -> None
     assert house.kept == {"MaxChargeCurrent": 60.0}
 
 
-def test_a_setting_of_ours_that_nobody_uses_is_left_alone(house: House) -> None:
-    house.persistence.on_changed(FILE_KEY, "{}")
-    assert house.bench.battery.name == "Bank"
+# --- a way in like any other ------------------------------------------------------------------
+
+CLOSED = Access(
+    mqtt=WriteAccess("MQTT", "mqtt.accept", (Kind.MEASUREMENTS,)),
+    dbus=WriteAccess("D-Bus", "dbus.accept", (Kind.MEASUREMENTS,)),
+)
+LOOSE = '{"Limiter/MaxChargeCurrent":{"value":190,"file":100}}'
+FOREIGN = {NAME: "Attic", INSTANCE_KEY: "battery:33", SETTINGS: LOOSE}
+
+
+def in_force(house: House) -> tuple[object, ...]:
+    house.bench.settle()
+    return house.name, house.instances[-1:], house.bench[CHARGE]
+
+
+@pytest.mark.parametrize("key", FOREIGN)
+def test_a_change_that_dbus_does_not_accept_is_put_back_and_said(key: str) -> None:
+    house = House(access=CLOSED).opened()
+    before, kept = in_force(house), house.service.value(key)
+    house.service.write(key, FOREIGN[key])
+    house.service.answer()
+    assert in_force(house) == before and house.service.value(key) == kept
+    (refusal,) = house.bench.rejected
+    assert (refusal["topic"], refusal["path"]) == ("the settings service", key)
+    assert refusal["reason"] == "settings are not taken over D-Bus, says dbus.accept"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (NAME, "x" * 33),
+        (NAME, "x" * 5_000_000),
+        (NAME, "a\x1b[31m"),
+        (NAME, "a\nERROR all is lost"),
+        (INSTANCE_KEY, "battery:999999999"),
+        (INSTANCE_KEY, "tank:7"),
+        (SETTINGS, ""),
+        (SETTINGS, "{"),
+        (SETTINGS, "[" * 100_000),
+        (SETTINGS, "x" * 5_000_000),
+        (SETTINGS, '{"Limiter/Cv1":3.3,"Limiter/Cv1":3.42}'),
+        (SETTINGS, '{"Limiter/Cv1":3.42,"Limiter/Cv7":3.4}'),
+        (SETTINGS, '{"Limiter/Cv1":3.42,"Limiter/MaxChargeCurrent":4000}'),
+        (SETTINGS, '{"Limiter/Cv1":3.42,"Freshness/Required":"soc"}'),
+        (SETTINGS, '{"a\\u001b[31m\\nERROR":1}'),
+        (LAST_FULL_KEY, "2031-01-01"),
+        (REQUESTS_KEY, ""),
+        (FILE_KEY, "{}"),
+    ],
+)
+def test_what_the_gate_refuses_is_put_back_as_a_whole(
+    key: str, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House().opened()
+    house.bench.dbus(CHARGE, 60)
+    house.persistence.save(LAST_FULL_KEY, "2026-01-01")
+    house.persistence.save(REQUESTS_KEY, "[]")
+    house.service.answer()
+    before, kept = in_force(house), house.service.value(key)
+    house.service.write(key, value)
+    house.service.answer()
+    assert in_force(house) == before and house.service.value(key) == kept
+    assert len(house.bench.rejected) == 1 and house.bench.rejected[0]["path"] == key
+    assert all(line.isprintable() and len(line) < 2000 for line in caplog.messages)
+
+
+def test_a_change_that_is_taken_is_in_the_log(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for key, value in FOREIGN.items():
+        house.service.write(key, value)
+    log = " ".join(caplog.messages)
+    assert "name Attic" in log and "limiter.max_charge_current is 190 A (was 100 A)" in log
+
+
+@pytest.mark.parametrize("access", [ALL_OPEN, CLOSED], ids=["taken", "refused"])
+@pytest.mark.parametrize("key", FOREIGN)
+def test_a_flood_of_changes_makes_no_flood_of_ours(
+    key: str, access: Access, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    house = House(access=access).opened()
+    flood = {
+        NAME: lambda n: f"Attic {n}",
+        INSTANCE_KEY: lambda n: f"battery:{n}",
+        SETTINGS: lambda n: json.dumps({"Limiter/MaxChargeCurrent": n % 100}),
+    }[key]
+    saves = 0
+    save = house.service.save
+
+    def counted(*words: Any) -> None:
+        nonlocal saves
+        saves += 1
+        save(*words)
+
+    monkeypatch.setattr(house.service, "save", counted)
+    for n in range(3000):  # in a minute
+        house.service.write(key, flood(n))
+        house.service.answer()
+        if n % 50 == 0:
+            house.wait(1)
+    assert saves <= 10 + 2, "SaveQueue: a burst, and one a minute"
+    assert len(house.instances) <= 10 + 60 * 0.2 + 2
+    assert len(caplog.messages) <= 60
+    house.wait(300)
+    if access is CLOSED:
+        assert in_force(house) == ("Bank", [1], 100.0)
+        assert house.service.value(INSTANCE_KEY) == "battery:1"
+        assert house.service.value(NAME) == "Bank" and house.kept == {}
+        assert len(house.bench.rejected) == 1, "said once"
+    else:
+        assert house.service.value(key) == {
+            NAME: house.name,
+            INSTANCE_KEY: f"battery:{house.instances[-1]}",
+            SETTINGS: house.bench.battery.settings_record(),
+        }[key], "and in the end both agree"
+
+
+def test_the_last_change_of_a_flood_counts() -> None:
+    house = House().opened()
+    for n in range(100):
+        house.service.write(NAME, f"Attic {n}")
+    house.wait(60)
+    assert house.name == "Attic 99"
+
+
+# --- what was kept, at the start ------------------------------------------------------------------
+
+
+def test_what_was_kept_counts_for_nothing_where_nobody_may_write_it() -> None:
+    house = House(access=CLOSED)
+    house.service.write(SETTINGS, LOOSE)
+    house.service.write(NAME, "Attic")
+    house.opened()
+    assert (house.name, house.bench[CHARGE]) == ("Bank", 100.0)
+    assert house.kept == {} and house.service.value(NAME) == "Bank"
+    assert "mqtt.accept and dbus.accept" in house.bench.rejected[-1]["reason"]
+
+
+def test_one_open_way_is_enough_for_what_was_kept() -> None:
+    house = House(access=Access(mqtt=ALL_OPEN.mqtt, dbus=CLOSED.dbus))
+    house.service.write(SETTINGS, LOOSE)
+    house.opened()
+    assert house.bench[CHARGE] == 190.0 and house.bench.rejected == []
+
+
+def test_an_instance_that_the_service_gave_at_the_start_counts_in_any_case() -> None:
+    house = House(access=CLOSED)
+    house.service.write(INSTANCE_KEY, "battery:1", ident="other")
+    assert house.opened().instances == [2]
+
+
+@pytest.mark.parametrize("name", ["x" * 33, "a\x1b[31m", "a\nb"])
+def test_a_kept_name_passes_the_gate_too(name: str) -> None:
+    house = House()
+    house.service.write(NAME, name)
+    house.opened()
+    assert house.name == house.service.value(NAME) == "Bank"
+
+
+@pytest.mark.parametrize("instance", ["battery:999999999", "tank:7", "battery:"])
+def test_so_does_a_kept_instance(instance: str) -> None:
+    house = House()
+    house.service.write(INSTANCE_KEY, "battery:5")
+    house.service.store.settings["/Settings/Devices/test/ClassAndVrmInstance"].value = instance
+    house.opened()
+    assert (house.ready, house.instances) == (1, [1])
+    assert house.service.value(INSTANCE_KEY) == "battery:1"
+
+
+def test_thousands_of_unknown_keys_are_little_work_and_few_words(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    many = json.dumps({f"Limiter/Cv{n}\n": 1 for n in range(3000)})
+    calls = count_calls(lambda: house.service.write(SETTINGS, many))
+    assert calls < 20_000
+    assert len("".join(caplog.messages)) < 2000
 
 
 # --- the order of writes ----------------------------------------------------------------------
@@ -477,23 +657,21 @@ def test_a_flow_that_runs_wild_costs_one_write_a_minute(house: House) -> None:
 # --- small parts ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("text", "instance"), [("battery:0", 0), ("battery:10000", 10_000)])
+def test_the_instance_in_a_text(text: str, instance: int) -> None:
+    assert checked_instance(text) == instance
+
+
 @pytest.mark.parametrize(
-    ("text", "instance"),
+    "text",
     [
-        ("battery:7", 7),
-        ("battery:0", 0),
-        ("tank:999999999", 999_999_999),
-        ("battery:", None),
-        ("battery", None),
-        ("", None),
-        ("battery:-1", None),
-        ("battery:1.5", None),
-        ("battery:\u0661", None),
-        ("battery:1000000000", None),
+        *("battery:", "battery", "", "7", "battery:-1", "battery:1.5", "battery:1:2", "tank:7"),
+        *("battery:\u0661", "battery:10001", "battery:999999999", "battery:" + "9" * 5000),
     ],
 )
-def test_the_instance_in_a_text(text: str, instance: int | None) -> None:
-    assert instance_of(text) == instance
+def test_what_is_no_instance_of_a_battery(text: str) -> None:
+    with pytest.raises(Refused, match=r"not .battery:"):
+        checked_instance(text)
 
 
 def test_a_text_without_an_instance_is_not_taken(

@@ -340,7 +340,7 @@ def test_what_cannot_be_read_permits_nothing(
     bench.memory.text = WRONG[wrong]()
     bench = killed(bench)
     assert (bench.ccl, bench.dcl) == (0.0, 0.0)
-    assert caplog.text.count("the memory of before the restart cannot be read") == 1
+    assert caplog.text.count("what was kept of before the restart cannot be used") == 1
     bench.pass_time(29, bench.feed)
     assert (bench.ccl, bench.dcl) == (0.0, 0.0)
     bench.pass_time(250, bench.feed)

@@ -32,6 +32,9 @@ Requests = Limits[Request | None]
 
 NO_REQUESTS: Requests = Limits(None, None, None)
 
+_NEVER_DECIDED: Limits[Recovering | None] = Limits(None, None, None)
+"""Before the first data, if there was no time to wait for them."""
+
 _AFTER_CCL = tuple(p for p in PROTECTIONS if p.after_ccl)
 
 _NOT_LASTING = (failsafe.WAITING.name, "ceiling")
@@ -128,8 +131,7 @@ def limits_from(
 
     caps = _with_others(allowed.caps.ccl, ceilings.ccl, requests.ccl)
     ccl, ccl_after = _limited(caps, ceilings.ccl, before.limits.ccl, paces.ccl, now, certainty)
-    # The limits while waiting for the first data are no danger: CVL and CCL may rise at once.
-    is_unheard = failsafe.WAITING.name in caps and before.limits.ccl is None
+    is_waiting = failsafe.WAITING.name in caps and before.limits.ccl is None
     caps = _with_others(allowed.caps.dcl, ceilings.dcl, requests.dcl)
     dcl, dcl_after = _limited(caps, ceilings.dcl, before.limits.dcl, paces.dcl, now, certainty)
 
@@ -142,8 +144,11 @@ def limits_from(
     cvl, cvl_after = _limited(caps, ceilings.cvl, before.limits.cvl, paces.cvl, now, certainty)
 
     after: Limits[Recovering | None] = Limits(cvl_after, ccl_after, dcl_after)
-    if is_unheard:
+    # The limits before the first data are for no danger: after them the limits may rise at once.
+    if is_waiting:
         after = Limits(None, None, dcl_after)
+    elif stage >= Stage.STALE and before.limits == _NEVER_DECIDED:
+        after = _NEVER_DECIDED
     pack = situation.volts.pack
     last_voltage = before.voltage if pack is None else pack
     if stage is Stage.LOST and config.withdraw_when_lost:

@@ -17,6 +17,7 @@ from bridge.core.limiter.situation import LatchState
 from bridge.core.measurements.kept_count import KeptCount
 from bridge.core.measurements.unheard import Written
 from bridge.core.model import Limits, Request
+from bridge.core.strict_json import NotJson, parse
 from bridge.core.typed_json import Past, Unreadable, check_kind, from_json, returned_by, to_json
 
 VERSION = 1
@@ -29,21 +30,20 @@ LATCH_TYPES: Mapping[str, Any] = {
 for _type in LATCH_TYPES.values():
     check_kind(_type)
 
-_AT_BOOT = 0.0  # s on the monotonic clock, which begins with the boot
-
 
 @dataclass(frozen=True)
 class KeptState:
     """What is kept. Times are monotonic s.
 
-    heard_at: the last moment of fresh data; before the first data, the first start since the boot.
+    heard_at: the last moment of fresh data; before the first data, the first start since the boot;
+    None: there is no grace.
     limits: how far each limit has risen, in V and A; None: it was never decided on data. latches:
     those that are not at rest. count: the charge that went by; None before the first tick. cells:
     in series, because CVL is in V of the whole pack. written: the paths that were written, and when
     the last value came.
     """
 
-    heard_at: Past
+    heard_at: Past | None
     cells: int
     limits: Limits[float | None] = Limits(None, None, None)
     latches: LatchState = field(default_factory=dict)
@@ -53,12 +53,12 @@ class KeptState:
 
 
 def nothing_known(cells: int) -> KeptState:
-    """What holds instead of a text that cannot be read: no time to wait is left, and no current.
+    """What holds instead of a text that cannot be read: there is no grace, and no current.
 
     Both currents rise from 0 A when there is fresh data. CVL does not begin at 0 V, which would
     empty the battery.
     """
-    return KeptState(_AT_BOOT, cells, Limits(None, 0.0, 0.0))
+    return KeptState(None, cells, Limits(None, 0.0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class _Text:
 
     version: int
     at: Past
-    heard_at: Past
+    heard_at: Past | None
     cells: int
     limits: Limits[float | None]
     requests: Limits[Request | None]
@@ -91,11 +91,11 @@ def decoded(text: str, cells: int, now: float) -> KeptState:
     A latch that this version does not know is left out.
     """
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = parse(text)
+    except NotJson:
         content = None
     if not isinstance(content, dict) or content.get("version") != VERSION:
-        raise Unreadable(f"it is no JSON object of version {VERSION}")
+        raise Unreadable("it is damaged, or from another version")
     latches = content.pop("latches", None)
     read: _Text = from_json(_Text, content, now)
     if read.cells != cells:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bridge.core.limiter.decide import NO_REQUESTS, Requests
 from bridge.core.model import Limits, Request
+from bridge.core.strict_json import NotJson, parse
 from bridge.core.typed_json import Past, Unreadable, from_json, to_json
 
 LONGEST = 1000  # characters; ours: about 150 are written
@@ -45,8 +46,8 @@ def decoded(text: str, now: float, wall: float | None) -> Requests:
     if not text:
         return NO_REQUESTS
     try:
-        raw = json.loads(text) if len(text) <= LONGEST else None
-    except (ValueError, RecursionError):
+        raw = parse(text) if len(text) <= LONGEST else None
+    except NotJson:
         raw = None
     read: _Text = from_json(_Text, raw, float("inf"))
     passed = 0.0 if wall is None or read.at is None else max(0.0, wall - read.at)

@@ -38,7 +38,8 @@ class Freshness:
     silent: inputs of groups that are not required, written once and stale now. Empty while the
     battery itself is stale or lost: then the failsafe applies.
     alarm: 0, 1 or 2 for /Alarms/BmsCable. frozen: what stands still although charge has moved, in
-    words. heard_at: the last moment of fresh data (monotonic s); the start, if there was none.
+    words. heard_at: the last moment of fresh data (monotonic s), or that from which the grace
+    counts; None if there is neither.
     """
 
     stage: Stage
@@ -48,7 +49,7 @@ class Freshness:
     next_in: float | None
     silent: frozenset[Input[Any]]
     alarm: int
-    heard_at: float
+    heard_at: float | None
     frozen: str = ""
 
 
@@ -59,13 +60,15 @@ _Judged = tuple[Stage, float, "ShelfLife | None"]
 class FreshnessWatch:
     """Follows the freshness of one pack over time.
 
-    heard_at: the last moment of fresh data (monotonic s). It may lie before the start of the
-    process: then what was left of the grace is left now.
+    started: the start of the process. heard_at: the last moment of fresh data; if it lies before
+    the start, what was left of the grace is left now. None: no grace is left. Both in monotonic s.
     """
 
-    def __init__(self, store: MeasurementStore, heard_at: float) -> None:
+    def __init__(self, store: MeasurementStore, started: float, heard_at: float | None) -> None:
         self._store = store
-        self._started = self._heard_at = heard_at
+        self._has_grace = heard_at is not None
+        self._silent_since = started if heard_at is None else heard_at
+        self._heard_at = heard_at
         self._first_seen: dict[Input[Any], float] = {}
         self._whole_at: dict[Input[Any], float] = {}
         self._overdue: set[Input[Any]] = set()
@@ -168,8 +171,9 @@ class FreshnessWatch:
         since = self._whole_at.get(input_)
         if since is None:
             first_seen = self._first_seen.setdefault(input_, now) if state.needed else now
-            since = self._started if is_required else first_seen
-            if now - since <= settings.grace and input_ not in self._overdue:
+            since = self._silent_since if is_required else first_seen
+            has_grace = self._has_grace or not is_required
+            if has_grace and now - since <= settings.grace and input_ not in self._overdue:
                 return Stage.WAITING, math.inf, None
         self._overdue.add(input_)
         is_lost = now - since > max(settings.lost, settings.grace)
@@ -179,7 +183,7 @@ class FreshnessWatch:
         self, required: list[_Judged], stage: Stage, settings: FreshnessSettings, now: float
     ) -> tuple[Stage | None, float | None]:
         """The next worse stage that silence leads to, and in how many seconds."""
-        waited = max(0.0, now - self._started)
+        waited = max(0.0, now - self._silent_since)
         if stage is Stage.LOST:
             return None, None
         if stage is Stage.WAITING:

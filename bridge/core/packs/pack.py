@@ -71,8 +71,8 @@ class Pack:
 
     `assess` does not change the latches, so it can be called without a decision; `commit` stores
     the latches of a view as those of the pack. heard_at: the last moment of fresh data before this
-    start, from which the grace counts (monotonic s). latches: their states then. count: the charge
-    counted until then. written: which paths were written until then.
+    start, from which the grace counts (monotonic s); None: there is no grace. latches: their states
+    then. count: the charge counted until then. written: which paths were written until then.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Pack:
         inputs: tuple[Input[Any], ...],
         settings: PackSettings,
         started: float,
-        heard_at: float,
+        heard_at: float | None,
         latches: LatchState,
         count: KeptCount | None = None,
         written: Written = (),
@@ -99,7 +99,7 @@ class Pack:
         self._plausibility = Plausibility(inputs, cells)
         self._refusals = Refusals(inputs, cells)
         self._contradictions = Contradictions(inputs, cells)
-        self._watch = FreshnessWatch(self._store, heard_at)
+        self._watch = FreshnessWatch(self._store, started, heard_at)
         self._state = PackState(pack_latches(latches))
         self._frozen = FrozenWatch(self._store, cells, count)
         self._measurements = Measurements({})

@@ -55,11 +55,21 @@ class Access:
     """Both ways in.
 
     On a GX a write to a W/ topic comes by both, as its broker sets the value on D-Bus as well. So
-    restrict both there, or none.
+    restrict both there, or none. Whoever changes our settings in the settings service does it over
+    D-Bus.
     """
 
     mqtt: WriteAccess
     dbus: WriteAccess
+
+    def check_kept(self, role: Role) -> None:
+        """Raise Refused if no way in accepts writes to paths of this role.
+
+        What was kept over a restart has come by one of them, nobody knows by which.
+        """
+        if not (self.mqtt.takes(role) or self.dbus.takes(role)):
+            kind = _KIND_OF[role].value
+            raise Refused(f"{kind} are not taken at all, say {self.mqtt.key} and {self.dbus.key}")
 
 
 ALL_OPEN = Access(mqtt=WriteAccess("MQTT", "mqtt.accept"), dbus=WriteAccess("D-Bus", "dbus.accept"))

@@ -136,8 +136,8 @@ class PathSpec:
     def _coerce_text(self, value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise Refused(f"{_short(value)} is not text")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise Refused(f"{value} is not text")
+        if not isinstance(value, str) and not abs(value) < 1e15:  # NaN, or too long to be printed
+            raise Refused(f"{_short(value)} is not text")
         text = str(value)
         if len(text) > self.high:
             raise Refused(f"{len(text)} characters are more than {self.high:g}")

@@ -7,11 +7,12 @@ sends `NaN` and empty payloads, mosquitto_pub -s leaves a newline.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bridge.core.model import Refused
+from bridge.core.strict_json import NotJson, first_repeated, parse
+from bridge.core.text import sanitize_for_log
 
 EXPIRES = "expires"
 """The key beside "value" that gives a request's expiry in s."""
@@ -19,15 +20,6 @@ EXPIRES = "expires"
 MAX_WRITE = 4096  # bytes of a payload for one path; ours: twice the longest text, a table
 MAX_BATCH = 64 * 1024  # bytes of a batch; ours: each cell of 256 fits in several times
 
-
-def _refuse_constant(word: str) -> Any:
-    raise ValueError(f"{word} is not JSON")
-
-
-_STRICT = json.JSONDecoder(parse_constant=_refuse_constant)
-_LENIENT = json.JSONDecoder(parse_constant=float)
-"""Two JSON decoders, made once: making one takes longer than decoding a message. The first refuses
-NaN and Infinity, the second keeps them as numbers."""
 
 _PYTHON_WORDS = {"True": True, "False": False}
 
@@ -74,17 +66,21 @@ def decode_batch(payload: bytes) -> object:
     text = _text(payload, MAX_BATCH)
     if not text:
         return NOTHING
-    content = _unwrapped(_json(text, _LENIENT))
+    content = _unwrapped(_json(text, keep_nan=True))
     if not isinstance(content, Mapping):
         raise Refused("a batch must be a JSON object of paths and values")
-    return list(_leaves(content, ""))
+    writes = list(_leaves(content, ""))
+    twice = first_repeated([path for path, _ in writes])
+    if twice:
+        raise Refused(f"a batch must name each path once: {sanitize_for_log(twice, 60)} is twice")
+    return writes
 
 
 def _unwrapped(content: Any) -> Any:
     if isinstance(content, Mapping) and set(content) == {"value"}:
         content = content["value"]
         if isinstance(content, str):
-            content = _json(content, _LENIENT)
+            content = _json(content, keep_nan=True)
     return content
 
 
@@ -142,7 +138,7 @@ def _text(payload: bytes, most: int) -> str:
 def _loads(text: str) -> Any:
     """JSON, else the words for true and false, else the text itself where it was meant as text."""
     try:
-        return _json(text, _STRICT)
+        return _json(text)
     except Refused:
         if text in _PYTHON_WORDS:
             return _PYTHON_WORDS[text]
@@ -151,8 +147,8 @@ def _loads(text: str) -> Any:
         return text
 
 
-def _json(text: str, decoder: json.JSONDecoder) -> Any:
+def _json(text: str, *, keep_nan: bool = False) -> Any:
     try:
-        return decoder.decode(text)
-    except (ValueError, RecursionError):
-        raise Refused("the payload is not JSON that can be read") from None
+        return parse(text, keep_nan=keep_nan)
+    except NotJson as problem:
+        raise Refused(f"the payload is {problem}") from None

@@ -19,6 +19,12 @@ from bridge.core.text import did_you_mean
 
 Member = TypeVar("Member", bound=Enum)
 
+MAX_TEXT = 1000
+"""Characters; ours: longer than any path or topic in use, and far below the 65535 bytes of MQTT."""
+
+_NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, and halves of characters that UTF-8 cannot write."""
+
 
 def check_number(value: object, low: float, high: float, unit: str) -> float:
     """A finite number in range. Raises ValueError."""
@@ -161,6 +167,10 @@ def check_text(value: object, pattern: str, expected: str) -> str:
     """Text that matches a pattern; expected: the pattern in words. Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError(f"must be text, not {kind_of(value)}; put it in quotes")
+    if len(value) > MAX_TEXT:
+        raise ValueError(f"is longer than {MAX_TEXT} characters")
+    if _NOT_TEXT.search(value):
+        raise ValueError(f"{value!r} has a character that cannot be used here")
     if pattern and not re.fullmatch(pattern, value):
         raise ValueError(f"{value!r} is not allowed: {expected}")
     return value

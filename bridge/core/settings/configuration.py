@@ -10,7 +10,9 @@ from bridge.core.model import Group
 from bridge.core.paths.access import EVERYTHING, Access, Kind, WriteAccess
 from bridge.core.settings import declarations as settings
 from bridge.core.settings import presets
+from bridge.core.settings.address import EXPECTED, joined_address, split_address
 from bridge.core.settings.bounds import beyond_ceiling
+from bridge.core.settings.checks import check_text
 from bridge.core.settings.declarations import (
     AlarmSettings,
     Ceiling,
@@ -26,6 +28,8 @@ from bridge.core.settings.relations import SECTIONS
 
 MAX_CELLS = 256
 """Ours: with 5 V each, the most of a cell's path, they stay below the 1500 V of the pack's."""
+MAX_INSTANCE = 10_000
+"""Ours: below it a GX has room for every device; Modbus TCP has 16 bits for an instance."""
 PORTAL_ID = r"[^#+/\s]+"
 """The pattern of a portal id: what may be one level of a topic."""
 
@@ -48,12 +52,19 @@ class MqttConfig:
     password_file: str = ""
     tls: bool = False
     tls_ca: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
     tls_insecure: bool = False
     portal_id: str = "auto"
     base_topic: str = "virtual-battery"
     notifications: str = "auto"
     home_assistant: str = "off"
     accept: tuple[Kind, ...] = EVERYTHING
+
+    @property
+    def address(self) -> str:
+        """Host and port, in the form that `split_address` takes."""
+        return joined_address(self.host, self.port)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,15 +151,18 @@ def _config(file: SectionReader) -> Config | None:
 
 def _mqtt(section: SectionReader) -> MqttConfig:
     tls = section.section("tls")
+    host, port = _address(section)
     base_topic = r"[^#+/\x00]+(/[^#+/\x00]+)*"
     default = MqttConfig()
     config = MqttConfig(
-        host=section.text("host", default.host, r"\S+", "a host name or an address is needed"),
-        port=section.integer("port", 1, 65535, default.port),
+        host=host,
+        port=port,
         username=section.text("username", default.username),
         password_file=section.text("password_file", default.password_file),
         tls="tls" in section,
         tls_ca=tls.text("ca", default.tls_ca),
+        tls_cert=tls.text("cert", default.tls_cert),
+        tls_key=tls.text("key", default.tls_key),
         tls_insecure=tls.switch("insecure", default.tls_insecure),
         portal_id=section.text(
             "portal_id", default.portal_id, PORTAL_ID, "no spaces, no /, # or +"
@@ -164,9 +178,28 @@ def _mqtt(section: SectionReader) -> MqttConfig:
     )
     if config.base_topic.split("/")[0] in ("N", "R", "W", "P", "I", "homeassistant"):
         section.complain("base_topic", f"{config.base_topic!r} belongs to others on the broker")
+    if section.is_empty("tls"):
+        section.complain("tls", "is empty; {} is TLS with the usual settings, no tls: is no TLS")
+    if config.tls_key and not config.tls_cert:
+        tls.complain("key", "needs tls.cert, the certificate that it belongs to")
+    if config.password_file and not config.username:
+        section.complain("password_file", "needs mqtt.username: a password is sent with a name")
     tls.done()
     section.done()
     return config
+
+
+def _address(section: SectionReader) -> tuple[str, int]:
+    """Host and port. The port may be a part of the host: [::1]:1883."""
+    default = MqttConfig()
+    host, port = section.checked("host", (default.host, None), _host_and_port)
+    if port is not None and "port" in section:
+        section.complain("port", f"is there twice: host has {port} already")
+    return host, section.integer("port", 1, 65535, default.port if port is None else port)
+
+
+def _host_and_port(value: object) -> tuple[str, int | None]:
+    return split_address(check_text(value, "", EXPECTED))
 
 
 def _dbus(section: SectionReader) -> DbusConfig:
@@ -206,7 +239,7 @@ def _battery(section: SectionReader) -> BatteryConfig | None:
         "letters, digits and _ only, at most 40, a letter first",
     )
     name = section.text("name", "Virtual battery", r".{0,32}", "at most 32 characters")
-    instance = section.integer("instance", 0, 10000, 1)
+    instance = section.integer("instance", 0, MAX_INSTANCE, 1)
     cells = section.integer("cells", 1, MAX_CELLS, REQUIRED)
     chemistry = section.choice("chemistry", tuple(presets.PRESETS), REQUIRED)
     capacity = section.number("capacity", 0.1, 100000, "Ah", REQUIRED)

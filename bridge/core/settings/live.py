@@ -22,7 +22,13 @@ from bridge.core.settings.bounds import beyond_ceiling, too_loose
 from bridge.core.settings.configuration import BatteryConfig
 from bridge.core.settings.relations import SECTIONS
 from bridge.core.settings.setting_paths import CHANGED, RESTORE, ROOT, SETTINGS, Setting, ceilings
-from bridge.core.text import did_you_mean
+from bridge.core.strict_json import NotJson, parse
+from bridge.core.text import did_you_mean, sanitize_for_log
+
+LONGEST_RECORD = 128 * 1024
+"""Characters of a kept text. Ours: each list and table twice at its longest is 116 000."""
+
+_MOST_WORDS = 5  # wrong entries of a kept text that are named; the rest is counted
 
 Values = dict[str, Any]
 """The typed value of every setting, by path."""
@@ -72,26 +78,29 @@ class LiveSettings:
             raise RefusedSettings(
                 [(path, self._in_full(path, why, writes)) for path, why in refusals]
             )
-        news = [
-            f"{setting.section}.{setting.spec.name} is {setting.words(values[path])}"
-            f" (was {setting.words(self._values[path])})"
-            for path, setting in SETTINGS.items()
-            if values[path] != self._values[path]
-        ]
         self._decided |= decided
-        if news:
-            self._take(values)
-        return news
+        return self._take_news(values)
 
-    def load(self, text: str, *, newest: bool = False) -> list[str]:
+    def replace(self, text: str) -> list[str]:
+        """Take a text of `record` in place of all changes, as a whole or not at all.
+
+        Returns what has changed, in words for the log. Raises Refused.
+        """
+        if not text.strip():
+            raise Refused("an empty text may be an error: {} is no changes")
+        kept, warnings = self._parsed(text)
+        values = {**self._file, **kept}
+        if not warnings:
+            warnings = [f"{setting.key}: {words}" for setting, words in self._set_problems(values)]
+        if warnings:
+            raise Refused("; ".join(warnings[:_MOST_WORDS]))
+        return self._take_news(values)
+
+    def load(self, text: str) -> list[str]:
         """Take over what was kept. Returns what could not be taken over, in words for the log.
 
-        A setting that was changed since the start keeps its value, unless `newest`: then this text
-        replaces all changes.
+        A setting that was changed since the start keeps its value.
         """
-        if newest:
-            self._decided.clear()
-            self._values = dict(self._file)
         kept, warnings = self._parsed(text)
         wanted = {path: value for path, value in kept.items() if path not in self._decided}
         values = _fitting(self._values, wanted, self._is_sound)
@@ -121,6 +130,18 @@ class LiveSettings:
             section, name = setting.key.split("/")
             tree.setdefault(section, {})[name] = setting.plain(self._values[path])
         return {ROOT.strip("/"): tree}
+
+    def _take_news(self, values: Values) -> list[str]:
+        """Take these values. Returns what has changed, in words for the log."""
+        news = [
+            f"{setting.section}.{setting.spec.name} is {setting.words(values[path])}"
+            f" (was {setting.words(self._values[path])})"
+            for path, setting in SETTINGS.items()
+            if values[path] != self._values[path]
+        ]
+        if news:
+            self._take(values)
+        return news
 
     def _take(self, values: Values) -> None:
         self._values = values
@@ -178,23 +199,29 @@ class LiveSettings:
 
     def _parsed(self, text: str) -> tuple[Values, list[str]]:
         """The kept values that can still be used, and warnings about the others."""
+        if len(text) > LONGEST_RECORD:
+            return {}, [f"what was kept is longer than {LONGEST_RECORD} characters"]
         if not text.strip():
             return {}, []
         try:
-            content = json.loads(text)
-        except (ValueError, RecursionError):
-            content = None
+            content = parse(text)
+        except NotJson as problem:
+            return {}, [f"what was kept is {problem}"]
         if not isinstance(content, dict):
             return {}, ["what was kept is no JSON object"]
         values: Values = {}
-        warnings = []
+        warnings: list[str] = []
+        unnamed = 0
         for key, entry in content.items():
+            if len(warnings) >= _MOST_WORDS and ROOT + key not in SETTINGS:
+                unnamed += 1  # no word of help either: it is slow
+                continue
             try:
                 path, value = self._entry(key, entry)
                 values[path] = value
             except Refused as refusal:
-                warnings.append(f"{key[:60]}: {refusal}")
-        return values, warnings
+                warnings.append(f"{sanitize_for_log(key, 60)}: {refusal}")
+        return values, [*warnings, f"and {unnamed} more"] if unnamed else warnings
 
     def _entry(self, key: str, entry: object) -> tuple[str, Any]:
         """One kept value by its path. A bare value without "file" was written by a person."""

@@ -42,6 +42,10 @@ class SectionReader:
     def __contains__(self, key: str) -> bool:
         return self._raw.get(key) is not None
 
+    def is_empty(self, key: str) -> bool:
+        """Whether the key is there, with nothing behind it."""
+        return key in self._raw and self._raw[key] is None
+
     def raw(self, key: str) -> Any:
         """The value as it was written, unchecked; None where there is none."""
         self._asked.append(key)
@@ -100,6 +104,10 @@ class SectionReader:
     def switch(self, key: str, default: bool) -> bool:
         """On or off."""
         return bool(self._get(key, default, checks.check_switch))
+
+    def checked(self, key: str, default: Any, check: Callable[[Any], Any]) -> Any:
+        """A value by a check of its own, which raises ValueError."""
+        return self._get(key, default, check)
 
     def setting(self, spec: Spec, default: Any) -> Any:
         """One field of a settings dataclass, checked by its own declaration."""

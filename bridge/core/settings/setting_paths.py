@@ -20,6 +20,7 @@ from bridge.core.settings.checks import check_setting
 from bridge.core.settings.configuration import BatteryConfig
 from bridge.core.settings.declarations import Ceiling, FailsafeSettings, Spec
 from bridge.core.settings.relations import SECTIONS
+from bridge.core.strict_json import parse
 
 ROOT = "/Settings/"
 RESTORE = "/Settings/Restore"
@@ -100,7 +101,7 @@ class Setting:
         if text.lower() == OFF and self.may_be_off:
             return []
         if text.startswith("["):
-            return json.loads(text)
+            return parse(text)
         if self.spec.kind == settings.GROUPS:
             return [word.strip() for word in text.split(",") if word.strip()]
         return raw
