@@ -37,7 +37,8 @@ stays fresh costs one small write to memory in this time.
 class RestartMemory:
     """What one battery keeps over a restart of the process. memory: None keeps nothing.
 
-    has_recalled: whether `recall` has found the state of an earlier process of this boot.
+    has_recalled: whether `recall` has found the state of an earlier process of this boot, and it is
+    surely the last one.
     """
 
     def __init__(self, memory: Memory | None, ident: str, cells: int) -> None:
@@ -61,7 +62,7 @@ class RestartMemory:
         kept, words = self._read(now)
         if not self._can_keep(encoded(kept, now)):
             known = kept if self.has_recalled else KeptState(None, self._cells)
-            kept = replace(known, heard_at=None)
+            kept, self.has_recalled = replace(known, heard_at=None), False
             words = "no start can be kept, so none has a grace: the failsafe holds until fresh data"
         if words:
             log.warning("%s: %s", self._ident, words)

@@ -56,6 +56,7 @@ _TEMPTING = (
 
 THEMES = ("lies", "silence", "settings", "requests", "restarts", "everything")
 MORE_OF_THEME = 5
+TURNS = 8  # each is up and down again
 
 GARBAGE = ("nan", "NaN", "unknown", "", "{", "5.2.1", "true", "[]", "-1", "9999", '{"x": 1}')
 
@@ -83,7 +84,6 @@ class _Publisher:
     stuck: dict[str, Any] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     misreport: Misreport | None = None
-    is_rival: bool = False
 
 
 class _Author:
@@ -128,7 +128,7 @@ class _Author:
             (2, "lies", self._weather),
             (1, "restarts", self._restart),
             (1, "settings", self._forget),
-            (2, "lies", self._rival),
+            (1, "lies", self._rival),
             (1, "settings", self._kept),
             (3, "lies", self._misreport),
             (1, "requests", self._set_wall_clock),
@@ -228,7 +228,6 @@ class _Author:
     def _calm_down(self) -> None:
         """All is well again: from there the next event can do most harm."""
         self.level, self.soc, self.degrees = self._usual(), 50.0, 20.0
-        self.publishers = [publisher for publisher in self.publishers if not publisher.is_rival]
         for publisher in self.publishers:
             publisher.quiet_until = publisher.glitches = 0.0
             publisher.stuck.clear()
@@ -312,12 +311,13 @@ class _Author:
                     publisher.stuck[path] = raw
 
     def _rival(self) -> None:
-        """A second writer on a path that somebody writes."""
-        paths = self.random.choice(self.publishers).paths[:1]
-        pace = self.random.choice((0.5, 1.0, 1.3))
-        value = round(self.preset["charge_voltage"] + 0.12, 3)
-        stuck = {path: value for path in paths if path.startswith("/Voltages")}
-        self.publishers.append(_Publisher(paths, pace, self.t, "mqtt", stuck=stuck, is_rival=True))
+        """A second writer of one cell, in turns with all others for a while."""
+        cells = [p for publisher in self.publishers for p in publisher.paths if _is_single(p)]
+        high = round(self.preset["charge_voltage"] + 0.12, 3)
+        for _ in range(TURNS if cells else 0):
+            self._write_one(cells[0], high)
+            self._wait(self.random.choice((0.5, 1.0, 1.3)))
+            self._publish_all()
 
     def _request(self) -> None:
         r = self.random
@@ -415,3 +415,7 @@ class _Author:
         paths = self.random.choice(self.publishers).paths
         what = self.random.choice((*GROUPS, *paths, "flags", *CHARGE_FLAGS))
         self._write_one(FORGET, what)
+
+
+def _is_single(path: str) -> bool:
+    return path.startswith("/Voltages/")

@@ -117,7 +117,7 @@ class Oracle:
         spoiled, fresh_at, paces = set(self._memory_has_been), self._fresh_at, self._paces
         if spoiled & {"gone", "full", "garbage"}:
             self._boot(now)
-        if "gone" not in spoiled:
+        if not ("gone" in spoiled or spoiled >= {"full", "works"}):  # the last may be empty too
             self._fresh_at = fresh_at
         if not spoiled & {"gone", "full"}:
             self._paces = paces
@@ -230,6 +230,7 @@ class Oracle:
         is_unheard: bool,
     ) -> Iterator[Broken]:
         """The limits that have risen wrongly. What is withdrawn keeps its last value."""
+        has_grace = "full" not in self._memory_has_been  # else what stands is the failsafe's
         for limit, pace in self._paces.items():
             value = shown[limit]
             if not isinstance(value, (int, float)):
@@ -246,7 +247,11 @@ class Oracle:
             else:
                 what = _in_words(step)
                 wrong = pace.check(float(value), passed, may_rise, what, self._settings, self._at)
-            has_used_data = {CVL: is_heard, CCL: bool(value), DCL: True}
+            has_used_data = {
+                CVL: is_heard,
+                CCL: is_heard or (has_grace and bool(value)),
+                DCL: is_heard or has_grace,
+            }
             pace.free = pace.free and not has_used_data[limit]
             if wrong:
                 yield Broken(wrong, limit, float(value), before)
