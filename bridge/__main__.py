@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge import __version__
+from bridge.adapters.ending import StopSignals
 from bridge.core.settings.address import split_address
 from bridge.core.settings.configuration import BadConfiguration, BatteryConfig, Config, MqttConfig
 
@@ -35,9 +36,15 @@ _WHERE_THE_LIBRARIES_ARE = (
 )
 
 
-def main(arguments: list[str]) -> int:
-    """Run a command. Answers the exit status: 0, 1 for a failure, 2 for a bad configuration."""
+def main(arguments: list[str], stop: StopSignals | None = None) -> int:
+    """Run a command. Answers the exit status: 0, 1 for a failure, 2 for a bad configuration.
+
+    stop: listens for the signals that end the service; None where the caller has its own.
+    """
     options = _parser().parse_args(arguments)
+    options.stop = stop or StopSignals()
+    if stop and options.command == "run":  # first, because the rest of the start takes a while
+        stop.listen()
     from bridge.adapters import config as file  # after the parser: --help needs no PyYAML
 
     try:
@@ -188,7 +195,7 @@ def _run(config: Config, options: argparse.Namespace) -> int:
     broker = _broker(config, options)
     from bridge import app
 
-    return app.run(config, broker)
+    return app.run(config, broker, options.stop)
 
 
 def _watch(config: Config, options: argparse.Namespace) -> int:
@@ -226,4 +233,4 @@ _COMMANDS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], StopSignals()))

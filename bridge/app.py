@@ -6,9 +6,10 @@ import logging
 import os
 import signal
 import time
+from typing import NoReturn
 
 from bridge import __version__
-from bridge.adapters import dbus_service, health, log, memory, settings
+from bridge.adapters import dbus_service, ending, health, log, memory, settings
 from bridge.adapters.broker import INSECURE, Broker
 from bridge.adapters.loop import Loop, guarded, monotonic, today, wall
 from bridge.adapters.mqtt_link import MqttLink
@@ -30,19 +31,27 @@ DAY = 86400.0  # s
 CONNECT_WITHIN = 4.0  # s, also if not all topics are known; the settings service gets 3 s
 
 
-def run(config: Config, broker: Broker) -> int:
-    """Run until SIGTERM or SIGINT. Returns the exit status."""
-    log.start(config.log_level)
-    health.end_process_with_threads()
-    dbus_service.use_main_loop()
-    return App(config, broker).run()
+def run(config: Config, broker: Broker, stop: ending.StopSignals) -> NoReturn:
+    """Run until a signal to stop, then end the process."""
+    outlet = log.start(config.log_level)
+    ending.end_process_with_threads()
+    try:
+        dbus_service.use_main_loop()
+        app = App(config, broker, outlet.last_resort())
+        stop.on_stop(app.stop)
+        status = app.run()
+        ending.end_after(ending.LEAVE_WITHIN, status)
+        app.leave()
+    except Exception as problem:
+        ending.end_process(problem)
+    ending.end(status)
 
 
 class App:
     """The main loop, one MQTT link, and all batteries."""
 
-    def __init__(self, config: Config, broker: Broker) -> None:
-        """Make all parts; none of them runs yet."""
+    def __init__(self, config: Config, broker: Broker, stacks_to: int = 2) -> None:
+        """Make all parts; none of them runs yet. stacks_to: see Watchdog."""
         self._config = config
         self._status_topic = bridge_status(config.mqtt.base_topic)
         self._exit_status = RAN
@@ -51,7 +60,7 @@ class App:
         self._link_changes = Throttle(per_second=0.1, burst=20)
         self._is_insecure = broker.tls_insecure
         self._insecure_warnings = Throttle(per_second=1 / DAY, burst=1)
-        self._watchdog = health.Watchdog()
+        self._watchdog = health.Watchdog(stacks_to=stacks_to)
         self._loop = Loop()
         self._listen_to_signals()  # they are handled once the loop runs
         self._link = MqttLink(
@@ -96,7 +105,7 @@ class App:
         self._notifications.set_portal(self._portal.portal, monotonic())
 
     def run(self) -> int:
-        """Run the loop until a signal ends it. Returns the exit status."""
+        """Run the loop until `stop`, or until another service has our name. Returns the status."""
         self._loop.call_every(1, self._on_tick)
         self._open()
         settings.watch_for(self._settings_bus, settings.SERVICE, guarded(self._open))
@@ -105,20 +114,24 @@ class App:
         self._watchdog.start()
         self._on_tick()
         self._loop.run()
-        self._leave()
         return self._exit_status
 
-    def _open(self) -> None:
-        """Called at the start, and each time that the settings service appears on D-Bus."""
-        for battery in self._batteries:
-            battery.open()
+    def stop(self) -> None:
+        """End the loop soon. May be called from any thread."""
+        self._loop.call_soon(self._loop.quit)
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Leave the bus first, then the broker."""
         for battery in self._batteries:
             battery.close()
         self._notifications.close()
         self._link.publish(self._status_topic, "offline", retain=True)
         self._link.stop()
+
+    def _open(self) -> None:
+        """Called at the start, and each time that the settings service appears on D-Bus."""
+        for battery in self._batteries:
+            battery.open()
 
     # --- the loop's callbacks --------------------------------------------------------------
 
@@ -164,14 +177,12 @@ class App:
     # --- signals ---------------------------------------------------------------------------
 
     def _listen_to_signals(self) -> None:
-        """End the loop, or change the log's level while it runs."""
-        self._loop.on_signal(signal.SIGTERM, self._loop.quit)
-        self._loop.on_signal(signal.SIGINT, self._loop.quit)
+        """Change the log's level at run time. `StopSignals` waits for those that end it."""
         self._loop.on_signal(signal.SIGUSR1, lambda: self._set_log_level("debug"))
         self._loop.on_signal(signal.SIGUSR2, lambda: self._set_log_level(self._config.log_level))
 
     def _set_log_level(self, level: str) -> None:
-        log.start(level)
+        log.set_level(level)
         logger.warning("the log is at level %s now", level)
 
     # --- portal and topics -----------------------------------------------------------------

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,9 +16,8 @@ from typing import Any, TypeVar
 
 from gi.repository import GLib
 
+from bridge.adapters.ending import end_process
 from bridge.core.model import Date
-
-log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 Callback = Callable[[], None]
@@ -50,14 +47,6 @@ def guarded(callback: Callable[..., Answer]) -> Callable[..., Answer]:
             raise
 
     return call
-
-
-def end_process(problem: BaseException) -> None:
-    """Log a bug of ours and end the process at once, with exit status 1."""
-    log.critical("a bug in this program, please report it", exc_info=problem)
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(1)
 
 
 class Loop:

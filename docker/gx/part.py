@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import children
@@ -73,6 +75,16 @@ class Part:
         process, self._process = self._process, None
         if process is not None:
             children.kill(process)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the server stand still within the context: it is there, and answers nothing."""
+        assert self._process is not None, "it does not run"
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def _wait_for_answer(self) -> None:
         end = time.monotonic() + STARTS_WITHIN

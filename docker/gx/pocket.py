@@ -18,6 +18,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any
 
@@ -118,6 +119,10 @@ class PocketGx:
 
     def kill_settings(self) -> None:
         self._parts["settings"].kill()
+
+    def frozen(self, part: str) -> AbstractContextManager[None]:
+        """Let "bus", "broker", "settings" or "system" stand still within the context."""
+        return self._parts[part].frozen()
 
     def spawn(self, argv: Sequence[str], **popen_kwargs: Any) -> children.Process:
         """Start a process on this GX, with .env as its environment; close() ends it.

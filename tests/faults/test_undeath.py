@@ -45,7 +45,7 @@ HUNG_IN_C = """
 
 DEAD_THREAD = """
     import logging, threading, time
-    from bridge.adapters.health import end_process_with_threads
+    from bridge.adapters.ending import end_process_with_threads
     logging.basicConfig()
     end_process_with_threads()
     def paho():
@@ -56,7 +56,7 @@ DEAD_THREAD = """
 
 BUG_ON_THE_LINK = """
     import logging, socket, time
-    from bridge.adapters.health import end_process_with_threads
+    from bridge.adapters.ending import end_process_with_threads
     from bridge.adapters.mqtt_link import Broker, MqttLink
     logging.basicConfig()
     end_process_with_threads()
@@ -64,7 +64,7 @@ BUG_ON_THE_LINK = """
     def wake():
         raise IndexError("a bug of ours")
     MqttLink(Broker("127.0.0.1", server.getsockname()[1]), wake=wake).start()
-    server.accept()[0].sendall(bytes([0x20, 2, 0, 0, 0x30, 4, 0, 1]) + b"a1")
+    server.accept()[0].sendall(bytes([0x20, 3, 0, 0, 0, 0x30, 5, 0, 1]) + b"a\\0001")
     time.sleep(60)
 """
 
@@ -99,7 +99,7 @@ def test_a_main_loop_that_stops_turning_ends_the_process() -> None:
 
 def test_a_call_that_never_lets_another_thread_run_ends_the_process_too() -> None:
     status, said = run(HUNG_IN_C)
-    assert status == 1
+    assert status == -signal.SIGPROF
     assert "in stuck" in said, "where it hung"
 
 

@@ -29,6 +29,7 @@ class BridgeProcess:
     batteries: as `battery` makes them; none for one usual battery
     mqtt, top: keys of the configuration's `mqtt:`, and of its top level
     env: added to the environment of the process
+    output: a file descriptor for what it writes, in place of `log_file`
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class BridgeProcess:
         *batteries: dict[str, Any],
         mqtt: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
+        output: int | None = None,
         **top: Any,
     ) -> None:
         self.gx = gx
@@ -45,6 +47,7 @@ class BridgeProcess:
         self.config = directory / "config.yaml"
         self.log_file = directory / "bridge.log"
         self._env = dict(env or {})
+        self._output = output
         content = {
             "mqtt": {"port": gx.port, **(mqtt or {})},
             "batteries": list(self.batteries),
@@ -65,7 +68,7 @@ class BridgeProcess:
             self.process = self.gx.spawn(
                 [sys.executable, "-m", "bridge", "--config", str(self.config)],
                 env=self._env,
-                stdout=log,
+                stdout=log if self._output is None else self._output,
                 stderr=subprocess.STDOUT,
             )
         for one in self.batteries:

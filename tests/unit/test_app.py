@@ -76,7 +76,7 @@ class Service:
         monkeypatch.setattr(app, "MqttLink", self._link)
         monkeypatch.setattr(app, "Loop", lambda: self.loop)
         monkeypatch.setattr(app, "monotonic", self.clock)
-        monkeypatch.setattr(app.health, "Watchdog", lambda: self)
+        monkeypatch.setattr(app.health, "Watchdog", lambda **_: self)
         monkeypatch.setattr(app.dbus_service, "private_bus", lambda: self)
         monkeypatch.setattr(app.dbus_service, "BatteryService", self._battery)
         monkeypatch.setattr(app.settings, "DeviceSettings", self._settings)
@@ -114,7 +114,9 @@ class Service:
 
     def run(self, during: Callable[[], None]) -> int:
         self.loop.during = during
-        return self.app.run()
+        status = self.app.run()
+        self.app.leave()
+        return status
 
     def pass_time(self, seconds: float = 0.0) -> None:
         self.loop.run(seconds)
@@ -255,9 +257,10 @@ def test_a_name_that_is_taken_ends_it_with_a_status_of_its_own(
     assert words in caplog.messages
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it(service: Service, number: signal.Signals) -> None:
-    service.loop.signals[number]()
+def test_a_request_to_stop_ends_it(service: Service) -> None:
+    service.app.stop()
+    assert not service.loop.has_quit, "it comes on another thread"
+    service.pass_time()
     assert service.loop.has_quit
 
 
@@ -265,7 +268,7 @@ def test_two_signals_change_the_level_of_the_log(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     levels: list[str] = []
-    monkeypatch.setattr(bridge.app.log, "start", levels.append)
+    monkeypatch.setattr(bridge.app.log, "set_level", levels.append)
     service.loop.signals[signal.SIGUSR1]()
     service.loop.signals[signal.SIGUSR2]()
     assert levels == ["debug", "info"]

@@ -1,6 +1,6 @@
 """Which part of the house may import which: read from the syntax trees, forbidden unless allowed.
 
-Every file of `bridge/` and `docker/gx/` must fall under a rule below; a new folder without one
+Every Python file of `bridge/` and `docker/` must fall under a rule below; a new folder without one
 fails here.
 """
 
@@ -17,9 +17,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BRIDGE = ROOT / "bridge"
-POCKET_GX = ROOT / "docker" / "gx"
+DOCKER = ROOT / "docker"
 FILES = sorted(BRIDGE.rglob("*.py"))
-GX_FILES = sorted(POCKET_GX.rglob("*.py"))
+DOCKER_FILES = sorted(DOCKER.rglob("*.py"))
 
 # Place in bridge/ -> what it may import of bridge/. The longest matching place decides.
 # A place is a file, or a folder with everything below it.
@@ -57,6 +57,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "adapters/broker.py": ("core/", "adapters/private_file.py", "adapters/small_file.py"),
     "adapters/broker_trouble.py": ("core/text.py", "adapters/broker.py"),
     "adapters/config.py": ("core/", "adapters/broker.py", "adapters/small_file.py"),
+    "adapters/health.py": ("adapters/ending.py",),
+    "adapters/loop.py": ("adapters/ending.py", "core/model.py"),
     "adapters/mqtt_link.py": (
         "adapters/broker.py",
         "adapters/broker_trouble.py",
@@ -169,11 +171,14 @@ IMPURE = {"time", "threading", "logging", "os", "sys", "socket", "subprocess", "
 
 PURE = ("core/", "topics.py", "ports.py")
 
-# The pocket GX stands in for a device, so it knows the bridge only as a person would: by its
-# command line and its topics. Its files import one another, and these libraries.
-GX_LIBRARIES = {"dbus", "gi", "paho", "yaml"}
-GX_MAY_IMPORT = {"session.py": ("adapters/config.py", "core/settings/", "topics.py"),
-                 "welcome.py": ("core/", "topics.py")}  # fmt: skip
+# What stands around the bridge knows it only as a person would: by its command line, its
+# configuration and its topics. The files of one folder import one another, and these libraries.
+AROUND_LIBRARIES = {"broker/": set(), "gx/": {"dbus", "gi", "paho", "yaml"},
+                    "health.py": {"dbus", "paho"}}  # fmt: skip
+AROUND_MAY_IMPORT = {"gx/session.py": ("adapters/config.py", "core/settings/", "topics.py"),
+                     "gx/welcome.py": ("core/", "topics.py"),
+                     "health.py": ("adapters/config.py", "core/settings/", "topics.py"),
+                     }  # fmt: skip
 
 # Missing on a normal Venus OS image from v3.60 on.
 NOT_ON_A_GX = {"difflib", "statistics", "unittest", "multiprocessing", "mmap", "sqlite3", "tomllib"}
@@ -202,7 +207,7 @@ def _file_of(module: str) -> str:
 
 
 def where(file: Path) -> str:
-    return file.relative_to(BRIDGE if file.is_relative_to(BRIDGE) else POCKET_GX).as_posix()
+    return file.relative_to(BRIDGE if file.is_relative_to(BRIDGE) else DOCKER).as_posix()
 
 
 def rule_of(place: str) -> str:
@@ -243,21 +248,38 @@ def test_each_outside_library_has_its_file(file: Path) -> None:
         assert where(file) in LIBRARIES.get(top, set()), f"{top} in {where(file)}"
 
 
-@pytest.mark.parametrize("file", GX_FILES, ids=where)
-def test_the_pocket_gx_knows_the_bridge_from_outside(file: Path) -> None:
-    own = {found.stem for found in GX_FILES}
+@pytest.mark.parametrize("file", DOCKER_FILES, ids=where)
+def test_what_stands_around_the_bridge_knows_it_from_outside(file: Path) -> None:
+    places = [place for place in AROUND_LIBRARIES if where(file).startswith(place)]
+    assert places, f"no rule says what docker/{where(file)} may import"
+    own = {found.stem for found in DOCKER_FILES if where(found).startswith(places[0])}
     for name in imports(file):
         top = name.split(".")[0]
         if top == "bridge":
-            allowed = GX_MAY_IMPORT.get(where(file), ())
+            allowed = AROUND_MAY_IMPORT.get(where(file), ())
             assert _file_of(name).startswith(allowed or "nothing"), f"{where(file)} imports {name}"
         elif top not in sys.stdlib_module_names:
-            assert top in GX_LIBRARIES | own, f"{where(file)} imports {name}"
+            assert top in AROUND_LIBRARIES[places[0]] | own, f"{where(file)} imports {name}"
 
 
 @pytest.mark.parametrize("file", FILES, ids=where)
 def test_nothing_needs_what_a_gx_lacks(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports(file)} & NOT_ON_A_GX
+
+
+def test_nothing_writes_output_past_the_log() -> None:
+    """While the service runs, its reader may stand still. Only the log's way never waits."""
+    direct = re.compile(r"\bprint\(|\bsys\.(__)?std(out|err)\b|StreamHandler|\bbasicConfig\(")
+    writers = {where(file) for file in FILES if direct.search(file.read_text(encoding="utf-8"))}
+    commands = {name for name in writers if name.startswith("tools/")}
+    assert writers - commands <= {"__main__.py", "adapters/log.py"}
+
+
+def test_the_service_prints_nothing_itself() -> None:
+    """Of the command line, only what ends or shows something, and not the way to the service."""
+    tree = ast.parse((BRIDGE / "__main__.py").read_text(encoding="utf-8"))
+    (run,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "_run")
+    assert "print" not in ast.unparse(run)
 
 
 def test_the_wall_clock_is_read_at_the_edge_only() -> None:

@@ -53,7 +53,7 @@ def config(tmp_path: Path, mqtt: dict[str, object], **battery: object) -> str:
 
 def test_without_a_command_it_runs(calls: list[tuple[Any, ...]]) -> None:
     assert main(["--config", CONFIG]) == 7
-    (_config, broker), *_ = calls
+    (_config, broker, _stop), *_ = calls
     assert broker == Broker(host="127.0.0.1", port=1883)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,13 +50,48 @@ def test_what_a_suggestion_leaves_out_could_not_have_won(word: str, known: list[
     assert did_you_mean(word, known) == (f'; did you mean "{best}"?' if best else "")
 
 
-@pytest.mark.parametrize(("silence", "ends"), [(19.0, False), (21.0, True)])
-def test_the_watchdog_ends_a_process_whose_loop_stopped(silence: float, ends: bool) -> None:
-    now = [100.0]
-    ended = []
-    dog = Watchdog(patience=20.0, monotonic=lambda: now[0], end=lambda: ended.append(True))
-    now[0] += 1000.0
-    dog.beat()
-    now[0] += silence
-    dog.check()
-    assert bool(ended) is ends
+class Watched:
+    """A watchdog with a patience of 20 s, whose thread checks every 4 s."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.ended: list[int] = []
+        self.dog = Watchdog(20.0, lambda: self.now, self._end)
+
+    def _end(self, status: int, _last_words: Callable[[], None]) -> None:
+        self.ended.append(status)
+
+    def check_after(self, seconds: float) -> None:
+        self.now += seconds
+        self.dog.check()
+
+
+def test_the_watchdog_ends_a_process_whose_loop_stopped() -> None:
+    watched = Watched()
+    watched.check_after(4.0)
+    watched.dog.beat()
+    for _ in range(5):
+        watched.check_after(4.0)
+    assert not watched.ended, "20 s are not over"
+    watched.check_after(4.0)
+    assert watched.ended == [1]
+
+
+@given(st.lists(st.floats(4.0, 1e6), max_size=20))
+def test_the_watchdog_lets_a_process_live_that_stood_still(standstills: list[float]) -> None:
+    """Then its own thread stood still too. Afterwards the loop has time for a beat."""
+    watched = Watched()
+    for seconds in standstills:
+        watched.check_after(seconds)
+        watched.check_after(4.0)
+        watched.dog.beat()
+        watched.check_after(4.0)
+    assert not watched.ended
+
+
+@given(st.lists(st.floats(4.0, 1e6), min_size=6, max_size=6))
+def test_the_watchdog_ends_a_hung_process_that_also_stood_still(checks: list[float]) -> None:
+    watched = Watched()
+    for seconds in checks:
+        watched.check_after(seconds)
+    assert watched.ended
