@@ -45,7 +45,6 @@ END
     [ "$kind" != for-tests ] || cat <<'END'
 daemontools|command -v svscan && command -v supervise|daemontools
 busybox|command -v busybox|busybox
-openssl|command -v openssl|openssl
 iproute2|command -v ip|the command ip (iproute2)
 END
 }
