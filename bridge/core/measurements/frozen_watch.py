@@ -41,7 +41,8 @@ class FrozenWatch:
         self._count = counted(self._count, self._look(moved, source, now), kind, now)
         self.verdict = judged(self._count, kind)
         if counter is not None:
-            counter.moved_at = now if counter.path in moved else counter.moved_at
+            came = self._store.last(counter.path) if counter.path in moved else None
+            counter.moved_at = counter.moved_at if came is None else came[1]
             self.verdict = self.verdict.with_counter(counter.words(now))
 
     def keep(self, counter: Counter | None) -> KeptCount | None:
