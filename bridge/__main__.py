@@ -13,6 +13,9 @@ Modules that only one command needs are imported there: a GX has little memory.
 from __future__ import annotations
 
 import argparse
+import errno
+import io
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -22,6 +25,7 @@ from bridge import __version__
 from bridge.adapters.ending import StopSignals
 from bridge.core.settings.address import split_address
 from bridge.core.settings.configuration import BadConfiguration, BatteryConfig, Config, MqttConfig
+from bridge.core.text import sanitize_for_log
 
 if TYPE_CHECKING:
     from bridge.adapters.broker import Broker
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
     from bridge.tools import replay as replay_
 
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
+INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
+
+LONGEST_PROBLEM = 400  # characters; ours: a few lines of a terminal
 
 _WHERE_THE_LIBRARIES_ARE = (
     "On a GX, service/install.sh installs the libraries. Elsewhere ./run installs them into"
@@ -40,24 +47,51 @@ def main(arguments: list[str], stop: StopSignals | None = None) -> int:
     """Run a command. Answers the exit status: 0, 1 for a failure, 2 for a bad configuration.
 
     stop: listens for the signals that end the service; None where the caller has its own.
+
+    Every mistake of a user ends in one line that says what to do; a traceback is a bug of ours.
     """
     options = _parser().parse_args(arguments)
     options.stop = stop or StopSignals()
-    if stop and options.command == "run":  # first, because the rest of the start takes a while
-        stop.listen()
-    from bridge.adapters import config as file  # after the parser: --help needs no PyYAML
-
+    _print_anything()
     try:
-        return _COMMANDS[options.command](file.load(options.config), options)
+        if stop and options.command == "run":  # first, because the rest of the start takes a while
+            stop.listen()
+        from bridge.adapters import config as file  # after the parser: --help needs no PyYAML
+
+        status = _COMMANDS[options.command](file.load(options.config), options)
+        print(end="", flush=True)  # here, where an error can still be told
+        return status
     except BadConfiguration as bad:
-        print(f"{options.config} cannot be used:", *bad.problems, sep="\n  ", file=sys.stderr)
+        problems = (sanitize_for_log(problem, LONGEST_PROBLEM) for problem in bad.problems)
+        print(f"{options.config} cannot be used:", *problems, sep="\n  ", file=sys.stderr)
         return BAD_CONFIGURATION
     except ModuleNotFoundError as missing:
         print(f"Python has no {missing.name} here. {_WHERE_THE_LIBRARIES_ARE}", file=sys.stderr)
         return FAILED
+    except ImportError as broken:
+        print(f"A library cannot be loaded: {broken}. {_WHERE_THE_LIBRARIES_ARE}", file=sys.stderr)
+        return FAILED
     except BrokenPipeError:  # the reader of the output, head or less, has ended
         sys.stderr.close()  # or Python complains about it once more at the end
         return OK
+    except OSError as problem:
+        print(_words(problem), file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _print_anything() -> None:
+    """A terminal or a file that cannot show a letter gets a question mark instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _words(problem: OSError) -> str:
+    if problem.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{problem.strerror}: this process needs more descriptors, see ulimit -n"
+    return f"{problem.filename or 'the output'}: {problem.strerror or problem}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -169,7 +203,8 @@ def _replay(config: Config, options: argparse.Namespace) -> int:
             for line in replay.table(noted(lines), options.every):
                 print(line)
     except (OSError, UnicodeDecodeError, BadRecording) as problem:
-        print(f"{options.recording}: {problem}", file=sys.stderr)
+        words = getattr(problem, "strerror", None) or problem
+        print(f"{options.recording}: {words}", file=sys.stderr)
         return FAILED
     for words, count in player.refused.items():
         print(f"refused {count} times: {words}", file=sys.stderr)
@@ -192,7 +227,10 @@ def _plot(panels: list[Panel], title: str, file: str | None) -> int:
 
 
 def _run(config: Config, options: argparse.Namespace) -> int:
+    from bridge.adapters import health
+
     broker = _broker(config, options)
+    health.require_descriptors(len(config.batteries))
     from bridge import app
 
     return app.run(config, broker, options.stop)

@@ -26,7 +26,7 @@ from bridge.topics import bridge_status, each_message_counts
 
 logger = logging.getLogger(__name__)
 
-RAN, NAME_TAKEN = 0, 3
+RAN, NO_BUS, NAME_TAKEN = 0, 1, 3
 """Exit statuses."""
 
 DAY = 86400.0  # s
@@ -46,6 +46,9 @@ def run(config: Config, broker: Broker, stop: ending.StopSignals) -> NoReturn:
         status = app.run()
         ending.end_after(ending.LEAVE_WITHIN, status)
         app.leave()
+    except dbus_service.NoBus as why:
+        words = str(why)
+        ending.end(NO_BUS, lambda: logger.error("%s", words))
     except Exception as problem:
         ending.end_process(problem)
     ending.end(status)
@@ -95,6 +98,7 @@ class App:
                 note_running=lambda now: self._standstill.note(now),
                 on_entered=self._subscribe,
                 on_name_taken=self._on_name_taken,
+                on_no_bus=self._on_no_bus,
             )
             for battery in config.batteries
         ]
@@ -207,7 +211,14 @@ class App:
 
     def _on_name_taken(self, name: str) -> None:
         logger.error("%s is on the bus already: another service has this ident", name)
-        self._exit_status = NAME_TAKEN
+        self._end(NAME_TAKEN)
+
+    def _on_no_bus(self, why: str) -> None:
+        logger.error("%s", why)
+        self._end(NO_BUS)
+
+    def _end(self, status: int) -> None:
+        self._exit_status = status
         self._loop.call_in(0, self._loop.quit)  # the loop may not run yet
 
     # --- signals ---------------------------------------------------------------------------

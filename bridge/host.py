@@ -44,12 +44,14 @@ class BatteryHost:
         note_running: Callable[[float], None],
         on_entered: Callable[[], None],
         on_name_taken: Callable[[str], None],
+        on_no_bus: Callable[[str], None],
     ) -> None:
         """config: this battery's part of the whole configuration. broker: host and port, as text.
 
         note_running(now): called before a write over D-Bus is taken, see Standstill.
         on_entered(): called when the battery is on the bus, perhaps with another instance, so
         that `topics` has changed. on_name_taken(name): called when another service has its name.
+        on_no_bus(why): called when D-Bus does not take it.
         """
         self._config = config
         self._broker = broker
@@ -58,7 +60,8 @@ class BatteryHost:
         self._settings_bus = settings_bus
         self._monotonic = monotonic
         self._note_running = note_running
-        self._on_entered, self._on_name_taken = on_entered, on_name_taken
+        self._on_entered = on_entered
+        self._on_name_taken, self._on_no_bus = on_name_taken, on_no_bus
         self._topics = BatteryTopics(whole.mqtt.base_topic, config.ident)
         self._portal = ""
         self._instance = config.instance
@@ -157,20 +160,31 @@ class BatteryHost:
     def _enter_bus(self) -> None:
         ident = self._config.ident
         self.battery.refresh(self._monotonic())
-        service = dbus_service.BatteryService(
-            ident, self.battery.paths, self.all_values(), guarded(self._on_write)
-        )
         try:
-            service.register()
+            self._service = self._registered()
         except dbus_service.NameTaken as taken:
-            service.close()
             self._on_name_taken(str(taken))
             return
-        self._service, self._waited_since = service, None
+        except dbus_service.NoBus as problem:
+            self._on_no_bus(str(problem))
+            return
+        self._waited_since = None
         log.info("%s: on D-Bus as %s%s", ident, dbus_service.PREFIX, ident)
         self._update_identity()
         self._on_entered()
         self._notifications.on_entered(self)
+
+    def _registered(self) -> dbus_service.BatteryService:
+        """A service that is on the bus. Raises NameTaken or NoBus."""
+        service = dbus_service.BatteryService(
+            self._config.ident, self.battery.paths, self.all_values(), guarded(self._on_write)
+        )
+        try:
+            service.register()
+        except Exception:
+            service.close()
+            raise
+        return service
 
     # --- what comes in -----------------------------------------------------------------------
 

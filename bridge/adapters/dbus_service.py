@@ -14,6 +14,7 @@ from vedbus import VeDbusItemExport, VeDbusService
 from bridge.core.model import Value
 from bridge.core.paths.gate import PathSpec
 from bridge.core.paths.table import Paths
+from bridge.core.text import sanitize_for_log
 
 Write = Callable[[str, object], int]
 """Takes a path and a value; returns SetValue's return code."""
@@ -21,9 +22,24 @@ Write = Callable[[str, object], int]
 PREFIX = "com.victronenergy.battery."
 ANSWER_WITHIN = 10.0  # s; ours
 
+_SESSION = "DBUS_SESSION_BUS_ADDRESS"
+_ADVICE = {
+    "FileNotFound": "is dbus-daemon running?",
+    "NoServer": "is dbus-daemon running?",
+    "BadAddress": "an address is written as unix:path=/run/dbus/system_bus_socket",
+    "AccessDenied": "run the service as root, or allow this user in /etc/dbus-1/system.d/",
+    "AuthFailed": "run the service as root, or allow this user in /etc/dbus-1/system.d/",
+    "LimitsExceeded": "this process or this user needs more connections or descriptors (ulimit -n)",
+}
+"""By the last part of the name of the error, in the D-Bus specification."""
+
 
 class NameTaken(Exception):
     """Another process on the bus has the name already."""
+
+
+class NoBus(Exception):
+    """Why D-Bus does not take us, in words, and what to do."""
 
 
 def _gated_item(on_write: Write) -> type:
@@ -51,10 +67,23 @@ def use_main_loop() -> None:
 def private_bus() -> dbus.bus.BusConnection:
     """A new connection for each service: consumers identify a service by its connection.
 
-    The system bus, unless DBUS_SESSION_BUS_ADDRESS is set.
+    The system bus, unless DBUS_SESSION_BUS_ADDRESS is set. Raises NoBus.
     """
-    kind = dbus.SessionBus if "DBUS_SESSION_BUS_ADDRESS" in os.environ else dbus.SystemBus
-    return kind(private=True)
+    address = os.environ.get(_SESSION)
+    kind = dbus.SessionBus if address else dbus.SystemBus
+    try:
+        return kind(private=True)
+    except dbus.exceptions.DBusException as problem:
+        bus = f"of {_SESSION} ({address})" if address else "of the system"
+        raise NoBus(f"no connection to the D-Bus {bus}: {_words(problem)}") from None
+
+
+def _words(problem: dbus.exceptions.DBusException) -> str:
+    """What the bus says, and what to do."""
+    said = problem.get_dbus_message() or str(problem)
+    name = (problem.get_dbus_name() or "").rpartition(".")[2]
+    advice = _ADVICE.get(name)
+    return sanitize_for_log(f"{said}; {advice}" if advice else said, 300)
 
 
 class BatteryService:
@@ -63,7 +92,10 @@ class BatteryService:
     def __init__(
         self, ident: str, paths: Paths, values: Mapping[str, Value], on_write: Write
     ) -> None:
-        """Prepare every path with its value; other processes see it after `register`."""
+        """Prepare every path with its value; other processes see it after `register`.
+
+        Raises NoBus.
+        """
         self._paths = paths
         self._gated_item = _gated_item(on_write)
         self._bus = private_bus()
@@ -86,11 +118,14 @@ class BatteryService:
         return self._paths[path].text(value)
 
     def register(self) -> None:
-        """Appear on the bus. Raises NameTaken."""
+        """Appear on the bus. Raises NameTaken, or NoBus if we may not have the name."""
         try:
             self._service.register()
         except dbus.exceptions.NameExistsException:
             raise NameTaken(self._service.name) from None
+        except dbus.exceptions.DBusException as problem:
+            words = f"D-Bus does not let us be {self._service.name}: {_words(problem)}"
+            raise NoBus(words) from None
 
     def publish(self, changes: Mapping[str, Value]) -> None:
         """All changes in one ItemsChanged."""

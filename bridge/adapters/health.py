@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import os
 import signal
 import threading
 import time
@@ -13,9 +14,24 @@ from bridge.adapters.ending import end
 
 log = logging.getLogger(__name__)
 
+DESCRIPTORS = 32  # ours: about 15 stay open, and names, TLS and files need some for a moment
 PATIENCE = 20.0  # s without a beat until the main loop counts as hung
 
 _CHECKS = 5  # in this time
+
+
+def require_descriptors(batteries: int) -> None:
+    """Check that so many batteries find enough file descriptors. Raises OSError.
+
+    Without one, GLib would end the process, and a connection would fail at any later time.
+    """
+    opened: list[int] = []
+    try:
+        while len(opened) < DESCRIPTORS + batteries:
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 class Watchdog:

@@ -5,6 +5,10 @@ paho's thread when the mailbox was empty, and must only wake the main loop, whic
 `drain`. So a broker that is absent, slow or hostile does not slow down the main loop. `drain` takes
 a limited number of messages and calls `wake` again for the rest, so that D-Bus and the timers are
 served between them.
+
+We speak MQTT 5, which has a maximum packet size: the broker drops for us what is larger. A broker
+that knows no MQTT 5 is spoken to in MQTT 3.1.1. There, and where a broker ignores the limit, we
+read a larger packet and drop it on the way, so that it costs no memory.
 """
 
 from __future__ import annotations
@@ -28,8 +32,11 @@ _PROXIES = "urllib.request"
 _stands_in = sys.modules.setdefault(_PROXIES, types.ModuleType(_PROXIES))
 
 import paho.mqtt.client as paho  # noqa: E402
-from paho.mqtt.enums import CallbackAPIVersion  # noqa: E402
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion  # noqa: E402
+from paho.mqtt.packettypes import PacketTypes  # noqa: E402
+from paho.mqtt.properties import Properties  # noqa: E402
 from paho.mqtt.reasoncodes import ReasonCode  # noqa: E402
+from paho.mqtt.subscribeoptions import SubscribeOptions  # noqa: E402
 
 if not hasattr(_stands_in, "urlopen"):
     del sys.modules[_PROXIES]  # so that a later import gets the real module
@@ -39,6 +46,9 @@ BACKOFF = (1, 60)  # s between attempts, doubling from the first to the second
 _NEVER_SUBSCRIBED = "virtual-battery/never-subscribed"  # the end of this is always confirmed
 STOP_WITHIN = 0.8  # s; ours: paho may be in a call that takes longer, of TLS or DNS
 MAX_PAYLOAD = 64 * 1024  # bytes; a batch for 256 cells is about 10 kB
+MAX_PACKET = 512 * 1024
+"""Bytes of a whole packet. Ours: the largest honest one is our own retained discovery for Home
+Assistant, which is read back: 275 kB for 256 cells."""
 AT_ONCE = 128  # messages of one drain; a usual battery sends fewer at a time
 
 
@@ -85,6 +95,7 @@ class MqttLink:
         if will:
             client.will_set(will[0], will[1], retain=True)
         client.reconnect_delay_set(*BACKOFF)
+        client.on_pre_connect = self._on_pre_connect
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -97,7 +108,15 @@ class MqttLink:
 
     def start(self) -> None:
         """Connect, and connect again whenever the connection is lost."""
-        self._client.connect_async(self._broker.host, self._broker.port, keepalive=KEEPALIVE)
+        limit = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        limit.MaximumPacketSize = MAX_PACKET
+        self._client.connect_async(
+            self._broker.host,
+            self._broker.port,
+            keepalive=KEEPALIVE,
+            clean_start=True,
+            properties=limit,
+        )
         self._client.loop_start()
 
     def stop(self) -> None:
@@ -115,7 +134,7 @@ class MqttLink:
         new = [topic for topic in topics if topic not in self._topics]
         self._topics += new
         if new and self._client.is_connected():
-            self._client.subscribe([(topic, 0) for topic in new])
+            self._client.follow(new)
 
     def unsubscribe(self, topics: Iterable[str]) -> None:
         """The opposite of `subscribe`; unknown topics are ignored."""
@@ -169,16 +188,21 @@ class MqttLink:
 
     # --- on paho's thread ----------------------------------------------------------------
 
+    def _on_pre_connect(self, _client: paho.Client, _user: Any) -> None:
+        self._answer = None
+
     def _on_connect(
-        self, client: paho.Client, _user: Any, _flags: Any, reason: ReasonCode, _properties: Any
+        self, _client: paho.Client, _user: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         self._answer = reason
+        if reason == _UNSUPPORTED_VERSION and self._client.speak_older(for_good=True):
+            return
         if reason.is_failure:
             self._report(False, f"broker {self._broker} refuses us: {reason}")
             return
         self.end_waited()
         if self._topics:
-            client.subscribe([(topic, 0) for topic in self._topics])
+            self._client.follow(self._topics)
         self._report(True, f"connected to broker {self._broker}")
 
     def _on_connect_fail(self, _client: paho.Client, _user: Any) -> None:
@@ -190,20 +214,27 @@ class MqttLink:
         self, _client: paho.Client, _user: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         answer, self._answer = self._answer, None
+        if answer and not answer.is_failure:
+            self._client.speak_newest()
         if not reason.is_failure or (answer and answer.is_failure):
             return  # we have left, or the refusal has been reported
         if answer:
             self._report(False, f"lost broker {self._broker} ({reason}), will keep trying")
             return
+        in_time = reason != _SILENCE
+        if self._client.speak_older() and in_time and not self._client.heard:
+            return  # perhaps it has closed the connection because it knows no MQTT 5
         attempt = broker_trouble.Attempt(
             is_open=True,
             problem=self._client.problem,
             heard=self._client.heard,
-            in_time=reason != "Keep alive timeout",
+            in_time=in_time,
         )
         self._report(False, broker_trouble.why(attempt, self._broker))
 
     def _on_unreadable(self) -> None:
+        if self._answer is None and self._client.speak_older():
+            return
         self._report(False, f"broker {self._broker} sends what cannot be read, will keep trying")
 
     def _on_subscribe(
@@ -226,7 +257,7 @@ class MqttLink:
             topic = message.topic
         except UnicodeDecodeError:
             return  # not valid MQTT, and not one of our topics
-        size = len(message.payload)
+        size = max(len(message.payload), self._client.oversize)
         payload = message.payload if size <= MAX_PAYLOAD else None
         if self._mailbox.put(Message(topic, payload, size, message.retain)):
             self._wake()
@@ -238,14 +269,25 @@ class MqttLink:
             self._on_state(connected, words)
 
 
+_UNSUPPORTED_VERSION, _SILENCE = "Unsupported protocol version", "Keep alive timeout"
+_AT_A_TIME = 64 * 1024  # bytes of one read
+_KEPT = 128 * 1024  # bytes of a dropped packet that are kept at least: its topic, of 64 kB at most
+_READS = 100  # of a large packet before the next look at what is to be sent; as paho
+
+
 class _Client(paho.Client):
-    """paho's client, but unreadable packets of a broker only end the connection.
+    """paho's client that speaks MQTT 5 or 3.1.1, and drops what is too large.
+
+    Unreadable packets of a broker only end the connection. The names with an underscore are
+    paho's own: it has no others for this, and its version is pinned.
 
     problem: what was raised in the present attempt to connect. heard: the first byte that came.
     """
 
     def __init__(self, on_unreadable: Callable[[], None]) -> None:
-        super().__init__(CallbackAPIVersion.VERSION2, clean_session=True)
+        super().__init__(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self._clean_session = True  # the same in MQTT 3.1.1
+        self._knows_newest = True
         self._on_unreadable = on_unreadable
         self.problem: Exception | None = None
         self.heard = b""
@@ -259,10 +301,54 @@ class _Client(paho.Client):
             self.problem = problem
             raise
 
+    def speak_older(self, *, for_good: bool = False) -> bool:
+        """Speak MQTT 3.1.1 from the next attempt on; if that was so already, MQTT 5 again.
+
+        for_good: the broker has said that it knows no MQTT 5. Returns whether it is older now.
+        """
+        was_newest = self._protocol == MQTTProtocolVersion.MQTTv5
+        self._knows_newest = self._knows_newest and not for_good
+        self._speak(newest=not was_newest)
+        return was_newest
+
+    def speak_newest(self) -> None:
+        """Try MQTT 5 first again, unless the broker has said that it knows none."""
+        self._speak(newest=True)
+
+    def _speak(self, newest: bool) -> None:
+        versions = MQTTProtocolVersion
+        is_newest = newest and self._knows_newest
+        self._protocol = versions.MQTTv5 if is_newest else versions.MQTTv311
+
+    def follow(self, topics: Iterable[str]) -> None:
+        """Subscribe to these topics, with quality of service 0."""
+        if self._protocol == MQTTProtocolVersion.MQTTv5:
+            self.subscribe([(topic, SubscribeOptions()) for topic in topics])
+        else:
+            self.subscribe([(topic, 0) for topic in topics])
+
+    @property
+    def oversize(self) -> int:
+        """The bytes of the packet that is being read or handled, if they are too many; else 0."""
+        size = int(self._in_packet["remaining_length"])
+        return size if size > MAX_PACKET else 0
+
+    @property
+    def _is_dropping(self) -> bool:
+        return self.oversize > 0 and len(self._in_packet["packet"]) >= _KEPT
+
     def _sock_recv(self, size: int) -> bytes:
-        """Receive, as paho does, and note why it fails: paho only logs it."""
+        if self._is_dropping:
+            raise BlockingIOError  # so that _packet_read is called again
+        return self._receive(size)
+
+    def _receive(self, size: int) -> bytes:
+        """Receive, as paho does, and note why it fails: paho only logs it.
+
+        Not many bytes at a time: a read allocates as much as it asks for.
+        """
         try:
-            data = super()._sock_recv(size)
+            data: bytes = super()._sock_recv(min(size, _AT_A_TIME))
         except BlockingIOError:
             raise
         except OSError as problem:
@@ -271,6 +357,29 @@ class _Client(paho.Client):
         if not self.heard:
             self.heard = data[:1]
         return data
+
+    def _packet_read(self) -> MQTTErrorCode:
+        """Read from the broker. Of a packet that is too large, keep only the beginning.
+
+        MQTT 3.1.1 has no limit, so such a packet must be read. paho would gather it in memory.
+        """
+        packet = self._in_packet
+        reads = 0
+        while self._is_dropping and packet["to_process"]:
+            try:
+                data = self._receive(packet["to_process"])
+            except BlockingIOError:
+                return MQTTErrorCode.MQTT_ERR_AGAIN
+            except OSError:
+                data = b""
+            if not data:
+                return MQTTErrorCode.MQTT_ERR_CONN_LOST
+            packet["to_process"] -= len(data)
+            self._last_msg_in = time.monotonic()
+            reads += 1
+            if reads == _READS:
+                return MQTTErrorCode.MQTT_ERR_AGAIN
+        return super()._packet_read()
 
     def _get_proxy(self) -> None:
         """No proxy: the broker is on the device itself or in its network."""
@@ -296,5 +405,5 @@ class _Client(paho.Client):
 
 def _is_from_callback(problem: Exception) -> bool:
     """Whether paho had called back into this file when it happened."""
-    frames = traceback.walk_tb(problem.__traceback__)
-    return sum(frame.f_code.co_filename == __file__ for frame, _line in frames) > 1
+    codes = [frame.f_code for frame, _line in traceback.walk_tb(problem.__traceback__)]
+    return any(code.co_filename == __file__ and code.co_name.startswith("_on_") for code in codes)

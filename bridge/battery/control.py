@@ -124,7 +124,7 @@ class Control:
 
         After a restart within a boot, those in memory are newer.
         """
-        if not self._memory.has_recalled:
+        if not self._memory.is_newest:
             self.requests.add(kept)
 
     def load_last_full(self, text: str, now: float) -> None:
@@ -133,7 +133,7 @@ class Control:
         After a restart within a boot, what is in memory is newer.
         """
         kept = full_charge.from_text(text, now)
-        if kept is not None and not self._memory.has_recalled:
+        if kept is not None and not self._memory.is_newest:
             before = self.pack.latch_of(plan.LATCH)
             self.pack.set_latch(plan.LATCH, replace(before, full=kept))
 

@@ -15,6 +15,7 @@ from bridge.core.settings.live import RefusedSettings
 TAKEN, READ_ONLY, REFUSED = 0, 1, 2
 """SetValue's return codes, as in velib."""
 
+_MOST_PARTS = 7  # of a path that a batch names; the longest path has five
 _SHOWN = 60  # bytes that a refusal shows of a payload that could not be read
 
 WriteHandler = Callable[[PathSpec, object, float], None]
@@ -78,6 +79,7 @@ class Intake:
                 else:
                     self._handlers[spec.role](spec, value, now)
             except Refused as refusal:
+                self._on_unreadable_part(path, now)
                 self._status.refusal(topic, path, value, str(refusal), now)
         try:
             if settings:
@@ -96,6 +98,12 @@ class Intake:
         is_measurement = spec is not None and spec.role is Role.MEASUREMENT
         if is_measurement and self._access.mqtt.takes(Role.MEASUREMENT):
             self._note_unreadable(path, now)
+
+    def _on_unreadable_part(self, path: str, now: float) -> None:
+        """A part of a batch below a path that has no parts is that path's value, unreadable."""
+        parts = path.split("/", _MOST_PARTS)
+        for last in range(2, len(parts)):
+            self._on_unreadable("/".join(parts[:last]), now)
 
     def on_write(self, path: str, value: object, now: float) -> int:
         """A write by D-Bus SetValue. Returns its code: 0 taken, 1 read-only, 2 refused."""

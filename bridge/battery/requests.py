@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from bridge.core.limiter.decide import NO_REQUESTS, Requests
 from bridge.core.model import Limits, Refused, Request
-from bridge.core.paths.gate import PathSpec, Quantity, Role
+from bridge.core.paths.gate import PathSpec, Quantity, Role, coerce_beside
 from bridge.core.paths.payloads import EXPIRES, decode_write
 from bridge.core.settings.declarations import LONGEST_EXPIRY
 
@@ -62,7 +62,7 @@ class RequestDesk:
         if isinstance(value, str) and value.strip().lower() == WITHDRAWN:
             self.in_force = self.in_force.with_(limit, None)
             return
-        number = None if value in ("", []) else spec.coerce(value)
+        number = None if value in ("", []) else coerce_beside(spec, value, WITHDRAWN)
         if not isinstance(number, (int, float)):
             raise Refused(_HOW_TO_WITHDRAW)
         request = Request(float(number), now)

@@ -37,7 +37,7 @@ stays fresh costs one small write to memory in this time.
 class RestartMemory:
     """What one battery keeps over a restart of the process. memory: None keeps nothing.
 
-    has_recalled: whether `recall` has found the state of an earlier process of this boot.
+    is_newest: whether `recall` has found what is newer than all that the settings service keeps.
     """
 
     def __init__(self, memory: Memory | None, ident: str, cells: int) -> None:
@@ -45,7 +45,7 @@ class RestartMemory:
         self._ident = ident
         self._cells = cells
         self._is_on = False
-        self.has_recalled = False
+        self.is_newest = False
         self._limits: _Values = (None, None, None)
         self._latches: _Latches = ({}, {})
         self._requests = NO_REQUESTS
@@ -59,8 +59,10 @@ class RestartMemory:
         boot, and so would each one after it.
         """
         kept, words = self._read(now)
+        self.is_newest = kept.was_on_bus
         if not self._can_keep(encoded(kept, now)):
-            known = kept if self.has_recalled else KeptState(None, self._cells)
+            self.is_newest = False
+            known = KeptState(None, self._cells) if words else kept
             kept = replace(known, heard_at=None)
             words = "no start can be kept, so none has a grace: the failsafe holds until fresh data"
         if words:
@@ -77,7 +79,6 @@ class RestartMemory:
         except Unreadable as problem:
             words = f"what was kept of before the restart cannot be used ({problem})"
             return nothing_known(self._cells), f"{words}: the currents rise from 0 A"
-        self.has_recalled = True
         log.info("%s: goes on from before the restart; %s", self._ident, _silence(kept, now))
         return kept, ""
 
@@ -138,7 +139,8 @@ class RestartMemory:
         written: Written,
     ) -> None:
         both = {**latches[0], **latches[1]}
-        state = KeptState(heard_at, self._cells, Limits(*values), both, requests, count, written)
+        limits = Limits(*values)
+        state = KeptState(heard_at, self._cells, limits, both, requests, count, written, True)
         assert self._memory is not None, "without a memory nothing is written"
         if not self._memory.write(encoded(state, now)):
             self._failed_at = now

@@ -113,15 +113,17 @@ class StatusPublisher:
     def _doubt(self, now: float, words: str, before: str) -> None:
         """Log a doubt that has begun or changed, or the end of the one before."""
         if words:
-            self._transition(now, "in doubt: %s", words)
+            self._transition(now, "in doubt: %s", words, level=logging.WARNING)
         else:
             self._transition(now, "no longer in doubt: %s", before)
 
-    def _transition(self, now: float, words: str, *parts: object) -> None:
+    def _transition(
+        self, now: float, words: str, *parts: object, level: int = logging.INFO
+    ) -> None:
         if self._transitions_logged.allows(now):
             withheld = self._transitions_logged.take_withheld()
             more = f" ({withheld} lines before this were left out)" if withheld else ""
-            log.info("%s: " + words + "%s", self._ident, *parts, more)
+            log.log(level, "%s: " + words + "%s", self._ident, *parts, more)
 
 
 def _printable(value: object) -> object:

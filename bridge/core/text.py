@@ -52,3 +52,8 @@ def sanitize_for_log(text: str, most: int = 120) -> str:
     """Text from outside for a log or a message: on one line, `most` characters at most."""
     shown = text if len(text) <= most else text[: most - 1] + "…"
     return shown if shown.isprintable() else ascii(shown)
+
+
+def quoted(value: object) -> str:
+    """A value from outside within a message, cut so that the words behind it stay readable."""
+    return sanitize_for_log(repr(value), 60)

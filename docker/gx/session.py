@@ -57,7 +57,8 @@ def _pocket(arguments: argparse.Namespace) -> PocketGx:
 
 
 def _live(gx: PocketGx, config: Config, options: Sequence[str]) -> int:
-    print(f"MQTT broker on 127.0.0.1:{gx.port}, portal id {gx.portal_id}", flush=True)
+    print(f"MQTT broker on 127.0.0.1:{gx.port}, portal id {gx.portal_id}")
+    print("It needs no password, and only this machine can reach it.", flush=True)
     bridge = gx.spawn(_python("bridge", *options))
     battery = config.batteries[0]
     instance = _instance(gx, battery, bridge)

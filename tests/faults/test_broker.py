@@ -100,20 +100,21 @@ def test_a_wrong_password_is_said_once_in_plain_words_and_never_shown(tmp_path: 
         bridge.says("connected to broker")
 
 
-WELCOME = b"\x20\x02\x00\x00"
+WELCOME = b"\x20\x03\x00\x00\x00"
 NONSENSE = {
     "zeros": b"\x00" * 4096,
     "a message shorter than its topic": WELCOME + b"\x30\x03\xff\xff\x00",
     "a message without its number": WELCOME + b"\x32\x03\x00\x01a",
-    "an answer that nobody knows": WELCOME + b"\x90\x03\x00\x01\x54",
-    "a welcome that goes on": b"\x20\x05\x00\x00\x00\x00\x00",
+    "an answer that nobody knows": WELCOME + b"\x90\x04\x00\x01\x00\x54",
+    "a welcome that ends too early": b"\x20\x05\x00\x00\x09\x00\x00",
+    "a welcome of MQTT 3": b"\x20\x02\x00\x00",
 }
 """What makes the bridge hang up, and try again a second later."""
 
 WAITED_FOR = {
     "silence": None,
     "a web server": b"HTTP/1.1 400 Bad Request\r\n\r\n",
-    "a topic that is no text": WELCOME + b"\x30\x05\x00\x02\xff\xfe1",
+    "a topic that is no text": WELCOME + b"\x30\x06\x00\x02\xff\xfe\x001",
 }
 """What looks as if more would come."""
 

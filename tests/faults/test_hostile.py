@@ -66,7 +66,7 @@ def test_it_goes_on_as_if_nothing_had_been_said(bridge: BridgeProcess, what: str
     assert bridge.is_running(), bridge.log()
 
 
-def test_a_message_that_does_not_fit_into_memory_costs_the_connection_at_most(
+def test_a_message_that_does_not_fit_into_memory_does_not_come_in(
     gx: PocketGx, tmp_path: Path
 ) -> None:
     bridge = BridgeProcess(gx, tmp_path).connected()
@@ -80,8 +80,7 @@ def test_a_message_that_does_not_fit_into_memory_costs_the_connection_at_most(
             client.publish(BATCH, {"Soc": soc})
             return bool(bus["/Soc"] == soc)
 
-        for times, soc in enumerate((41, 42), start=1):
+        for soc in (41, 42):
             client.publish(BATCH, "x" * 60_000_000)
-            bridge.says("sends what cannot be read", times)
-            # What is published while the bridge connects anew is lost, so publish until it arrives.
             wait_for(lambda soc=soc: arrives(soc), bridge.log)
+    assert "cannot be read" not in bridge.log() and "lost broker" not in bridge.log()

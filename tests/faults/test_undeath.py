@@ -64,7 +64,7 @@ BUG_ON_THE_LINK = """
     def wake():
         raise IndexError("a bug of ours")
     MqttLink(Broker("127.0.0.1", server.getsockname()[1]), wake=wake).start()
-    server.accept()[0].sendall(bytes([0x20, 2, 0, 0, 0x30, 4, 0, 1]) + b"a1")
+    server.accept()[0].sendall(bytes([0x20, 3, 0, 0, 0, 0x30, 5, 0, 1]) + b"a\\0001")
     time.sleep(60)
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
@@ -28,15 +29,31 @@ class Message(NamedTuple):
             return self.payload.decode("utf-8", "replace")
 
 
-class MqttClient:
-    """A context manager: connected and subscribed to `topics` inside of it."""
+class Login(NamedTuple):
+    """Who logs in to a broker."""
 
-    def __init__(self, port: int, *topics: str) -> None:
+    user: str
+    password: str
+
+
+class MqttClient:
+    """A context manager: connected and subscribed to `topics` inside of it.
+
+    ca: a file of certificates; with it, the connection uses TLS
+    """
+
+    def __init__(
+        self, port: int, *topics: str, login: Login | None = None, ca: Path | None = None
+    ) -> None:
         self.heard: list[Message] = []
         self._port = port
         self._topics = topics
         self._subscribed = False
         self._mqtt = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        if login:
+            self._mqtt.username_pw_set(*login)
+        if ca:
+            self._mqtt.tls_set(str(ca))
         self._mqtt.on_connect = self._on_connect
         self._mqtt.on_subscribe = self._on_subscribe
         self._mqtt.on_message = self._on_message
@@ -64,6 +81,10 @@ class MqttClient:
         last = self._mqtt.publish("harness/flush", "", qos=1)
         last.wait_for_publish(PATIENCE)
         assert last.is_published(), "the broker confirms nothing"
+
+    def read_no_more(self) -> None:
+        """From now on what comes stays in the socket."""
+        self._mqtt.loop_stop()
 
     def on(self, topic: str) -> list[Any]:
         """The contents of all messages on one topic."""

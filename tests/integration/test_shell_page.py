@@ -1,4 +1,7 @@
-"""Every line of docker/shell.md, pasted into a shell, prints what the page says."""
+"""Every line of docker/shell.md, pasted into a shell, prints what the page says.
+
+The shell is a client of the closed broker, so what the page does is also what a client may do.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pocket import PocketGx
 
 from tests.harness.batteries import battery
 from tests.harness.bridge_process import BridgeProcess
+from tests.harness.closed_broker import ClosedBroker
 
 PAGE = Path(__file__).parents[2] / "docker" / "shell.md"
 BLOCK = re.compile(r"```sh\n(.*?)```\n(?:```text\n(.*?)```\n)?", re.DOTALL)
@@ -32,12 +36,20 @@ def test_the_page_has_lines() -> None:
 
 
 def test_every_line_works_when_pasted(gx: PocketGx, tmp_path: Path) -> None:
-    for tool in ("pub", "sub", "rr"):  # the page says how to choose a broker; this is that way
-        (tmp_path / f"mosquitto_{tool}").write_text(f"-p {gx.port}\n")
+    broker = ClosedBroker(tmp_path)
     script = "".join(f"{pasted}\necho '{MARK}'\n" for pasted, _ in blocks())
 
     limiter = {"max_charge_current": 100, "max_discharge_current": 150}
-    with BridgeProcess(gx, tmp_path, battery(limiter=limiter)):
+    login = {"username": "bridge", "password_file": str(broker.login / "password")}
+    with (
+        broker.running(),
+        BridgeProcess(
+            gx, tmp_path, battery(limiter=limiter), mqtt={"port": broker.port, **login}
+        ),
+    ):
+        for tool in ("pub", "sub", "rr"):  # the page says how to log in; this is that way
+            options = f"-p {broker.port}\n-u client\n-P {broker.passwords['client']}\n"
+            (tmp_path / f"mosquitto_{tool}").write_text(options)
         shell = subprocess.run(
             ["sh"],
             input=script,

@@ -32,7 +32,7 @@ class HostBench:
         self.clock, self.client, self.bus = Clock(), FakeClient(), Names()
         self.loop, self.memory = FakeLoop(self.clock), FakeMemory()
         self.services: list[FakeBatteryService] = []
-        self.entered, self.name_taken = 0, []
+        self.entered, self.name_taken, self.no_bus = 0, list[str](), list[str]()
         monkeypatch.setattr(bridge.host.dbus_service, "BatteryService", self._service)
         monkeypatch.setattr(bridge.host.settings, "DeviceSettings", partial(self._settings, fails))
         self.notifications = Notifications("on", self.client, lambda: None, epoch=lambda: 0.0)
@@ -52,6 +52,7 @@ class HostBench:
             note_running=lambda now: None,
             on_entered=self._on_entered,
             on_name_taken=self.name_taken.append,
+            on_no_bus=self.no_bus.append,
         )
         self.notifications.add(self.host)
         self.notifications.set_portal("c0ffee", self.clock.now)

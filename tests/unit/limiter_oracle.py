@@ -78,7 +78,7 @@ class Oracle:
         self.clock = now = max(self.clock, now)
         s, n = config.limiter, config.cells
         steps = s.taper == "steps"
-        high, low, volts = _extremes(m, n)
+        high, low, volts = extremes(m, n)
         ccl, dcl = {"maximum": s.max_charge_current}, {"maximum": s.max_discharge_current}
 
         by_cell = math.inf if high is None else _charge_by_cell(s, high, steps)
@@ -249,7 +249,7 @@ def _view(m, high, spread, volts, stage, now, date) -> View:
     )
 
 
-def _extremes(m: Seen, n: int) -> tuple[float | None, float | None, float | None]:
+def extremes(m: Seen, n: int) -> tuple[float | None, float | None, float | None]:
     singles = [v for v in m.known.voltages if v is not None]
     extremes = [v for v in (m.known.lowest, m.known.highest) if v is not None]
     highs, lows = singles + extremes, singles + extremes

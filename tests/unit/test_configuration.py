@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import io
 import json
 import re
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.adapters.config import load
+from bridge.__main__ import LONGEST_PROBLEM, main
+from bridge.adapters.config import MAX_SIZE, load
 from bridge.core.settings.configuration import BadConfiguration, Config, parse
 from bridge.core.settings.declarations import (
     FailsafeSettings,
@@ -208,8 +211,37 @@ def test_no_junk_raises_anything_but_bad_configuration(limiter: object, other: o
         ("batteries: [", "line 1, column 13"),
         ("mqtt: {port: 1, port: 2}", "'port' is there twice"),
         ("{[1]: 2}", "a key must be a word"),
-        ("!!python/object:os.system {}", "could not determine a constructor"),
+        ("!!python/object:os.system {}", "only text, numbers, on/off, lists and mappings"),
         ("\t- x", "line 1"),
+        ("a:\n\t- x", "line 2"),
+        ("a: b: c", "line 1, column 5"),
+        ("a: 0x_", "line 1, column 4: '0x_' cannot be read as int"),
+        ("a: " + "9" * 5000, "line 1, column 4: .* cannot be read as int"),
+        ("a: 0x" + "f" * 5000, "cannot be read as int"),
+        ("a: !!int x", "cannot be read as int"),
+        ("a: !!bool x", "cannot be read as bool"),
+        ("a: !!float x", "cannot be read as float"),
+        ("a: !!timestamp x", "'timestamp': only text"),
+        ("a: !!binary x", "'binary': only text"),
+        ("a: !!set {b}", "'set': only text"),
+        ("? !!set {a}\n: 1", "'set': only text"),
+        ("a: !!omap [b: 1]", "'omap': only text"),
+        ("a: !!map x", "is no mapping"),
+        ("a: !!seq x", "line 1"),
+        ("a: &a {}\nb: {<<: *a}", "'merge': only text"),
+        ("=: 1", "'value': only text"),
+        ("a: *b", "line 1, column 4: found undefined alias"),
+        ("a: &a [*a]", "values with its aliases"),
+        ("a: &a {b: *a}", "values with its aliases"),
+        ("[" * 900, "is nested too deeply"),
+        ("a\0: 1", "line 1: the character U\\+0000 is not allowed"),
+        ("a:\n  b\x07: 1", "line 2: the character U\\+0007 is not allowed"),
+        ("- a", "must be a mapping"),
+        ("text", "must be a mapping"),
+        ("--- a\n--- b", "line 2"),
+        ("%YAML 3.0\n---", "line 1"),
+        ("", "batteries: must list"),
+        ("x" * (MAX_SIZE + 1), "is longer than"),
     ],
 )
 def test_a_file_that_is_no_yaml_is_refused_with_its_line(
@@ -219,6 +251,118 @@ def test_a_file_that_is_no_yaml_is_refused_with_its_line(
     file.write_text(text, encoding="utf-8")
     with pytest.raises(BadConfiguration, match=words):
         load(str(file))
+
+
+def test_an_alias_that_stands_for_more_than_any_memory_holds_is_refused(tmp_path: Path) -> None:
+    tens = [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
+    file = tmp_path / "config.yaml"
+    file.write_text("\n".join(["a0: &a0 x", *tens, "batteries: *a11"]))
+    with pytest.raises(BadConfiguration, match=r"has more than \d+ values with its aliases"):
+        load(str(file))
+
+
+def test_an_alias_in_its_usual_use(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    one = "{ident: a, instance: 1, cells: 4, chemistry: lfp, capacity: 9, limiter: &l {cv1: 3.4}}"
+    two = "{ident: b, instance: 2, cells: 4, chemistry: lfp, capacity: 9, limiter: *l}"
+    file.write_text(f"batteries:\n- {one}\n- {two}\n")
+    assert [battery.limiter.cv1 for battery in load(str(file)).batteries] == [3.4, 3.4]
+
+
+def test_what_looks_like_a_date_is_text(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    for name in ("2001-11-11", "2001-13-45"):
+        file.write_text(json.dumps(MINIMAL).replace('"virtual"', f'"virtual", "name": {name}'))
+        assert load(str(file)).batteries[0].name == name
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_byte_order_mark_and_lines_of_windows_are_taken(
+    tmp_path: Path, start: bytes, end: bytes
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_bytes(start + EXAMPLE.read_bytes().replace(b"\n", end))
+    assert load(str(file)) == load(str(EXAMPLE))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_another_encoding_is_refused(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_bytes(EXAMPLE.read_text(encoding="utf-8").encode(encoding, "replace"))
+    with pytest.raises(BadConfiguration, match=r"is not UTF-8 text|is not allowed"):
+        load(str(file))
+
+
+# What people and editors make of a file: parts that are lost, doubled, moved or replaced by these.
+ODD = (
+    "\t", " ", "\n", ":", ": ", "- ", "[", "]", "{", "}", "#", "&a ", "*a", "!!int ", "!!set ", "'",
+    '"', "|", ">", "<<: ", "? ", "---\n", "%", "@", "`", "\0", "\ufeff", "\u2028", "\\ud800", "é",
+    "2001-13-45", "0x_", "0b", "0o9", "1_", ".", "-.inf", ".nan", "1e999", "9" * 400, "12:34:56",
+    "~", "null", "on", "yes", "=", "!!timestamp x", "!!python/name:os.system ", '"\\0"',
+    '"\\uD800"', '"\\e[2J"', "x" * 2000, "[[1, 2], [3, 4]]", "-1", "1e-400", "{a: 1, a: 2}",
+)  # fmt: skip
+
+
+@st.composite
+def edited(draw: st.DrawFn) -> str:
+    """The example without its comments, after some edits."""
+    text = _WITHOUT_COMMENTS
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(text)))
+        after = at + draw(st.sampled_from((0, 0, 1, 5, 60)))
+        if draw(st.booleans()):  # a whole value
+            at = text.find(":", at) + 1
+            after = max(at, text.find("\n", at))
+        kept = text[at:after] if draw(st.booleans()) else ""
+        text = text[:at] + kept + draw(st.sampled_from(ODD)) + text[after:]
+    return text
+
+
+_WITHOUT_COMMENTS = "".join(
+    line.split("#")[0].rstrip() + "\n"
+    for line in EXAMPLE.read_text(encoding="utf-8").splitlines()
+    if line.split("#")[0].strip()
+)
+
+
+def _is_taken_or_refused(folder: Path, text: str) -> None:
+    """The whole way of a file: the command line, with one line for each mistake."""
+    file = folder / "config.yaml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = main(["check", str(file)])
+    assert status in (0, 2)
+    words = err.getvalue().splitlines()
+    assert (status == 2) == bool(words) and len(words) != 1
+    assert all(len(line) < LONGEST_PROBLEM + 100 for line in words)
+    assert all(line.isprintable() for line in words)
+
+
+_EDITS = settings(suppress_health_check=list(HealthCheck))
+
+
+@settings(_EDITS, max_examples=60)
+@given(text=edited())
+def test_an_edited_file_is_taken_or_refused(tmp_path: Path, text: str) -> None:
+    _is_taken_or_refused(tmp_path, text)
+
+
+@pytest.mark.slow
+@settings(_EDITS, max_examples=600)
+@given(text=edited())
+def test_however_a_file_is_edited_it_is_taken_or_refused(tmp_path: Path, text: str) -> None:
+    _is_taken_or_refused(tmp_path, text)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_whatever_stands_behind_a_key_it_is_taken_or_refused(tmp_path: Path, odd: str) -> None:
+    for key in ("  host", "    name", "    cells", "    chemistry"):
+        lines = _WITHOUT_COMMENTS.splitlines(keepends=True)
+        edited = [f"{key}: {odd}\n" if line.startswith(f"{key}:") else line for line in lines]
+        assert edited != lines
+        _is_taken_or_refused(tmp_path, "".join(edited))
 
 
 def test_files_that_are_named_and_missing_are_mistakes(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import pytest
 from fake_ports import NO_REPLY, NOT_THERE
 from host_bench import HostBench
 
+from bridge.adapters.dbus_service import NoBus
 from bridge.battery.persistence import RETRY
 from bridge.host import SETTLE_WITHIN
 from bridge.topics import NotificationTopic, PortalTopics, WriteTopic
+from tests.unit.fake_ports import FakeBatteryService
 
 NAME = "com.victronenergy.battery.test"
 SET = "virtual-battery/test/set"
@@ -152,6 +154,19 @@ def test_a_name_that_is_taken_in_the_meantime_is_said(monkeypatch: pytest.Monkey
     assert house.name_taken == [NAME] and not house.host.is_on_bus
     assert house.service.is_closed
     assert NAME in house.bus.taken, "the other one keeps its name"
+
+
+@pytest.mark.parametrize("step", ["__init__", "register"])
+def test_a_bus_that_does_not_take_it_is_said(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise NoBus("why")
+
+    house = HostBench(monkeypatch)
+    house.host.open()
+    monkeypatch.setattr(FakeBatteryService, step, refused)
+    house.settings.answer()
+    assert house.no_bus == ["why"] and not house.host.is_on_bus
+    assert all(service.is_closed for service in house.services)
 
 
 def test_it_enters_once_with_the_instance_that_it_is_given(

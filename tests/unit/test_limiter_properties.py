@@ -12,10 +12,11 @@ import os
 from dataclasses import replace
 
 import pytest
+from charge_voltage_oracle import LoweredVoltage, Moment
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from limiter_machine import CELLS, Machine, Step, config_of, run
-from limiter_oracle import Bounds, Oracle
+from limiter_oracle import Bounds, Oracle, Seen, extremes
 from measured import changed, measured
 
 from bridge.core.limiter.caps import PackState
@@ -27,6 +28,7 @@ from bridge.core.model import Date, Limits, Stage
 
 STEPS = int(os.environ.get("LIMITER_STEPS", "100000"))
 PROGRAM = 500  # steps
+OVER_TIME = ("high cell stays", "slide", "failsafe")
 EPSILON = 1e-6
 
 
@@ -35,6 +37,7 @@ class Judge:
 
     def __init__(self) -> None:
         self.oracle = Oracle()
+        self.lowered = LoweredVoltage()
         self.before: dict[str, float] = {}
         self.refused_rise_at: dict[str, float] = {}
         self.clock = -math.inf
@@ -47,6 +50,9 @@ class Judge:
         if step.suspected is not None:
             worse = self.oracle.bounds(step.suspected, config, step.stage, step.now, step.date)
             bounds = Limits(*map(_less, bounds, worse))
+        assert decision.ccl.value is not None
+        now = moment(step, bounds.cvl, decision.ccl.value, self.before.get("CVL"))
+        bounds = bounds.with_("CVL", {**bounds.cvl, **self.lowered.bounds(now, config)})
         ceiling, n = config.ceiling, config.cells
         s = config.limiter
         floor = s.min_charge_voltage * n
@@ -63,14 +69,15 @@ class Judge:
             value = limit.value
             assert value is not None and math.isfinite(value)
             assert 0 <= value <= most + EPSILON
-            bound = min(allowed.values())
+            bound = max(min(allowed.values()), floor if name == "CVL" else 0)
             assert value <= bound + EPSILON, f"{name} {value} passes its rules' {bound}"
             most_of_rules = allowed.get("maximum", math.inf)
             for rule, words in allowed.items():
                 cap = limit.caps[rule].value if rule in limit.caps else math.inf
                 cap = min(cap, most_of_rules)
+                words = max(words, floor if name == "CVL" else 0)
                 assert cap <= words + EPSILON, f"{rule} of {name} is looser than its words"
-                if name != "CVL" and step.suspected is None:
+                if (name != "CVL" or rule in OVER_TIME) and step.suspected is None:
                     is_as_loose = cap >= min(words, most_of_rules) - EPSILON
                     assert is_as_loose, f"{rule} of {name} is tighter than its words"
             for rule, cap in limit.caps.items():
@@ -101,6 +108,25 @@ class Judge:
         assert value - before <= rise * min(elapsed, 2.0) + EPSILON, f"{name} rose too fast"
 
 
+def moment(step: Step, others: Bounds, ccl: float, last_cvl: float | None) -> Moment:
+    """What the rules that lower CVL over time depend on. V and A."""
+    seen = Seen(step.measurements)
+    high, _, pack = extremes(seen, step.config.cells)
+    return Moment(
+        now=step.now,
+        high=high,
+        pack=pack,
+        written=seen.voltage,
+        amps=seen.amps,
+        ccl=ccl,
+        blind=step.stage > Stage.AGING,
+        silent=not seen.silent.isdisjoint({CELL_VOLTAGES, PACK_VOLTAGE}),
+        trusted=step.stage is Stage.FRESH and not seen.doubt,
+        others=min(others.values()),
+        last_cvl=last_cvl,
+    )
+
+
 def _less(one: Bounds, other: Bounds) -> Bounds:
     return {name: min(one[name], other[name]) for name in one}
 
@@ -110,7 +136,9 @@ def test_the_oracle_knows_every_protection() -> None:
     step = Machine().step(0, 0, 0)
     bounds = Oracle().bounds(step.measurements, step.config, step.stage, 0.0, Date(2026, 1))
     known = {(limit, name) for limit, names in bounds.items() for name in names}
-    protections = {(p.limit, p.name) for p in PROTECTIONS if not p.after_ccl}
+    now = moment(step, bounds.cvl, 0.0, None)
+    known |= {("CVL", name) for name in LoweredVoltage().bounds(now, step.config)}
+    protections = {(p.limit, p.name) for p in PROTECTIONS}
     assert known == protections | {("CCL", "ceiling"), ("DCL", "ceiling")}
 
 

@@ -79,6 +79,7 @@ def test_a_setting_is_taken_and_echoed(path: str, written: object, shown: object
         (CV1, "off", "false is not a number"),
         (CHARGE, 201, "201 A is above ceiling.charge_current 200 A, which only the"),
         (CHARGE, "lots", "'lots' is not a number"),
+        ("/Settings/Limiter/Dv1", "of", "'of' is not a number; did you mean \"off\"?"),
         (CHARGE, True, "not a number"),
         (CHARGE, float("nan"), "not a number"),
         ("/Settings/Limiter/Taper", "smooth", "'smooth' is none of steps, linear"),

@@ -121,6 +121,9 @@ def test_what_clients_send_is_taken(path: str, written: object, taken: object) -
     [
         ("/Dc/0/Voltage", True, "true is not a number"),
         ("/Voltages/Cell3", 3312, "is it in mV? Send 3.312"),
+        ("/Io/AllowToCharge", "of", 'did you mean "off"?'),
+        ("/Soc", {"value": 40, "expires": 60}, "expires belongs to requests"),
+        ("/CustomName", {"value": "a", "expires": 60}, "expires belongs to requests"),
         ("/State", 1.5, "not a whole number"),
         ("/Soc", "unavailable", "the last one stays"),
         ("/Soc", 101, "outside 0 to 100 %"),
@@ -131,6 +134,17 @@ def test_what_clients_send_is_taken(path: str, written: object, taken: object) -
 def test_a_refusal_says_what_is_wrong(path: str, written: object, words: str) -> None:
     with pytest.raises(Refused, match=re.escape(words)):
         TABLE[path].coerce(written)
+
+
+@pytest.mark.parametrize(
+    ("path", "written"), [("/Voltages/Cell3", 12), ("/Voltages/Cell3", 55), ("/Dc/0/Voltage", 90)]
+)
+def test_no_number_is_taken_for_millivolts_that_would_be_no_voltage(
+    path: str, written: float
+) -> None:
+    with pytest.raises(Refused) as refusal:
+        TABLE[path].coerce(written)
+    assert "mV" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("cells", [1, 4, 16, 24, 256])

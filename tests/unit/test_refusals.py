@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -106,7 +107,109 @@ def test_the_log_says_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureF
     bench.pass_time(5, lambda: feed_without(bench, ""))
     lines = [record.getMessage() for record in caplog.records]
     assert lines.count("test: in doubt: Voltages/Cell7 is refused again and again") == 1
+    levels = {one.levelname for one in caplog.records if ": in doubt: " in one.getMessage()}
+    assert levels == {"WARNING"}
     assert lines.count("test: no longer in doubt: Voltages/Cell7 is refused again and again") == 1
+
+
+class TestAPathOfWhichAShareIsRefused:
+    """It is no use that some readings are good: which of them are, nobody knows."""
+
+    @pytest.mark.parametrize(
+        ("path", "good", "odd", "ccl", "dcl"),
+        [
+            ("/Voltages/Cell7", 3.33, 5.2, 0.0, 0.0),
+            ("/Voltages/Cell7", 3.3, 4.6, 0.0, 0.0),
+            ("/Voltages/Cell7", 3.3, 0.0, 0.0, 0.0),
+            ("/System/MaxCellVoltage", 3.31, 5.2, 0.0, 0.0),
+            ("/Dc/0/Voltage", 52.8, -1, 0.0, 0.0),
+            ("/Dc/0/Temperature", 20, 160, 0.0, 0.0),
+            ("/Dc/0/Temperature", 20, 90, 0.0, 0.0),
+            (CHARGE, 1, "x", 0.0, 150.0),
+            (BLOCKING, 0, "x", 0.0, 150.0),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("way", "pattern"),
+        [("one", "gx"), ("one", "gggxgx"), ("both ways", "ggx"), ("batch", "xxgg")],
+    )
+    def test_is_silent_soon_and_stays_so(
+        self, path: str, good: object, odd: object, ccl: float, dcl: float, pattern: str, way: str
+    ) -> None:
+        bench = fed()
+        for second in range(25):
+            value = good if pattern[second % len(pattern)] == "g" else odd
+            bench.pass_time(1, lambda: feed_without(bench, path))
+            if way == "batch":
+                bench.batch({path[1:]: value})
+            else:
+                bench.mqtt(path, json.dumps(value))
+            if way == "both ways":
+                bench.dbus(path, value)
+            if second >= 20:
+                assert (bench.ccl, bench.dcl) == (ccl, dcl), second
+                assert f"{path[1:]} is refused again and again" in bench.state["doubt"]
+
+    @pytest.mark.parametrize("path", ["/Voltages/Cell7", "/Dc/0/Temperature", CHARGE])
+    def test_counts_again_when_it_has_been_clean_for_a_time(self, path: str) -> None:
+        good: dict[str, object] = {"/Voltages/Cell7": 3.3, "/Dc/0/Temperature": 20, CHARGE: 1}
+        bench = fed()
+        for second in range(20):
+            bench.pass_time(1, lambda: feed_without(bench, path))
+            bench.dbus(path, good[path] if second % 2 else "x")
+        bench.pass_time(5, lambda: feed_without(bench, ""))
+        assert "refused" in bench.state["doubt"], "not yet clean for long enough"
+        bench.pass_time(20, lambda: feed_without(bench, ""))
+        assert (bench["/Freshness/Stage"], bench.state["doubt"]) == ("fresh", "")
+        bench.pass_time(90, lambda: feed_without(bench, ""))
+        assert (bench.ccl, bench.dcl) == (100.0, 150.0)
+
+    def test_a_slow_path_too(self) -> None:
+        bench = fed()
+        for second in range(150):
+            if second % 15 == 0:
+                bench.dbus("/Dc/0/Temperature", 160 if second % 30 else 20)
+            bench.pass_time(1, lambda: feed_without(bench, "/Dc/0/Temperature"))
+        assert (bench.ccl, bench.dcl) == (0.0, 0.0)
+
+    def test_nothing_loosens_from_the_second_refusal_on(self) -> None:
+        bench = fed()
+        for second in range(4):
+            bench.dbus("/Dc/0/Temperature", 20 if second % 2 else 160)
+            bench.pass_time(1, lambda: feed_without(bench, "/Dc/0/Temperature"))
+        assert "Temperature" in bench.state["doubt"]
+        assert (bench.ccl, bench.dcl) == (100.0, 150.0), "but that is no outage yet"
+
+    @pytest.mark.parametrize(("odd", "distance"), [(1e4, 8), ("unknown", 15), (3.9, 60)])
+    def test_glitches_that_are_few_are_no_outage(self, odd: object, distance: int) -> None:
+        bench = fed()
+        for second in range(150):
+            if second % distance == 5:
+                assert bench.dbus("/Voltages/Cell7", odd) == 2
+                bench.mqtt("/Voltages/Cell7", json.dumps(odd))  # the copy
+            bench.pass_time(1, lambda: feed_without(bench, ""))
+            assert (bench["/Freshness/Stage"], bench.ccl, bench.dcl) == ("fresh", 100.0, 150.0)
+
+    def test_two_glitches_close_together_are_no_outage(self) -> None:
+        bench = fed()
+        for second in range(30):
+            if second in (10, 13):
+                bench.dbus("/Voltages/Cell7", 5.2)
+                bench.mqtt("/Voltages/Cell7", "5.2")  # the copy
+            else:
+                feed_without(bench, "")
+            bench.pass_time(1)
+            assert (bench["/Freshness/Stage"], bench.ccl, bench.dcl) == ("fresh", 100.0, 150.0)
+
+    def test_a_restart_begins_anew_and_comes_to_the_same(self) -> None:
+        bench = fed()
+        for second in range(40):
+            bench = Bench(before=bench) if second == 20 else bench
+            bench.dbus("/Voltages/Cell7", 3.33 if second % 2 else 5.2)
+            feed_without(bench, "/Voltages/Cell7")
+            bench.pass_time(1)
+            if second >= 12:
+                assert bench.ccl == 0.0
 
 
 class TestAPermission:
@@ -151,6 +254,41 @@ class TestAPermission:
         assert bench.ccl == 100.0, "the next one may be clear"
         bench.pass_time(2, bench.feed)
         assert (bench["/Freshness/Stage"], bench.ccl, bench.dcl) == ("fresh", 0.0, 150.0)
+
+    @pytest.mark.parametrize("path", [CHARGE, BLOCKING])
+    def test_that_was_never_understood_is_none_until_it_is(self, path: str) -> None:
+        bench = Bench()
+        bench.feed(current=0.0)
+        bench.mqtt(path, "perhaps")
+        bench.pass_time(5, lambda: bench.feed(current=0.0))
+        assert (bench.ccl, bench.dcl) == (0.0, 150.0)
+        bench.pass_time(200, lambda: bench.feed(current=0.0))
+        assert bench.ccl == 0.0, "nobody has said anything since"
+        bench.dbus("/Freshness/Forget", path)
+        bench = Bench(before=bench)
+        bench.pass_time(200, lambda: bench.feed(current=0.0))
+        assert bench.ccl == 0.0, "a restart does not know more"
+        bench.dbus("/Freshness/Forget", path)
+        bench.pass_time(100, lambda: bench.feed(current=0.0))
+        assert bench.ccl == 0.0
+        allowed = {path[1:].replace("/", "_"): int(path == CHARGE)}
+        bench.pass_time(100, lambda: bench.feed(current=0.0, **allowed))
+        assert bench.ccl == 100.0
+
+    def test_that_cannot_be_understood_is_not_forgotten(self) -> None:
+        bench = fed()
+        bench.mqtt(CHARGE, "perhaps")
+        bench.pass_time(100, lambda: bench.feed(current=0.0, Dc_0_Temperature=20))
+        assert bench.dbus("/Freshness/Forget", CHARGE) == 2
+        bench.pass_time(100, lambda: bench.feed(current=0.0, Dc_0_Temperature=20))
+        assert bench.ccl == 0.0
+
+    def test_in_a_member_of_a_batch_that_is_an_object_is_none(self) -> None:
+        bench = Bench()
+        bench.feed()
+        bench.batch({"Io": {"AllowToCharge": {"state": "blocked"}}})
+        bench.pass_time(5, bench.feed)
+        assert bench.ccl == 0.0
 
     def test_in_a_message_that_is_too_large_is_none(self) -> None:
         bench = fed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -345,6 +346,31 @@ def test_what_cannot_be_read_permits_nothing(
     assert (bench.ccl, bench.dcl) == (0.0, 0.0)
     bench.pass_time(250, bench.feed)
     assert (bench.ccl, bench.dcl, bench.cvl) == (100.0, 150.0, 55.2)
+
+
+OF_AN_OLDER_VERSION = [
+    lambda: json.dumps({k: v for k, v in json.loads(_kept()).items() if k != "written"}),
+    lambda: _kept(limits={"cvl": 55.2, "ccl": 100}),
+    lambda: _kept(limits=[55.2, 100, 150]),
+    lambda: _kept(limits={"cvl": 55.2, "ccl": 100, "dcl": "150"}),
+    lambda: _kept(latches={"charge plan": {"phase": "Bulk", "of\nnext": 1}}),
+    lambda: _kept(cells="16"),
+    lambda: _kept(heard_at="soon"),
+    lambda: _kept(latches={"discharge stop": 1}),
+    lambda: _kept().replace('"dcl": 0.0', '"dcl": 1e300'),
+]
+
+
+@pytest.mark.parametrize("kept", OF_AN_OLDER_VERSION)
+def test_what_is_wrong_is_said_without_names_of_our_classes(
+    kept: Callable[[], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench()
+    bench.memory.text = kept()
+    caplog.clear()
+    killed(bench)
+    words = caplog.text.split("cannot be used (")[1].split("): the currents")[0]
+    assert not re.search(r"\b_?[A-Z][a-z]+\b|\bfloat\b|\bint\b|\bNoneType\b", words), words
 
 
 def test_a_latch_of_another_version_is_left_out() -> None:

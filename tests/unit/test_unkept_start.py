@@ -10,6 +10,7 @@ from doubles import Bench, FakeMemory
 from test_restarts import fed, killed
 
 from bridge.battery.control import Control
+from bridge.core.model import Limits, Request
 from bridge.core.paths.table import path_table
 
 
@@ -138,6 +139,22 @@ def test_a_memory_that_works_again_gives_no_grace_back(silence: int) -> None:
     bench.pass_time(silence)
     bench = killed(bench)
     assert (bench.state["stage"], bench.dcl) == ("stale", 0.0)
+
+
+def test_a_kill_before_the_bus_loses_nothing_that_was_kept_over_the_boot() -> None:
+    """The settings service answers a moment after the start. Until then nothing is newer."""
+    bench, memory = Bench(), FakeMemory()
+    paths = path_table(bench.config.cells)
+
+    def control(now: float) -> Control:
+        return Control(bench.config, paths, now, lambda: None, memory)
+
+    control(1000.0)
+    late = control(1001.0)
+    late.load_requests(Limits(None, None, Request(0.0, 1001.0)))
+    late.load_last_full("2026-11-01", 1001.0)
+    assert late.assess(1002.0).decision.dcl.value == 0.0
+    assert late.last_full != ""
 
 
 def test_a_start_is_written_down_before_it_permits_anything() -> None:

@@ -36,11 +36,11 @@ class KeptState:
     """What is kept. Times are monotonic s.
 
     heard_at: the last moment of fresh data; before the first data, the first start since the boot;
-    None: there is no grace.
-    limits: how far each limit has risen, in V and A; None: it was never decided on data. latches:
-    those that are not at rest. count: the charge that went by; None before the first tick. cells:
-    in series, because CVL is in V of the whole pack. written: the paths that were written, and when
-    the last value came.
+    None: there is no grace. limits: how far each limit has risen, in V and A; None: it was never
+    decided on data. latches: those that are not at rest. count: the charge that went by; None
+    before the first tick. cells: in series, because CVL is in V of the whole pack. written: the
+    paths that were written, and when the last value came. was_on_bus: whether the process came as
+    far as the bus; before, it had not heard of what the settings service keeps.
     """
 
     heard_at: Past | None
@@ -50,6 +50,7 @@ class KeptState:
     requests: Requests = NO_REQUESTS
     count: KeptCount | None = None
     written: Written = ()
+    was_on_bus: bool = False
 
 
 def nothing_known(cells: int) -> KeptState:
@@ -73,13 +74,14 @@ class _Text:
     requests: Limits[Request | None]
     count: KeptCount | None
     written: Written
+    was_on_bus: bool
 
 
 def encoded(state: KeptState, now: float) -> str:
     """The text of a state. now: when it is written."""
     text = _Text(
         VERSION, now, state.heard_at, state.cells, state.limits, state.requests, state.count,
-        state.written,
+        state.written, state.was_on_bus,
     )  # fmt: skip
     latches = {name: to_json(latch) for name, latch in state.latches.items()}
     return json.dumps({**to_json(text), "latches": latches}, separators=(",", ":"))
@@ -102,7 +104,7 @@ def decoded(text: str, cells: int, now: float) -> KeptState:
         raise Unreadable(f"it was written for {read.cells} cells")
     return KeptState(
         read.heard_at, cells, read.limits, _latches(latches, now), read.requests, read.count,
-        read.written,
+        read.written, read.was_on_bus,
     )  # fmt: skip
 
 

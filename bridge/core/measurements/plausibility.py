@@ -86,6 +86,11 @@ class Plausibility:
             self._doubts[path] = Doubt(float(value), now)
         raise Refused(_why(value, last))
 
+    def is_possible(self, path: str, value: Value) -> bool:
+        """Whether a value is within the range of a first reading of its path."""
+        rule, scale = self._rules[path]
+        return isinstance(value, (int, float)) and rule.low * scale <= value <= rule.high * scale
+
     def doubt(self, path: str, now: float) -> None:
         """Note that the gate refused a reading of this path. now: monotonic s."""
         if path in self._rules:

@@ -1,25 +1,61 @@
 """Readings that are refused again and again: the value of their path is missing.
 
-A path whose readings are refused for longer than `doubt`, without a good one in between, counts as
-silent from then on, whatever came before. So a sensor that sends only nonsense does not live on its
-last good value. A single refused reading has no such effect, except for a permission: what a BMS
-said about it could not be understood, so after `doubt` it does not permit.
+A reading is refused when the gate does not take it, or when it cannot be believed. A path counts as
+silent, whatever came before,
+
+    at once     after `doubt` seconds in which only refused readings came
+    lastingly   when more than about one in five was refused for `doubt` seconds or longer
+
+Nobody knows which readings of such a sensor are good. One that is only a jump between two possible
+values is not among the one in five: it counts itself, where it tightens a limit. A single refused
+reading has no effect, except for a permission: what a BMS said about it could not be understood, so
+after `doubt` it does not permit, until it can be understood.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 from bridge.core.measurements.inputs import Input
 from bridge.core.measurements.plausibility import COPY_WITHIN
 from bridge.core.measurements.words import said_of
 
+REFUSED = 4
+"""What a refused reading adds to the score, while a good one takes 1 away.
+
+Ours: then the score rises as soon as more than one in five is refused.
+"""
+
+LASTING = 12
+"""The score at which a path that also has good readings is silent, and the highest one.
+
+Ours: with good and refused ones in turns, the fourth refused reading. One glitch a minute at random
+moments, among readings each second, reaches it once in weeks.
+"""
+
+
+@dataclass
+class Trouble:
+    """What was refused of one path, until the good readings outweigh it.
+
+    since, last: the first and the last refused reading; only_since: the first one after the last
+    good one; None after a good one. refused_at, good_at: the last ones that were counted, as copies
+    are not. All in monotonic s. is_lasting: the score was once LASTING, with good ones in between.
+    """
+
+    since: float
+    last: float
+    only_since: float | None = None
+    refused_at: float = -math.inf
+    good_at: float = -math.inf
+    score: int = 0
+    is_lasting: bool = False
+
 
 class Refusals:
-    """The refused readings of one pack of so many cells, since the last good one of their path.
-
-    since: when the first of them came (monotonic s), by path.
-    """
+    """The refused readings of one pack of so many cells. troubles: by path."""
 
     def __init__(self, inputs: tuple[Input[Any], ...], cells: int) -> None:
         self._inputs = {
@@ -28,33 +64,79 @@ class Refusals:
             if not input_.may_be_silent
             for path in input_.all_paths_of(cells)
         }
-        self.since: dict[str, float] = {}
-        self._last: dict[str, float] = {}
+        self._singles = frozenset(
+            path for input_ in inputs if input_.stand_ins for path in input_.paths_of(cells)
+        )
+        self.troubles: dict[str, Trouble] = {}
 
-    def note(self, path: str, now: float) -> None:
-        """A reading of this path was refused. now: monotonic s."""
-        if path in self._inputs:
-            self.since.setdefault(path, now)
-            self._last[path] = now
+    def note(self, path: str, now: float, *, is_possible: bool = False) -> None:
+        """A reading of this path was refused. now: monotonic s.
 
-    def end(self, path: str) -> None:
-        """A good reading of this path has come."""
-        self.since.pop(path, None)
-
-    def missing(self, doubt: float, forget: float, now: float) -> list[str]:
-        """The paths that are refused for longer than doubt (s). now: monotonic s.
-
-        When nothing was refused for longer than `forget` (s), it is over.
+        is_possible: only the jump to it is hard to believe. It adds nothing to the score, because
+        where such values come again and again, both count (contradictions.py).
         """
-        for path in [path for path in self.since if now - self._last[path] > forget]:
-            del self.since[path]
-        return [path for path in self.since if self._is_missing(path, doubt, now)]
+        if path not in self._inputs:
+            return
+        trouble = self.troubles.setdefault(path, Trouble(now, now))
+        trouble.last = now
+        if trouble.only_since is None:
+            trouble.only_since = now
+        if not is_possible and now - trouble.refused_at >= COPY_WITHIN:
+            trouble.refused_at = now
+            trouble.score = min(LASTING, trouble.score + REFUSED)
+        if trouble.score == LASTING and trouble.good_at > -math.inf:
+            trouble.is_lasting = True
+
+    def note_good(self, path: str, now: float) -> None:
+        """A good reading has come of a path in `troubles`. now: monotonic s."""
+        trouble = self.troubles[path]
+        trouble.only_since = None
+        if now - trouble.good_at >= COPY_WITHIN:
+            trouble.good_at = now
+            trouble.score -= 1
+        if trouble.score <= 0:
+            del self.troubles[path]
+
+    def forget(self, path: str) -> None:
+        """Forget what was refused of this path."""
+        self.troubles.pop(path, None)
+
+    def missing(self, doubt: float, forget: float, single_cells: float, now: float) -> list[str]:
+        """The paths that count as silent. doubt: s. now: monotonic s.
+
+        What was refused is over when nothing was refused for longer than `forget` (s), for a single
+        cell than single_cells, if that is longer. That does not end what is `unclear`.
+        """
+        for path, trouble in list(self.troubles.items()):
+            longest = max(forget, single_cells) if path in self._singles else forget
+            if now - trouble.last > longest and not self._is_unclear(path):
+                del self.troubles[path]
+        return [path for path in self.troubles if self._is_missing(path, doubt, now)]
 
     def _is_missing(self, path: str, doubt: float, now: float) -> bool:
-        first, last = self.since[path], self._last[path]
-        if self._inputs[path].is_permission and now - first >= doubt:
+        trouble = self.troubles[path]
+        if trouble.is_lasting and now - trouble.since >= doubt:
             return True
-        return last - first >= max(doubt, COPY_WITHIN)
+        if trouble.only_since is None:
+            return False
+        until = now if self._inputs[path].is_permission else trouble.last
+        least = doubt if self._inputs[path].is_permission else max(doubt, COPY_WITHIN)
+        return until - trouble.only_since >= least
+
+    def _is_unclear(self, path: str) -> bool:
+        is_permission = self._inputs[path].is_permission
+        return is_permission and self.troubles[path].only_since is not None
+
+    @property
+    def unclear(self) -> dict[str, float]:
+        """The permissions whose last word was refused, and when that came (monotonic s)."""
+        return {path: one.last for path, one in self.troubles.items() if self._is_unclear(path)}
+
+    @property
+    def words(self) -> str:
+        """Which paths were refused more than once lately, in words; "" for none."""
+        often = [path for path, one in self.troubles.items() if one.score > REFUSED]
+        return said_of(often, " is in doubt, readings are refused")
 
     def input_of(self, path: str) -> Input[Any]:
         """The input that a path belongs to."""

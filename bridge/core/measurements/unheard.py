@@ -7,7 +7,7 @@ a value comes again, nothing may loosen. When the last one is stale, the input i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bridge.core.measurements.input_state import InputState
@@ -32,11 +32,15 @@ class Unheard:
         self._state_of = {path: state for state in self._states for path in state.paths}
         self.at = {path: at for path, at in kept if path in self._state_of}
 
-    def written(self) -> Written:
-        """What the next restart must know."""
+    def written(self, unclear: Mapping[str, float]) -> Written:
+        """What the next restart must know.
+
+        unclear: the permissions whose last word was refused, and when that came (monotonic s); they
+        were written too.
+        """
         came_at = self._store.came_at
         heard = {path: came_at(path) for state in self._states for path in self._needed(state)}
-        return tuple({**self.at, **heard}.items())
+        return tuple({**unclear, **self.at, **heard}.items())
 
     def note(self, path: str) -> None:
         """A value of this path has come, or was forgotten."""

@@ -138,12 +138,14 @@ class Pack:
         try:
             self._plausibility.check(path, value, last, settings, now)
         except Refused:
-            self._refusals.note(path, now)
+            is_possible = self._plausibility.is_possible(path, value)
+            self._refusals.note(path, now, is_possible=is_possible)
             raise
-        if path in self._refusals.since and value is not None:
-            self._refusals.end(path)
         came = now if waited_since is None else min(now, waited_since)
-        if last is not None and last[1] > came and waited_since is not None:
+        if waited_since is None:
+            if path in self._refusals.troubles and value is not None:
+                self._refusals.note_good(path, now)
+        elif last is not None and last[1] > came:
             return
         self._store.write(spec, value, source, came)
         if value is not None:
@@ -167,10 +169,12 @@ class Pack:
             for path in self._store.named(what):
                 if why := self._store.blocking(path, now):
                     raise Refused(why)
+                if path in self._refusals.unclear:
+                    raise Refused(f"the last value of {path} could not be read, write a valid one")
         before = self._unheard.named(what, self._settings.freshness.stale, now)
         forgotten = [*self._store.forget(what), *before]
         for path in forgotten:
-            self._refusals.end(path)
+            self._refusals.forget(path)
             self._unheard.note(path)
         self._frame.forget(forgotten)
         return forgotten
@@ -189,7 +193,7 @@ class Pack:
 
     def written(self) -> Written:
         """What a restart must know of the paths that were written."""
-        return self._unheard.written()
+        return self._unheard.written(self._refusals.unclear)
 
     def keep_count(self) -> KeptCount | None:
         """What a restart must not lose of the charge counted; None before the first tick."""
@@ -200,7 +204,7 @@ class Pack:
     def assess(self, now: float, date: Date | None) -> PackView:
         """The pack at this moment (monotonic s). date: for the seasons."""
         settings = self._settings
-        refused = self._refused(now) if self._refusals.since else []
+        refused = self._refused(now) if self._refusals.troubles else []
         freshness = self._watch.assess(settings.freshness, now, self._frozen.verdict)
         silent = freshness.silent
         if refused and freshness.stage < Stage.STALE:
@@ -218,6 +222,8 @@ class Pack:
             if state.lacks:
                 warning = warning or f"some of {state.input.name} are missing"
         doubt = warning or self._plausibility.words(now, stale, single_cells)
+        if self._refusals.troubles:
+            doubt = doubt or self._refusals.words
         frame_until = self._frame.comes_until(now)
         before_frame = None if frame_until is None else self._before_frame
         measurements = self._measured(
@@ -263,8 +269,8 @@ class Pack:
 
     def _refused(self, now: float) -> list[str]:
         """The paths that are refused again and again; their last values expire."""
-        settings = self._settings
-        missing = self._refusals.missing(settings.plausibility.doubt, settings.freshness.stale, now)
+        doubt, freshness = self._settings.plausibility.doubt, self._settings.freshness
+        missing = self._refusals.missing(doubt, freshness.stale, freshness.single_cells, now)
         self._store.refuse(missing)
         return missing
 

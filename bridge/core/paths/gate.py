@@ -5,9 +5,12 @@ from __future__ import annotations
 import enum
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.core.model import Group, Refused, Value
+from bridge.core.paths.payloads import EXPIRES
+from bridge.core.text import did_you_mean
 
 
 class Role(str, enum.Enum):
@@ -135,7 +138,7 @@ class PathSpec:
 
     def _coerce_text(self, value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise Refused(f"{_short(value)} is not text")
+            raise Refused(_is_not("text", value))
         if not isinstance(value, str) and not abs(value) < 1e15:  # NaN, or too long to be printed
             raise Refused(f"{_short(value)} is not text")
         text = str(value)
@@ -151,7 +154,7 @@ class PathSpec:
         if isinstance(value, str):
             return self._number_in(value)
         if not isinstance(value, (int, float)):
-            raise Refused(f"{_short(value)} is not a number")
+            raise Refused(_is_not("a number", value))
         if isinstance(value, float) and not math.isfinite(value):
             raise Refused(f"{value} is not a number to work with")
         return value
@@ -163,17 +166,16 @@ class PathSpec:
         if word.lower() in _NO_VALUE:
             raise Refused(f"{_short(word)} is no value, the last one stays")
         if len(word) > _LONGEST_NUMBER or not _NUMERIC.fullmatch(word):
-            raise Refused(f"{_short(text)} is not a number")
+            hint = did_you_mean(word, _SWITCHES) if self.quantity in _SWITCHED else ""
+            raise Refused(f"{_short(text)} is not a number{hint}")
         number = float(word)
         if not math.isfinite(number):
             raise Refused(f"{_short(text)} is not a number to work with")
         return number
 
     def _switch(self, on: bool) -> int:
-        if self.quantity is FLAG or self.quantity is BLOCKERS:
-            return int(on)
-        if self.quantity is LEVEL:
-            return 2 if on else 0
+        if self.quantity in _SWITCHED:
+            return _SWITCHED[self.quantity] if on else 0
         raise Refused(f"{'true' if on else 'false'} is not a number, and one is needed here")
 
     def _typed(self, number: int | float) -> Value:
@@ -187,16 +189,40 @@ class PathSpec:
         return f"{self.low:g} to {self.high:g} {self.quantity.unit}".rstrip()
 
     def _unit_hint(self, number: int | float) -> str:
-        """Publishers that count in millivolts are the usual reason for a voltage out of range."""
-        if self.quantity.unit == "V" and self.high < number <= self.high * 1000:
+        """Publishers that count in millivolts are the usual reason for a voltage out of range.
+
+        A voltage of less than a tenth of the range is not meant: 12 for a cell is no 0.012 V.
+        """
+        if self.quantity.unit == "V" and self.high * 100 <= number <= self.high * 1000:
             return f", is it in mV? Send {number / 1000:g}"
         return ""
+
+
+def coerce_beside(spec: PathSpec, value: object, word: str) -> Value:
+    """The value in the path's type, where a word may stand instead. Raises Refused.
+
+    The refusal says when the word may be meant.
+    """
+    try:
+        return spec.coerce(value)
+    except Refused as refusal:
+        hint = did_you_mean(value, (word,)) if isinstance(value, str) else ""
+        raise Refused(f"{refusal}{hint}") from None
 
 
 _NUMERIC = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _LONGEST_NUMBER = 40  # characters; the pattern's work grows with the square of their number
 _SWITCHES = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+_SWITCHED = {FLAG: 1, BLOCKERS: 1, LEVEL: 2}
+"""What takes the words of _SWITCHES, and which number "on" is there."""
 _NO_VALUE = frozenset({"unknown", "unavailable", "none", "null", "nan", "undefined", ""})
+
+
+def _is_not(kind: str, value: object) -> str:
+    """Why a value is not of this kind."""
+    if isinstance(value, Mapping) and EXPIRES in value:
+        return f"{_short(value)} is not {kind}: {EXPIRES} belongs to requests, send the value alone"
+    return f"{_short(value)} is not {kind}"
 
 
 def _short(value: object) -> str:

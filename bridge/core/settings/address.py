@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from bridge.core.text import quoted
+
 EXPECTED = "a host name or an address is needed, such as venus.local, 192.0.2.7 or ::1"
 
 _IN_BRACKETS = re.compile(r"\[([^][]*)\](?::(.*))?", re.DOTALL)
@@ -17,7 +19,7 @@ def split_address(text: str) -> tuple[str, int | None]:
     An IPv6 address without brackets has no port. Raises ValueError.
     """
     if "://" in text:
-        raise ValueError(f"{text!r} is not allowed: {EXPECTED}, without {text.split('://')[0]}://")
+        raise ValueError(f"{quoted(text)} is not allowed: {EXPECTED}, without ://")
     in_brackets = _IN_BRACKETS.fullmatch(text)
     if in_brackets:
         host, port = in_brackets[1], in_brackets[2]
@@ -30,7 +32,7 @@ def split_address(text: str) -> tuple[str, int | None]:
         port = after if colon else None
         is_host = _is_name(host)
     if not is_host:
-        raise ValueError(f"{text!r} is not allowed: {EXPECTED}")
+        raise ValueError(f"{quoted(text)} is not allowed: {EXPECTED}")
     return host, None if port is None else _port(port)
 
 
@@ -54,5 +56,5 @@ def _is_name(host: str) -> bool:
 
 def _port(text: str) -> int:
     if not (re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536):
-        raise ValueError(f"{text!r} is no port")
+        raise ValueError(f"{quoted(text)} is no port")
     return int(text)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from bridge.core.model import Group
 from bridge.core.settings import declarations as settings
 from bridge.core.settings.declarations import Spec, Table
-from bridge.core.text import did_you_mean
+from bridge.core.text import did_you_mean, quoted
 
 Member = TypeVar("Member", bound=Enum)
 
@@ -29,7 +29,7 @@ _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 def check_number(value: object, low: float, high: float, unit: str) -> float:
     """A finite number in range. Raises ValueError."""
     if isinstance(value, str):
-        raise ValueError(f"{value!r} is text, a number is needed here")
+        raise ValueError(f"{quoted(value)} is text, a number is needed here")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"must be a number, not {kind_of(value)}")
     try:
@@ -48,7 +48,7 @@ def check_choice(value: object, choices: tuple[str, ...]) -> str:
     word = {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
     if word not in choices:
         hint = did_you_mean(str(word), choices)
-        raise ValueError(f"{word!r} is none of {', '.join(choices)}{hint}")
+        raise ValueError(f"{quoted(word)} is none of {', '.join(choices)}{hint}")
     return str(word)
 
 
@@ -116,7 +116,7 @@ def check_members(value: object, kind: type[Member]) -> tuple[Member, ...]:
     for name in value:
         if name not in names:
             hint = did_you_mean(str(name), names)
-            raise ValueError(f"{name!r} is none of {', '.join(names)}{hint}")
+            raise ValueError(f"{quoted(name)} is none of {', '.join(names)}{hint}")
     return tuple(kind(name) for name in dict.fromkeys(value))
 
 
@@ -131,7 +131,7 @@ def check_time(value: object) -> str | None:
         return f"{value // 60:02d}:{value % 60:02d}"
     found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", str(value))
     if found is None or not isinstance(value, str):
-        raise ValueError(f'{value!r} is no time of day: it is written as "16:00"')
+        raise ValueError(f'{quoted(value)} is no time of day: it is written as "16:00"')
     return f"{int(found[1]):02d}:{found[2]}"
 
 
@@ -170,16 +170,16 @@ def check_text(value: object, pattern: str, expected: str) -> str:
     if len(value) > MAX_TEXT:
         raise ValueError(f"is longer than {MAX_TEXT} characters")
     if _NOT_TEXT.search(value):
-        raise ValueError(f"{value!r} has a character that cannot be used here")
+        raise ValueError(f"{quoted(value)} has a character that cannot be used here")
     if pattern and not re.fullmatch(pattern, value):
-        raise ValueError(f"{value!r} is not allowed: {expected}")
+        raise ValueError(f"{quoted(value)} is not allowed: {expected}")
     return value
 
 
 def check_switch(value: object) -> bool:
     """On or off. Raises ValueError."""
     if not isinstance(value, bool):
-        raise ValueError(f"must be on or off, not {value!r}")
+        raise ValueError(f"must be on or off, not {quoted(value)}")
     return value
 
 

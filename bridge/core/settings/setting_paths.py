@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from bridge.core.model import Refused, Value
-from bridge.core.paths.gate import TEXT, PathSpec, Quantity, Role
+from bridge.core.paths.gate import TEXT, PathSpec, Quantity, Role, coerce_beside
 from bridge.core.settings import declarations as settings
 from bridge.core.settings.checks import check_setting
 from bridge.core.settings.configuration import BatteryConfig
@@ -59,8 +59,10 @@ class Setting:
         if raw is None or raw == []:  # on D-Bus the two are the same
             raise Refused(f'a setting is never empty; "{self.key}" to {RESTORE[1:]} brings it back')
         if self.spec.kind == settings.NUMBER:
-            is_off = self.may_be_off and isinstance(raw, str) and raw.strip().lower() == OFF
-            return None if is_off else self.row.coerce(raw)
+            if not self.may_be_off:
+                return self.row.coerce(raw)
+            is_off = isinstance(raw, str) and raw.strip().lower() == OFF
+            return None if is_off else coerce_beside(self.row, raw, OFF)
         try:
             value = check_setting(self.spec, self._listed(raw))
         except (ValueError, OverflowError, RecursionError) as problem:
