@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import dbus
 import dbus.bus
 import dbus.mainloop.glib
+import dbus.service
 from ve_utils import unwrap_dbus_value
 from vedbus import VeDbusItemExport, VeDbusService
 
@@ -21,6 +22,20 @@ Write = Callable[[str, object], int]
 
 PREFIX = "com.victronenergy.battery."
 ANSWER_WITHIN = 10.0  # s; ours
+_ITEM = "com.victronenergy.BusItem"
+
+LONGEST = 4096
+"""Characters, or values in a list with all its lists, of one write. Ours: as by MQTT."""
+
+
+class _TooLong:
+    """The type of TOO_LONG, which stands for a value that was not read. No path accepts it."""
+
+    def __repr__(self) -> str:
+        return f"a value of more than {LONGEST} parts"
+
+
+TOO_LONG = _TooLong()
 
 _SESSION = "DBUS_SESSION_BUS_ADDRESS"
 _ADVICE = {
@@ -50,13 +65,31 @@ def _gated_item(on_write: Write) -> type:
     """
 
     class GatedItem(VeDbusItemExport):  # type: ignore[misc]  # velib has no types
+        # byte_arrays: dbus-python makes an object of each byte otherwise, before this is called.
+        @dbus.service.method(_ITEM, in_signature="v", out_signature="i", byte_arrays=True)  # type: ignore[untyped-decorator]
         def SetValue(self, newvalue: object) -> int:
-            value = unwrap_dbus_value(newvalue)
+            value = unwrap_dbus_value(newvalue) if _is_short(newvalue) else TOO_LONG
             if isinstance(newvalue, dbus.Boolean):  # velib unwraps it into a number
                 value = bool(newvalue)
             return on_write(str(self.__dbus_object_path__), value)
 
     return GatedItem
+
+
+def _is_short(value: object) -> bool:
+    """Whether a value has at most LONGEST parts. Looks at LONGEST of them at most."""
+    waiting: list[object] = [value]
+    parts = 0
+    while waiting:
+        one = waiting.pop()
+        parts += len(one) if isinstance(one, (list, tuple, dict, str, bytes)) else 1
+        if parts > LONGEST:
+            return False
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, (list, tuple)):
+            waiting.extend(one)
+    return True
 
 
 def use_main_loop() -> None:

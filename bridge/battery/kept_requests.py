@@ -19,7 +19,10 @@ EVERY = 600.0
 """Seconds between two writes. Ours: 144 a day at most, whatever a client does."""
 
 SOON = 60.0
-"""Seconds between two writes if a limit is now asked to be 0. Ours: as often as settings."""
+"""Seconds between two writes if a limit is now asked to be 0, or for longer.
+
+Ours: as often as settings.
+"""
 
 
 _NEVER = 1e12  # s
@@ -51,7 +54,7 @@ class KeptRequests:
         """The text to send now; None: nothing."""
         if not self._is_loaded or _are_same(requests, self._sent):
             return None
-        wait = SOON if _stops(requests) - _stops(self._sent) else EVERY
+        wait = SOON if _stops_for_longer(requests, self._sent) else EVERY
         if now - self._sent_at < wait:
             return None
         self._sent, self._sent_at = requests, now
@@ -73,6 +76,11 @@ def _until(request: Request) -> float:
     return _NEVER if request.until is None else request.until
 
 
-def _stops(requests: Requests) -> set[str]:
-    """The limits that are asked to be 0."""
-    return {name for name, one in requests.items() if one is not None and one.value == 0}
+def _stops_for_longer(requests: Requests, before: Requests) -> bool:
+    """Whether a limit is asked to be 0 that was not, or for longer than before."""
+    return any(
+        one is not None
+        and one.value == 0
+        and (other is None or other.value != 0 or _until(one) - _until(other) >= EVERY)
+        for one, other in zip(requests, before, strict=True)
+    )

@@ -10,6 +10,7 @@ from bridge.battery.control import Assessment
 from bridge.core.model import LIMIT_NAMES, Stage, Value
 from bridge.core.outputs.state_document import as_json, without_ages
 from bridge.core.paths.table import Paths
+from bridge.core.settings.live import NOTHING_TO_RESTORE, RESTORABLE
 from bridge.core.text import did_you_mean, sanitize_for_log
 from bridge.core.throttle import Throttle
 from bridge.ports import Client
@@ -34,6 +35,7 @@ class StatusPublisher:
         self._settings: Mapping[str, Value] | None = None
         self._refusals = Throttle(per_second=2, burst=20)
         self._refusals_logged = Throttle(per_second=0.1, burst=10)
+        self._hints = Throttle(per_second=0.1, burst=10)  # ours: enough for a person who tries
         self._changes_logged = Throttle(per_second=0.1, burst=100)
         self._transitions_logged = Throttle(per_second=0.1, burst=20)
 
@@ -63,8 +65,8 @@ class StatusPublisher:
     def refusal(self, topic: str, path: str, value: object, reason: str, now: float) -> None:
         """Publish and log a write that was not taken, and why. now: monotonic s."""
         published, logged = self._refusals.allows(now), self._refusals_logged.allows(now)
-        if reason == NO_SUCH_PATH and (published or logged):
-            reason += did_you_mean(path, self._paths)  # slow, so only if it will be shown
+        if published or logged:
+            reason += self._hint(path, value, reason, now)
         if published:
             answer = {
                 "topic": sanitize_for_log(topic),
@@ -78,6 +80,14 @@ class StatusPublisher:
             more = f" (and {withheld} more refusals before)" if withheld else ""
             where = sanitize_for_log(path or topic)
             log.warning("%s: refused %s: %s%s", self._ident, where, reason, more)
+
+    def _hint(self, path: str, value: object, reason: str, now: float) -> str:
+        """The known word that was perhaps meant. It is slow, so seldom."""
+        if reason == NO_SUCH_PATH and self._hints.allows(now):
+            return did_you_mean(path, self._paths)
+        if reason == NOTHING_TO_RESTORE and self._hints.allows(now):
+            return did_you_mean(str(value), RESTORABLE)
+        return ""
 
     def settings_changed(self, news: Iterable[str], now: float) -> None:
         """Log one line for each setting that has changed. now: monotonic s."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
+import dbus
 import pytest
 from pocket import PocketGx
 
@@ -62,6 +63,25 @@ def test_it_goes_on_as_if_nothing_had_been_said(bridge: BridgeProcess, what: str
         client.publish(topic, payload)
         client.publish(BATCH, {"Voltages/Cell7": 3.56})
         bus.comes("CCL", 0.0)
+        assert ProcessUsage(bridge.process.pid).cpu() - before < MOST_CPU
+    assert bridge.is_running(), bridge.log()
+
+
+LARGE = {
+    "bytes": dbus.ByteArray(10_000_000),
+    "numbers": dbus.Array([1] * 300_000, signature="i"),
+    "a text": "x" * 5_000_000,
+}
+
+
+@pytest.mark.parametrize("what", LARGE)
+def test_a_large_value_over_dbus_is_refused_before_it_is_read(
+    bridge: BridgeProcess, what: str
+) -> None:
+    with bridge.bus() as bus:
+        before = ProcessUsage(bridge.process.pid).cpu()
+        for path in ("/Soc", "/CustomName", "/Settings/Limiter/Imbalance"):
+            assert bus.set(path, LARGE[what]) == 2
         assert ProcessUsage(bridge.process.pid).cpu() - before < MOST_CPU
     assert bridge.is_running(), bridge.log()
 

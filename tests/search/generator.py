@@ -1,4 +1,4 @@
-"""Random scripts that find things: several paces, glitches, silence, nulls, settings, requests.
+"""Random scripts that find things: several paces, glitches, silence, lies, settings, requests.
 
 A script has a few publishers, each with its own paths and pace, and events between their writes.
 Everything follows from the seed.
@@ -12,10 +12,24 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from bridge.core.settings import declarations as kinds
 from bridge.core.settings.presets import PRESETS
-from bridge.core.settings.setting_paths import SETTINGS, Setting
-from tests.search.script import Batch, Dbus, Kept, Mqtt, Reboot, Restart, Script, Step, Wait
+from bridge.core.settings.setting_paths import SETTINGS
+from tests.search.configurations import random_configuration, some_value
+from tests.search.misreports import MISREPORTS, Misreport
+from tests.search.script import (
+    MEMORY,
+    Batch,
+    Dbus,
+    Kept,
+    Memory,
+    Mqtt,
+    Reboot,
+    Restart,
+    Script,
+    Step,
+    Wait,
+    WallClock,
+)
 from tests.search.written import (
     CCL,
     CHARGE_FLAGS,
@@ -40,74 +54,21 @@ _TEMPTING = (
 )
 """The settings with which a client might try to get more."""
 
+THEMES = ("lies", "silence", "settings", "requests", "restarts", "everything")
+MORE_OF_THEME = 5
+TURNS = 8  # each is up and down again
+
 GARBAGE = ("nan", "NaN", "unknown", "", "{", "5.2.1", "true", "[]", "-1", "9999", '{"x": 1}')
 
 
-def script_of(seed: int, length: int = 200) -> Script:
-    """The script of a seed, with about so many steps."""
+def script_of(seed: int, length: int = 200, theme: str = "") -> Script:
+    """The script of a seed, with so many steps. theme: of which more happens; "": any."""
     random = Random(seed)
-    config = _configuration(random)
-    author = _Author(random, config)
+    config = random_configuration(random)
+    author = _Author(random, config, theme)
     while len(author.steps) < length:
         author.go_on()
-    return Script(config, tuple(author.steps[:length]))
-
-
-def _configuration(random: Random) -> dict[str, Any]:
-    chemistry = random.choice(("lfp", "lfp", "lfp", "lto", "nmc"))
-    aging = random.choice((3, 10, 15, 30))
-    stale = aging + random.choice((0, 5, 45))
-    limiter: dict[str, Any] = {
-        "max_charge_current": 100,
-        "max_charge_current_above_cv1": 50,
-        "max_charge_current_above_cv2": 10,
-        "max_discharge_current": 150,
-        "current_hold": random.choice((0, 3, 30)),
-        "current_rise": random.choice((0.05, 0.5, 1.0)),
-        "voltage_hold": random.choice((0, 5, 60)),
-        "voltage_rise": random.choice((0.01, 0.5)),
-    }
-    _perhaps(random, limiter, "taper", "linear")
-    _perhaps(random, limiter, "charge_soc", [[80, 1], [90, 0.5], [100, 0.1]])
-    _perhaps(random, limiter, "discharge_soc", [[5, 0], [20, 1]])
-    _perhaps(random, limiter, "mosfet_temperature", [[70, 1], [80, 0.25], [90, 0]])
-    _perhaps(random, limiter, "imbalance", [[0.05, 1], [0.1, 0.3], [0.2, 0.02]])
-    _perhaps(random, limiter, "block_release", random.choice((5, 20)))
-    _perhaps(random, limiter, "slide", "on")
-    if random.random() < 0.3:
-        least = PRESETS[chemistry]["min_cell_voltage"]
-        limiter |= {"dv1": least + 0.2, "max_discharge_current_below_dv1": 75}
-        limiter |= {"dv2": least + 0.1, "max_discharge_current_below_dv2": 20}
-    config: dict[str, Any] = {
-        "cells": random.choice((2, 2, 3, 4)),
-        "chemistry": chemistry,
-        "ceiling": {
-            "charge_current": random.choice((100, 200)),
-            "discharge_current": random.choice((150, 250)),
-        },
-        "limiter": limiter,
-        "freshness": {
-            "aging": aging,
-            "stale": stale,
-            "lost": stale + random.choice((0, 30, 500)),
-            "grace": random.choice((0, 10, 60)),
-            "on_lost": random.choice(("hold", "hold", "withdraw")),
-            "required": random.choice(
-                (["cells", "dc"], ["cells", "dc"], ["dc"], ["cells"], ["cells", "dc", "flags"])
-            ),
-        },
-        "failsafe": {
-            "charge_current": random.choice((0, 0, 5)),
-            "discharge_current": random.choice((0, 0, 20)),
-        },
-        "plausibility": {"cell_voltage_step": random.choice((0, 0.5, 0.5, 0.1))},
-    }
-    return config
-
-
-def _perhaps(random: Random, section: dict[str, Any], name: str, value: Any) -> None:
-    if random.random() < 0.25:
-        section[name] = value
+    return Script(config, tuple(author.steps[:length]), tuple(author.misreports))
 
 
 @dataclass
@@ -122,50 +83,63 @@ class _Publisher:
     glitches: float = 0.0
     stuck: dict[str, Any] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
-    is_rival: bool = False
+    misreport: Misreport | None = None
 
 
 class _Author:
     """Writes a script: the battery's true values, its publishers, and what happens to them."""
 
-    def __init__(self, random: Random, config: dict[str, Any]) -> None:
+    def __init__(self, random: Random, config: dict[str, Any], theme: str) -> None:
         self.random = random
         self.steps: list[Step] = []
         self.cells: int = config["cells"]
         self.preset = PRESETS[config["chemistry"]]
         self.t = 0.0
         self.asked: set[str] = set()
+        self.misreports: list[str] = []
         self.level = self._usual()
         self.soc, self.degrees = 50.0, 20.0
         self.aging: float = config["freshness"]["aging"]
         self.stale: float = config["freshness"]["stale"]
         self.publishers = self._publishers()
-        self.events: tuple[tuple[int, Callable[[], None]], ...] = (
-            (12, self._calm_down),
-            (8, self._move_cells),
-            (2, self._rest_when_empty),
-            (3, self._lose_a_path),
-            (6, self._silence),
-            (5, self._set),
-            (7, self._request),
-            (4, self._flag),
-            (3, self._glitch),
-            (2, self._null),
-            (2, self._wait_long),
-            (2, self._longer_times),
-            (1, self._garbage),
-            (2, self._weather),
-            (1, self._restart),
-            (1, self._forget),
-            (1, self._rival),
-            (1, self._kept),
+        theme = theme or random.choice(THEMES)
+        self.events = [event for _, _, event in self._events()]
+        self.weights = [
+            weight * (MORE_OF_THEME if theme in themes.split() else 1)
+            for weight, themes, _ in self._events()
+        ]
+
+    def _events(self) -> tuple[tuple[int, str, Callable[[], None]], ...]:
+        """What can happen: how often, and of which themes it is."""
+        return (
+            (12, "", self._calm_down),
+            (8, "lies", self._move_cells),
+            (2, "", self._rest_when_empty),
+            (3, "silence", self._lose_a_path),
+            (6, "silence", self._silence),
+            (5, "settings", self._set),
+            (7, "requests", self._request),
+            (4, "", self._flag),
+            (3, "silence", self._glitch),
+            (2, "silence", self._null),
+            (2, "", self._wait_long),
+            (2, "settings", self._longer_times),
+            (1, "", self._garbage),
+            (2, "lies", self._weather),
+            (1, "restarts", self._restart),
+            (1, "settings", self._forget),
+            (1, "lies", self._rival),
+            (1, "settings", self._kept),
+            (3, "lies", self._misreport),
+            (1, "requests", self._set_wall_clock),
+            (1, "restarts", self._spoil_memory),
+            (1, "requests restarts", self._boot_after_a_request),
         )
 
     def go_on(self) -> None:
         """The next event or publication."""
         if self.random.random() < 0.15:
-            weights = [weight for weight, _ in self.events]
-            self.random.choices([event for _, event in self.events], weights)[0]()
+            self.random.choices(self.events, self.weights)[0]()
             return
         talking = [p for p in self.publishers if p.quiet_until <= self.t]
         due = min((p.due for p in talking), default=self.t + 5.0)
@@ -207,6 +181,8 @@ class _Author:
 
     def _publish(self, publisher: _Publisher) -> None:
         values = {path: self._value(path) for path in publisher.paths} | publisher.stuck
+        if publisher.misreport is not None:
+            values = publisher.misreport(values)
         values = {path: value for path, value in values.items() if path not in publisher.lost}
         if publisher.glitches and self.random.random() < publisher.glitches:
             path = self.random.choice(publisher.paths)
@@ -252,11 +228,11 @@ class _Author:
     def _calm_down(self) -> None:
         """All is well again: from there the next event can do most harm."""
         self.level, self.soc, self.degrees = self._usual(), 50.0, 20.0
-        self.publishers = [publisher for publisher in self.publishers if not publisher.is_rival]
         for publisher in self.publishers:
             publisher.quiet_until = publisher.glitches = 0.0
             publisher.stuck.clear()
             publisher.lost.clear()
+            publisher.misreport = None
         for limit in self.asked:
             self._write_one(limit, "off")
         self.asked.clear()
@@ -335,12 +311,13 @@ class _Author:
                     publisher.stuck[path] = raw
 
     def _rival(self) -> None:
-        """A second writer on a path that somebody writes."""
-        paths = self.random.choice(self.publishers).paths[:1]
-        pace = self.random.choice((0.5, 1.0, 1.3))
-        value = round(self.preset["charge_voltage"] + 0.12, 3)
-        stuck = {path: value for path in paths if path.startswith("/Voltages")}
-        self.publishers.append(_Publisher(paths, pace, self.t, "mqtt", stuck=stuck, is_rival=True))
+        """A second writer of one cell, in turns with all others for a while."""
+        cells = [p for publisher in self.publishers for p in publisher.paths if _is_single(p)]
+        high = round(self.preset["charge_voltage"] + 0.12, 3)
+        for _ in range(TURNS if cells else 0):
+            self._write_one(cells[0], high)
+            self._wait(self.random.choice((0.5, 1.0, 1.3)))
+            self._publish_all()
 
     def _request(self) -> None:
         r = self.random
@@ -348,15 +325,22 @@ class _Author:
         volts = [self.preset["charge_voltage"] * self.cells - 0.3, 0.0, 5.0 * self.cells]
         amps = [0.0, 0.0, 5.0, 40.0, 5000.0]
         raw: Any = r.choice((None, "off", "x", *(volts if limit == CVL else amps)))
+        if r.random() < 0.4:
+            raw = {"value": raw, "expires": r.choice((1, 5.0, 20, 90, 90, 0.5, -1, None, "x"))}
         self._write_one(limit, raw)
+        if r.random() < 0.3:
+            self._wait(r.choice((0.1, 1.9, 6.0, 21.0)))
+            if isinstance(raw, dict):  # again, and this time without an end
+                self._write_one(limit, raw["value"])
         self.asked.add(limit)
 
     def _write_one(self, path: str, raw: Any) -> None:
         way = self.random.choice(("mqtt", "dbus", "batch"))
+        is_object = isinstance(raw, dict)
         if way == "mqtt":
-            self.steps.append(Mqtt(path, json.dumps({"value": raw})))
+            self.steps.append(Mqtt(path, json.dumps(raw if is_object else {"value": raw})))
         elif way == "dbus":
-            self.steps.append(Dbus(path, raw))
+            self.steps.append(Dbus(path, json.dumps(raw) if is_object else raw))
         else:
             self.steps.append(Batch({path: raw}))
 
@@ -365,7 +349,7 @@ class _Author:
         names = self.random.sample(sorted(SETTINGS), self.random.choice((1, 1, 1, 2, 5)))
         if self.random.random() < 0.5:
             names = [self.random.choice(_TEMPTING)]
-        writes = {path: _some_value(SETTINGS[path], self.random) for path in names}
+        writes = {path: some_value(SETTINGS[path], self.random) for path in names}
         if self.random.random() < 0.1:
             writes = {"/Settings/Restore": "all"}
         if len(writes) > 1 or self.random.random() < 0.5:
@@ -389,8 +373,7 @@ class _Author:
     def _kept(self) -> None:
         names = self.random.sample(sorted(SETTINGS), self.random.choice((0, 1, 3)))
         text = {
-            SETTINGS[path].key: {"value": _some_value(SETTINGS[path], self.random)}
-            for path in names
+            SETTINGS[path].key: {"value": some_value(SETTINGS[path], self.random)} for path in names
         }
         self.steps.append(Kept(json.dumps(text)))
 
@@ -406,37 +389,33 @@ class _Author:
             if self.random.random() < 0.5:
                 self._wait(1.0)
 
+    def _misreport(self) -> None:
+        """A publisher misreports from now on."""
+        publisher = self.random.choice(self.publishers)
+        name = self.random.choice(list(MISREPORTS))
+        publisher.misreport = MISREPORTS[name](self.random)
+        self.misreports.append(name)
+
+    def _set_wall_clock(self) -> None:
+        """Somebody sets the wall clock, or it is lost; the monotonic clock only goes on."""
+        self.steps.append(WallClock(self.random.choice((None, 0.0, 1.0e9, 1.7e9, 1.8e9, 4.0e9))))
+
+    def _spoil_memory(self) -> None:
+        self.steps.append(Memory(self.random.choice(MEMORY)))
+        self._restart()
+
+    def _boot_after_a_request(self) -> None:
+        self._write_one(self.random.choice((CCL, DCL)), 0.0)
+        self._wait(self.random.choice((70.0, 90.0)))
+        self._wait(90.0)
+        self.steps.append(Reboot())
+        self.t += 60.0
+
     def _forget(self) -> None:
         paths = self.random.choice(self.publishers).paths
         what = self.random.choice((*GROUPS, *paths, "flags", *CHARGE_FLAGS))
         self._write_one(FORGET, what)
 
 
-def _some_value(setting: Setting, random: Random) -> Any:
-    """A value of a setting: the file's kind of value, an extreme one, or off."""
-    spec = setting.spec
-    if spec.kind == kinds.NUMBER:
-        ends = [spec.low, spec.high, spec.high]
-        if setting.may_be_off:
-            ends.append("off")  # type: ignore[arg-type]
-        if spec.unit == "s":
-            ends += [0.0, 5.0, 20.0, 200.0, 300.0, 300.0, 86400.0]
-        if spec.unit in ("A", "V", "1/s", "V/s", "%", ""):
-            ends += [round(random.uniform(spec.low, min(spec.high, 200.0)), 3) for _ in range(3)]
-        return random.choice(ends)
-    if spec.kind == kinds.CHOICE:
-        return random.choice(spec.choices)
-    if spec.kind == kinds.GROUPS:
-        return random.choice((["soc"], ["dc"], ["cells", "dc"], ["flags"], ["cells"], "off"))
-    if spec.kind == kinds.TABLE:
-        low, high = spec.low, spec.high
-        y = [round(random.uniform(spec.y_low, spec.y_high), 2) for _ in range(3)]
-        tables: list[Any] = [
-            "off",
-            [[low, spec.y_high], [high, spec.y_high]],
-            [[low, spec.y_low], [high, spec.y_low]],
-            [[low, y[0]], [(low + high) / 2, y[1]], [high, y[2]]],
-        ]
-        return random.choice(tables)
-    level = round(random.uniform(spec.low, spec.high), 2)
-    return random.choice(("off", [level, level]))
+def _is_single(path: str) -> bool:
+    return path.startswith("/Voltages/")

@@ -32,6 +32,9 @@ from tests.search.written import (
 )
 
 TINY = 1e-6
+ROUNDED = 1e-4  # V, by which a mean of rounded numbers may be wrong
+FRAME = 1.1  # s; voltages that are compared wait for the rest of their frame
+MORE_THAN_ALL = 1.05  # of the capacity: no battery takes or gives so much
 
 
 @dataclass
@@ -42,7 +45,9 @@ class Moment:
     since the start. fresh_at: when all required groups were last fresh, or the boot. stopped: the
     discharge was stopped by an empty cell or pack. blocked_at: when a permission last
     said no, and until when that was to hold.
-    settled: the publish interval after the last write is over.
+    settled: the publish interval after the last write is over. counted: the charge that flowed
+    while all voltages and the SoC stood still, as a share of the capacity. falling: what CVL
+    must have fallen to since the battery is unknown, in V.
     """
 
     now: float
@@ -53,6 +58,8 @@ class Moment:
     stopped: bool
     blocked_at: dict[str, tuple[float, float]]
     settled: bool
+    counted: float = 0.0
+    falling: float = math.inf
 
     @property
     def missing(self) -> list[str]:
@@ -185,8 +192,13 @@ def _silent_cells(failsafe: str) -> Law:
 
 
 def _high_cell(m: Moment) -> float | None:
-    """CCL over the highest cell: steps or lines at cv1 and cv2, 0 A at cell_overvoltage."""
-    s, high = m.settings.limiter, m.written.highest_cell(m.now)
+    """CCL over the highest cell: steps or lines at cv1 and cv2, 0 A at cell_overvoltage.
+
+    The mean cell counts too: the highest one is no lower.
+    """
+    s, mean = m.settings.limiter, m.written.mean_cell()
+    known = [m.written.highest_cell(m.now), None if mean is None else mean[0] - ROUNDED]
+    high = max((volts for volts in known if volts is not None), default=None)
     if high is None:
         return None
     if high >= min(s.cell_overvoltage, m.settings.ceiling.cell_voltage) - TINY:
@@ -233,7 +245,9 @@ def _low_charge(m: Moment) -> float | None:
 
 def _low_cell(m: Moment) -> float | None:
     """DCL over the lowest cell: at dv1 and dv2, 0 A at min_cell_voltage."""
-    s, low = m.settings.limiter, m.written.lowest_cell(m.now)
+    s, mean = m.settings.limiter, m.written.mean_cell()
+    known = [m.written.lowest_cell(m.now), None if mean is None else mean[1] + ROUNDED]
+    low = min((volts for volts in known if volts is not None), default=None)
     if low is None:
         return None
     if low <= max(s.min_cell_voltage, m.settings.ceiling.min_cell_voltage) + TINY:
@@ -335,6 +349,45 @@ def _clamped(m: Moment) -> float | None:
     return max(floor, max(own) - (high - s.max_cell_voltage))
 
 
+def _contradicted(m: Moment) -> float | None:
+    """CCL of the last stage while the pack voltage and the sum of the cells contradict each other.
+
+    With extremes as well it is not known here which cells are counted.
+    """
+    singles, mean = m.written.known(m.written.singles), m.written.mean_cell()
+    if len(singles) < m.settings.cells or mean is None or m.written.ever((LOWEST, HIGHEST)):
+        return None
+    if m.now - m.written.newest_voltage() < FRAME:
+        return None
+    levels = [alarms.voltage_mismatch for alarms in (m.settings.alarms, m.settings.file.alarms)]
+    level = min((both[0] for both in levels if both), default=math.inf)
+    least, most = (sum(which(seen.values) for seen in singles) for which in (min, max))
+    low, high = (volts * m.settings.cells for volts in mean)
+    if least <= 0 or 100 * max(low / most - 1, 1 - high / least) < level + 0.01:
+        return None
+    return max(m.settings.limiter.max_charge_current_above_cv2, m.failsafe(_CHARGE))
+
+
+def _counted(sign: int, failsafe: str) -> Law:
+    """No more in or out by the charge counted, while all voltages and the SoC stand still."""
+
+    def law(m: Moment) -> float | None:
+        voltages = m.written.known((*m.written.cell_paths, VOLTAGE))
+        if not voltages or m.counted * sign < MORE_THAN_ALL:
+            return None
+        return float(getattr(m.settings.failsafe, failsafe))
+
+    return law
+
+
+def _unknown(m: Moment) -> float | None:
+    """CVL while a required group is not there: the last pack voltage, then the failsafe's."""
+    if not m.missing:
+        return None
+    least = max(m.settings.failsafe.charge_voltage, m.settings.limiter.min_charge_voltage)
+    return max(least * m.settings.cells, m.falling)
+
+
 def _on_lines(points: Iterable[tuple[float, float]], x: float) -> float:
     """y at x on straight lines through points, x rising; of several y at one x the smallest."""
     table = list(points)
@@ -388,4 +441,8 @@ LAWS: tuple[Named, ...] = (
     Named(DCL, "the MOSFETs bound the discharge",
           _over(_MAX_DISCHARGE, "mosfet_temperature", (MOSFET,), _DISCHARGE)),
     Named(CVL, "a high cell clamps the voltage", _clamped),
+    Named(CVL, "an unknown battery is charged to the failsafe's voltage", _unknown),
+    Named(CCL, "little charge while pack voltage and cells contradict each other", _contradicted),
+    Named(CCL, "no charge into what is full by the charge counted", _counted(1, _CHARGE)),
+    Named(DCL, "no discharge of what is empty by the charge counted", _counted(-1, _DISCHARGE)),
 )  # fmt: skip

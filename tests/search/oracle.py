@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from bridge.core.model import Value
 from bridge.core.settings.configuration import BatteryConfig
+from tests.search.counted import Counted
 from tests.search.laws import LAWS, TINY, Moment, blocking
 from tests.search.pace import Pace
 from tests.search.requests import Asked
-from tests.search.script import Batch, Dbus, Kept, Mqtt, Reboot, Restart, Step
+from tests.search.script import Batch, Dbus, Kept, Memory, Mqtt, Reboot, Restart, Step, Wait
 from tests.search.settings import InForce
 from tests.search.written import (
     CCL,
@@ -25,10 +26,12 @@ from tests.search.written import (
     DISCHARGE_FLAGS,
     FORGET,
     LIMITS,
+    VOLTAGE,
     Written,
     payload_of,
 )
 
+SURELY_PASSED = 1.9  # s, of a longer step: a clock that jumped makes no limit fall
 SETTLED_AFTER = 0.06  # s; the publish interval is 0.05
 
 
@@ -56,6 +59,9 @@ class Oracle:
         self._stopped = False
         self._at = now
         self._settings_set_at, self._settings_are_open = -math.inf, False
+        self._ticked_at = -math.inf
+        self._memory_has_been: set[str] = set()
+        self._asked = Asked({CVL: 5.0 * self._cells, CCL: 5000.0, DCL: 5000.0})
         self._boot(now)
         self._start()
 
@@ -69,15 +75,24 @@ class Oracle:
             self._read_settings(on_bus, now)
         for path, raw in writes:
             self._write(path, raw, now)
-        if isinstance(step, (Restart, Reboot)):
-            if isinstance(step, Reboot):
-                self._boot(now)
+        if isinstance(step, Memory):
+            self._memory_has_been.add(step.state)
+        elif isinstance(step, Reboot):
+            self._boot(now)
             self._start()
+        elif isinstance(step, Restart):
+            self._lose_what_memory_lost(now)
+            self._start()
+        elif isinstance(step, Wait):
+            self._ticked_at = now
         if passed > 0:  # what only time and refused readings change waits for the tick
             self._written.grow_old(self._settings, now)
+            self._counted.go_on(passed, self._settings.freshness.aging, now)
         moment = self._moment(now)
         self._follow_latches(now)
         moment.stopped = self._stopped
+        if not isinstance(step, (Restart, Reboot)):
+            moment.falling = self._falling = self._fall(moment, passed)
         may_rise = self._is_fresh(now)
         if may_rise:
             self._fresh_at = moment.fresh_at = now
@@ -90,12 +105,30 @@ class Oracle:
         self._fresh_at = now
         self._stopped = False
         self._blocked_at = {}
-        self._asked = Asked({CVL: 5.0 * self._cells, CCL: 5000.0, DCL: 5000.0})
+        self._asked.boot(self._ticked_at)
+        self._memory_has_been &= {"full"}
         self._paces = {limit: Pace(limit) for limit in LIMITS}
+
+    def _lose_what_memory_lost(self, now: float) -> None:
+        """What a restart cannot know. Only where nothing shows an earlier start, grace is renewed.
+
+        A damaged memory permits nothing, but latches and requests are lost with it.
+        """
+        spoiled, fresh_at, paces = set(self._memory_has_been), self._fresh_at, self._paces
+        if spoiled & {"gone", "full", "garbage"}:
+            self._boot(now)
+        if not ("gone" in spoiled or spoiled >= {"full", "works"}):  # the last may be empty too
+            self._fresh_at = fresh_at
+        if not spoiled & {"gone", "full"}:
+            self._paces = paces
+        if "garbage" in spoiled:
+            volts = self._settings.failsafe.charge_voltage * self._cells
+            self._paces[CVL].at_most = max(self._paces[CVL].at_most, volts)
 
     def _start(self) -> None:
         """A process starts: nothing was written to it yet."""
         self._written = Written(self._cells)
+        self._counted, self._falling = Counted(), math.inf
         self._wrote_at = -math.inf
 
     def _write(self, path: str, raw: object, now: float) -> None:
@@ -107,6 +140,7 @@ class Oracle:
             self._written.forget(str(raw), required)
         else:
             self._written.write(path, raw, self._settings, now)
+        self._counted.write(path, raw, self._written, now)
         self._wrote_at = now
 
     def _read_settings(self, on_bus: Mapping[str, Value], now: float) -> None:
@@ -120,8 +154,23 @@ class Oracle:
         settled = now - self._wrote_at >= SETTLED_AFTER
         return Moment(
             now, self._settings, self._written, self._asked.at(now), self._fresh_at, self._stopped,
-            self._blocked_at, settled,
+            self._blocked_at, settled, self._counted.charge / self._settings.file.capacity,
         )  # fmt: skip
+
+    def _fall(self, moment: Moment, passed: float) -> float:
+        """What CVL must have fallen to since the battery is unknown, in V.
+
+        It begins at the last pack voltage, if there was one since the start.
+        """
+        if not moment.missing:
+            return math.inf
+        if math.isinf(self._falling):
+            known = all(self._written.was_heard(group.value) for group in moment.missing)
+            last = [max(seen.values) for seen in self._written.ever((VOLTAGE,)) if known]
+            return min([self._settings.ceiling.cell_voltage * self._cells, *last])
+        if self._settings_set_at == moment.now:  # it may fall to another voltage now
+            return self._falling + 5.0 * self._cells
+        return self._falling - self._settings.limiter.voltage_rise * min(passed, SURELY_PASSED)
 
     def _is_fresh(self, now: float) -> bool:
         written, freshness = self._written, self._settings.freshness
@@ -181,6 +230,7 @@ class Oracle:
         is_unheard: bool,
     ) -> Iterator[Broken]:
         """The limits that have risen wrongly. What is withdrawn keeps its last value."""
+        has_grace = "full" not in self._memory_has_been  # else what stands is the failsafe's
         for limit, pace in self._paces.items():
             value = shown[limit]
             if not isinstance(value, (int, float)):
@@ -197,7 +247,11 @@ class Oracle:
             else:
                 what = _in_words(step)
                 wrong = pace.check(float(value), passed, may_rise, what, self._settings, self._at)
-            has_used_data = {CVL: is_heard, CCL: bool(value), DCL: True}
+            has_used_data = {
+                CVL: is_heard,
+                CCL: is_heard or (has_grace and bool(value)),
+                DCL: is_heard or has_grace,
+            }
             pace.free = pace.free and not has_used_data[limit]
             if wrong:
                 yield Broken(wrong, limit, float(value), before)

@@ -6,6 +6,8 @@ import json
 import math
 from collections.abc import Mapping
 
+LONGEST = 7 * 86400.0  # s, for which a request may be made
+SURELY_KEPT = 121.0  # s; a request for 0 A is kept over a boot within a minute, or the next one
 COPY_WITHIN = 2.0  # s; on a GX a copy without the expiry comes by the other way
 
 
@@ -15,6 +17,7 @@ class Asked:
     def __init__(self, most: Mapping[str, float]) -> None:
         self._most = most
         self._values: dict[str, tuple[float, float]] = {}
+        self._since: dict[str, float] = {}
         self._expiring: dict[tuple[str, float], tuple[float, float]] = {}
 
     def write(self, limit: str, raw: object, expire: float, now: float) -> None:
@@ -29,8 +32,9 @@ class Asked:
         number = _number(value)
         if not 0 <= number <= self._most[limit]:
             return
+        self._since[limit] = now
         if seconds is not None:
-            if seconds < 1.0:
+            if not 1.0 <= seconds <= LONGEST:
                 return
             self._expiring[limit, number] = (now, now + seconds)
             self._values[limit] = (number, now + seconds)
@@ -39,6 +43,18 @@ class Asked:
         if now - at > COPY_WITHIN:
             until = now + expire if expire else math.inf
         self._values[limit] = (number, until)
+
+    def boot(self, ticked_at: float) -> None:
+        """Forget what a boot may forget. ticked_at: the last tick before it (monotonic s).
+
+        A request for 0 A without an expiry is kept, if there was time to.
+        """
+        self._expiring.clear()
+        self._values = {
+            limit: (value, until)
+            for limit, (value, until) in self._values.items()
+            if value == 0 and until == math.inf and ticked_at - self._since[limit] >= SURELY_KEPT
+        }
 
     def at(self, now: float) -> dict[str, float]:
         """What is asked for now, by limit."""
@@ -53,7 +69,9 @@ def _parts(raw: object) -> tuple[object, float | None]:
             return "", None
     if not isinstance(raw, Mapping):
         return raw, None
-    return raw.get("value", ""), raw.get("expires")
+    if "expires" not in raw:
+        return raw.get("value", ""), None
+    return raw.get("value", ""), _number(raw["expires"])
 
 
 def _number(value: object) -> float:

@@ -59,15 +59,37 @@ class Kept:
     text: str
 
 
-Step = Mqtt | Dbus | Batch | Wait | Restart | Reboot | Kept
+@dataclass(frozen=True)
+class WallClock:
+    """The wall clock is set. at: s since 1970; None: it is not set."""
+
+    at: float | None
+
+
+MEMORY = ("gone", "garbage", "full", "works")
+"""What can happen to the memory of a boot: emptied, damaged, not to be written, and in order."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Something happens to the memory that a restart reads. state: one of MEMORY."""
+
+    state: str
+
+
+Step = Mqtt | Dbus | Batch | Wait | Restart | Reboot | Kept | WallClock | Memory
 
 
 @dataclass(frozen=True)
 class Script:
-    """A battery's configuration (keys of the file, see `battery_config`) and what happens to it."""
+    """A battery's configuration (keys of the file, see `battery_config`) and what happens to it.
+
+    misreports: the names of the ways in which its publishers misreported.
+    """
 
     config: dict[str, Any]
     steps: Sequence[Step]
+    misreports: Sequence[str] = ()
 
     def __str__(self) -> str:
         lines = "".join(f"    {step!r},\n" for step in self.steps)

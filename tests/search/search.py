@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
-from bridge.core.settings.configuration import BadConfiguration
+from tests.search.configurations import is_valid
 from tests.search.generator import script_of
 from tests.search.oracle import Broken, Oracle
 from tests.search.script import Batch, Script, Wait
 from tests.search.world import World
-from tests.unit.doubles import battery_config
 
 LENGTH = 200  # steps of a script
 
@@ -38,10 +36,19 @@ def broken_by(script: Script) -> tuple[Broken, int] | None:
     return None
 
 
-def search(seeds: Sequence[int], length: int = LENGTH) -> Iterator[Found]:
-    """What the scripts of these seeds break, unshortened."""
+def search(
+    seeds: Sequence[int],
+    theme: str = "",
+    watch: Callable[[Script], None] = lambda _script: None,
+) -> Iterator[Found]:
+    """What the scripts of these seeds break, unshortened.
+
+    theme: of which more happens than of others; "": each script has its own. watch: sees each
+    script.
+    """
     for seed in seeds:
-        script = script_of(seed, length)
+        script = script_of(seed, LENGTH, theme)
+        watch(script)
         found = broken_by(script)
         if found is not None:
             broken, steps = found
@@ -108,16 +115,8 @@ def _of_defaults(script: Script) -> Iterator[Script]:
             for name in settings:
                 fewer = {one: value for one, value in settings.items() if one != name}
                 config = {**script.config, section: fewer}
-                if _is_valid(config):
+                if is_valid(config):
                     yield Script(config, script.steps)
-
-
-def _is_valid(config: dict[str, Any]) -> bool:
-    try:
-        battery_config(**config)
-    except BadConfiguration:
-        return False
-    return True
 
 
 def report(found: Found) -> str:

@@ -22,6 +22,7 @@ class InForce:
         self.freshness: Any = None
         self.failsafe: Any = None
         self.plausibility: Any = None
+        self.alarms: Any = None
         self._sections: dict[str, SimpleNamespace] = {}
         self._shown: dict[str, Value] = {}
         for section in dict.fromkeys(setting.section for setting in SETTINGS.values()):
@@ -45,6 +46,6 @@ class InForce:
         freshness, failsafe = self.freshness, self.failsafe
         freshness.stale = min(freshness.stale, max(ceiling.silence, file.freshness.stale))
         freshness.grace = min(freshness.grace, max(ceiling.grace, file.freshness.grace))
-        for name in ("charge_current", "discharge_current"):
+        for name in ("charge_voltage", "charge_current", "discharge_current"):
             most = getattr(ceiling.failsafe, name)
             setattr(failsafe, name, min(getattr(failsafe, name), most))

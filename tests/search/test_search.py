@@ -10,7 +10,7 @@ import pytest
 
 from tests.search.search import LENGTH, report, search, shortened
 
-STEPS = 100_000
+STEPS = 80_000
 PARTS = 10  # so that the workers of pytest share them
 
 

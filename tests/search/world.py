@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import UTC, datetime
 from typing import Any
 
-from bridge.battery.battery import SETTINGS_KEY, Battery
+from bridge.battery.battery import REQUESTS_KEY, SETTINGS_KEY, Battery
 from bridge.core.model import Date, Refused, Value
 from bridge.topics import BatteryTopics
-from tests.search.script import Batch, Dbus, Kept, Mqtt, Reboot, Restart, Script, Step, Wait
+from tests.search.script import (
+    Batch,
+    Dbus,
+    Kept,
+    Memory,
+    Mqtt,
+    Reboot,
+    Restart,
+    Script,
+    Step,
+    Wait,
+    WallClock,
+)
 from tests.unit.doubles import Clock, FakeMemory, FakeTimer, battery_config
 
 BOOT = 1000.0  # s, where the monotonic clock of a script begins
 REBOOT_TAKES = 60.0  # s
-TODAY = Date(2025, 1)
+WALL = 1.75e9  # s since 1970, where the wall clock of a script begins
+GARBAGE = '{"version": 1'
 
 
 class _Bus:
@@ -51,7 +65,8 @@ class World:
         self.config = battery_config(**config)
         self.clock = Clock(BOOT)
         self.store = _Store()
-        self._boot()
+        self._wall_less_clock: float | None = WALL - BOOT
+        self._memory = FakeMemory()
         self._start()
 
     @property
@@ -90,10 +105,31 @@ class World:
             with contextlib.suppress(Refused):
                 battery.replace_settings(step.text)
             battery.settle(now)
+        elif isinstance(step, WallClock):
+            self._wall_less_clock = None if step.at is None else step.at - now
+        elif isinstance(step, Memory):
+            self._happen_to_memory(step.state)
 
     def _boot(self) -> None:
-        """Lose what a boot clears."""
-        self._memory = FakeMemory()
+        """Lose what a boot clears. What could not be written cannot be written after it."""
+        self._memory.text = None
+
+    def _happen_to_memory(self, state: str) -> None:
+        if state in ("gone", "garbage"):
+            self._memory.text = None if state == "gone" else GARBAGE
+        else:
+            self._memory.works = state == "works"
+
+    def _wall(self) -> float | None:
+        offset = self._wall_less_clock
+        return None if offset is None else self.clock.now + offset
+
+    def _today(self) -> Date | None:
+        wall = self._wall()
+        if wall is None:
+            return None
+        at = datetime.fromtimestamp(wall, UTC)
+        return Date(at.year, at.month, at.day, at.hour * 60 + at.minute)
 
     def _start(self) -> None:
         self._bus = _Bus()
@@ -108,11 +144,13 @@ class World:
             store=self.store,
             memory=self._memory,
             monotonic=self.clock,
-            today=lambda: TODAY,
+            today=self._today,
+            wall=self._wall,
         )
         kept = self.store.kept.get(SETTINGS_KEY)
         if kept is not None:
             self._battery.load_settings(str(kept))
+        self._battery.load_requests(str(self.store.kept.get(REQUESTS_KEY) or ""))
         self._battery.refresh(self.clock.now)
 
 

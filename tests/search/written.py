@@ -118,11 +118,16 @@ def number_in(raw: object, kind: Kind) -> Any:
 
 
 def payload_of(text: str) -> object:
-    """The value in a payload of one path: {"value": x}, a bare JSON value, or words."""
+    """The value in a payload of one path: {"value": x}, a bare JSON value, or words.
+
+    An object with an expiry stays as it is.
+    """
     try:
         value = json.loads(text)
     except ValueError:
         return text
+    if isinstance(value, dict) and "expires" in value:
+        return value
     return value.get("value", text) if isinstance(value, dict) else value
 
 
@@ -194,7 +199,10 @@ class Seen:
                 return ()
             signs.append(other > one)
         is_to_and_fro = all(one != other for one, other in pairwise(signs))
-        return (self.last[-2][0], self.last[-1][0]) if is_to_and_fro else ()
+        if not is_to_and_fro:
+            return ()
+        in_doubt = None if self.odd is None else self.odd[0]
+        return tuple(value for value, _ in self.last[-2:] if value != in_doubt)
 
     def note_bad(self, now: float) -> None:
         """A reading has come that cannot be believed."""

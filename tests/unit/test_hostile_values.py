@@ -9,6 +9,7 @@ import json
 from functools import reduce
 
 import pytest
+from calls import count_calls
 from doubles import Bench
 
 from bridge.core.paths.table import path_table
@@ -87,3 +88,18 @@ def test_the_last_value_of_a_key_that_stands_twice_does_not_count() -> None:
     bench.mqtt("/Info/MaxChargeCurrent", '{"value": 5, "value": 60}')
     assert bench.ccl == 0
     assert "'value' twice" in bench.rejected[-1]["reason"]
+
+
+@pytest.mark.parametrize("path", ["/Dc/0/Voltagr", "/Settings/Restore"])
+def test_a_refusal_costs_little_however_often_it_comes(path: str) -> None:
+    """The search for what was meant is slow, so it is for the first ones."""
+    bench = Bench(cells=256)
+
+    def refuse(times: int) -> int:
+        return count_calls(lambda: [bench.mqtt(path, "Limiter/Cv9") for _ in range(times)])
+
+    refuse(1)
+    assert "did you mean" in bench.rejected[0]["reason"]
+    refuse(50)
+    bench.clock.now += 60
+    assert refuse(200) < 200 * 150

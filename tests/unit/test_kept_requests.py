@@ -139,3 +139,25 @@ def test_what_cannot_be_read_asks_for_nothing(
     assert len(sent(bench)) == 1
 
 
+
+
+def test_a_memory_that_cannot_be_written_is_not_newer() -> None:
+    bench = booted()
+    bench.memory.works = False
+    bench.mqtt(CCL, "0")
+    bench.pass_time(2, bench.feed)
+    later = Bench(before=bench)
+    later.battery.load_requests(sent(bench)[-1])
+    later.pass_time(300, later.feed)
+    assert (later.ccl, later.dcl) == (0.0, 150.0)
+
+
+def test_that_charging_is_stopped_for_longer_is_kept_soon() -> None:
+    bench = booted()
+    bench.batch({CCL: {"value": 0, "expires": 20}})
+    bench.pass_time(3, bench.feed)
+    bench.mqtt(CCL, "0")
+    bench.pass_time(SOON + 1, bench.feed)
+    later = booted(sent(bench)[-1], NOON + 3600)
+    later.pass_time(2, later.feed)
+    assert later.ccl == 0.0

@@ -30,6 +30,8 @@ LONGEST_RECORD = 128 * 1024
 
 _MOST_WORDS = 5  # wrong entries of a kept text that are named; the rest is counted
 
+NOTHING_TO_RESTORE = "there is nothing of this name to restore"
+
 Values = dict[str, Any]
 """The typed value of every setting, by path."""
 
@@ -261,14 +263,22 @@ def _named(raw: object) -> list[str]:
     if not isinstance(raw, str):
         raise Refused('write "all", a section ("Limiter") or a setting ("Limiter/Cv1")')
     word = raw.strip().strip("/").lower().removeprefix("settings/")
+    if word not in _RESTORABLE:
+        raise Refused(NOTHING_TO_RESTORE)
+    return _RESTORABLE[word]
+
+
+def _restorable() -> dict[str, list[str]]:
     names = {"all": list(SETTINGS)}
     for path, setting in SETTINGS.items():
         names.setdefault(setting.section, []).append(path)
         names[setting.key.lower()] = [path]
-    if word not in names:
-        known = [*(setting.key for setting in SETTINGS.values()), *names]
-        raise Refused(f"there is nothing of this name to restore{did_you_mean(raw, known)}")
-    return names[word]
+    return names
+
+
+_RESTORABLE = _restorable()
+RESTORABLE = (*(setting.key for setting in SETTINGS.values()), *_RESTORABLE)
+"""The words that a restore knows, for a hint."""
 
 
 def _fitting(base: Values, wanted: Values, is_sound: Any) -> Values:
