@@ -39,7 +39,8 @@ FILE = {
         "discharge_soc": [[5, 0.1], [20, 1]],
         "slide": "on",
         "block_release": 60,
-    }
+    },
+    "failsafe": {"charge_voltage": 3.30},
 }
 
 
@@ -103,7 +104,7 @@ def test_a_write_that_would_disarm_is_refused_and_names_what_forbids_it(
         ("Freshness/Required", "dc"),
         ("Freshness/Required", "soc,cells"),
         ("Plausibility/CellVoltageStep", 0.2),
-        ("Limiter/MinChargeVoltage", 3.25),
+        ("Limiter/MinChargeVoltage", 3.28),
         ("Limiter/ChargeTemperature", [[5, 0.5], [20, 1]]),
         ("Limiter/ChargeTemperature", [[0, 0], [10, 1], [55, 0]]),
         ("Limiter/MosfetTemperature", [[60, 0.9], [80, 0]]),
