@@ -333,9 +333,7 @@ WRONG: list[Callable[[], str]] = [
 
 
 @pytest.mark.parametrize("wrong", range(len(WRONG)))
-def test_what_cannot_be_read_permits_nothing(
-    wrong: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_cannot_be_read_permits_nothing(wrong: int, caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench()
     bench.pass_time(100, bench.feed)
     bench.memory.text = WRONG[wrong]()
