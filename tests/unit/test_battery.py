@@ -8,7 +8,7 @@ from doubles import Bench
 
 def test_it_starts_without_permission_to_charge_and_invents_nothing() -> None:
     bench = Bench()
-    assert (bench.ccl, bench.dcl, bench.cvl) == (0.0, 150.0, 53.6)
+    assert (bench.ccl, bench.dcl, bench.cvl) == (0.0, 150.0, 52.0)
     for path in ("/Dc/0/Voltage", "/Dc/0/Current", "/Dc/0/Power", "/Soc", "/TimeToGo",
                  "/Dc/0/Temperature", "/Voltages/Cell1", "/System/MinCellVoltage"):  # fmt: skip
         assert bench[path] is None
@@ -308,9 +308,9 @@ def test_a_requested_cvl_below_the_floor_is_raised_to_it_and_says_so() -> None:
     bench.feed()
     bench.mqtt("/Info/MaxChargeVoltage", "0")
     bench.settle()
-    assert bench.cvl == 52.8
+    assert bench.cvl == 52.0
     bench.pass_time(2, bench.feed)
-    assert "the floor is 52.80" in bench.state["reasons"]["CVL"]
+    assert "the floor is 52.00" in bench.state["reasons"]["CVL"]
 
 
 def test_a_request_is_shown_with_its_age() -> None:
