@@ -140,7 +140,7 @@ class Control:
     def is_tighter(self, assessment: Assessment) -> bool:
         """Whether a limit is lower than in the last assessment, or withdrawn, or given again.
 
-        Or whether a latch is another one: a limit that is 0 A already cannot show that a BMS blocks.
+        Or whether a latch is another one: a limit that is 0 A already shows no block of a BMS.
         """
         if self.last is None:
             return True

@@ -110,7 +110,9 @@ def _pack_options(gx: PocketGx, config: Config) -> list[str]:
     return [str(word) for option in options.items() for word in option]
 
 
-def _instance(gx: PocketGx, battery: BatteryConfig, bridge: subprocess.Popen[Any]) -> int | None:
+def _instance(
+    gx: PocketGx, battery: BatteryConfig, bridge: subprocess.Popen[Any]
+) -> int | None:
     """The device instance of the battery, once it is on the bus; None when it does not appear."""
     name = f"com.victronenergy.battery.{battery.ident}"
     bus = dbus.bus.BusConnection(gx.bus_address, mainloop=dbus.mainloop.NULL_MAIN_LOOP)

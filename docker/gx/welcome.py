@@ -43,7 +43,9 @@ def welcome(battery: BatteryConfig, place: Place) -> str:
         return publish(topic.build(), {"value": value})
 
     def publish(topic: str, payload: object) -> str:
-        return _shell("mosquitto_pub", *_broker(place.port), "-t", topic, "-m", json.dumps(payload))
+        return _shell(
+            "mosquitto_pub", *_broker(place.port), "-t", topic, "-m", json.dumps(payload)
+        )
 
     def ask_the_bus(path: str) -> str:
         return _shell(

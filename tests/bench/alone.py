@@ -56,7 +56,9 @@ def _decide(cells: int, times: int) -> float:
     config = LimiterConfig.of(battery)
     state = LimiterState()
     return median(
-        _microseconds(lambda: decide(measurements, config, NO_REQUESTS, Stage.FRESH, state, 1000.0))
+        _microseconds(
+            lambda: decide(measurements, config, NO_REQUESTS, Stage.FRESH, state, 1000.0)
+        )
         for _ in range(times)
     )
 

@@ -56,7 +56,9 @@ def test_a_constant_charge_is_never_stale_nor_ended_for_long(
 
 @pytest.mark.parametrize("without", [(), ("soc",)], ids=["with SoC", "without SoC"])
 @pytest.mark.parametrize("digits", COARSE, ids=str)
-def test_a_constant_load_is_never_stale_nor_dark(digits: Digits, without: tuple[str, ...]) -> None:
+def test_a_constant_load_is_never_stale_nor_dark(
+    digits: Digits, without: tuple[str, ...]
+) -> None:
     world = World(0.95, digits=digits, without=without, spread=0.0)
     notes = Notes(world)
     world.live(4.4, load=AMPS, note=notes.note)

@@ -139,7 +139,9 @@ def test_somebody_elses_write_is_signalled(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("reason", [NOT_THERE, NO_REPLY])
-def test_a_service_that_is_absent_or_hangs_fails_each_call(settings: Settings, reason: str) -> None:
+def test_a_service_that_is_absent_or_hangs_fails_each_call(
+    settings: Settings, reason: str
+) -> None:
     settings.open(CustomName="Bank")
     settings.answers(2)
     settings.fail(reason)

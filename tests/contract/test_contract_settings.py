@@ -247,7 +247,7 @@ def test_settings_survive_an_orderly_end_at_once(
     add(settings, LIMIT, 5.5, 1.5, 10.5)
     settings.set(LIMIT, 9.25)
     add(settings, NAME, "")
-    settings.set(NAME, 'Körper & <Akku> "1"')
+    settings.set(NAME, "Körper & <Akku> \"1\"")
     before = settings.call("/", "GetItems")
     settings_gx.stop_settings()
     settings_gx.start_settings()

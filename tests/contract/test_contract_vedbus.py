@@ -363,7 +363,9 @@ def test_a_name_that_is_taken_is_an_error(subject: Subject, client: BusClient) -
     assert client.get("/A") == 1
 
 
-def test_a_deleted_path_is_gone_and_so_are_empty_nodes(subject: Subject, client: BusClient) -> None:
+def test_a_deleted_path_is_gone_and_so_are_empty_nodes(
+    subject: Subject, client: BusClient
+) -> None:
     offer(subject, "'/Dc/0/Voltage', 53.1", "'/Dc/1/Voltage', 12.1", "'/Soc', 61")
     subject("del service['/Dc/0/Voltage']")
     assert subject("'/Dc/0/Voltage' in service") is False

@@ -42,7 +42,9 @@ def test_a_discharge_stop_holds_from_the_first_moment(gx: PocketGx, tmp_path: Pa
         assert history.entries() == [(0.0,)]
 
 
-def test_a_tightening_is_kept_although_the_kill_comes_at_once(gx: PocketGx, tmp_path: Path) -> None:
+def test_a_tightening_is_kept_although_the_kill_comes_at_once(
+    gx: PocketGx, tmp_path: Path
+) -> None:
     bridge = BridgeProcess(gx, tmp_path).connected()
     with MqttClient(gx.port) as client, bridge.bus() as bus:
         client.publish(SET, healthy())

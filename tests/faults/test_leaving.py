@@ -57,7 +57,9 @@ def unanswered() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("number", STOP, ids=lambda number: number.name)
-def test_each_signal_asks_it_to_leave(gx: PocketGx, tmp_path: Path, number: signal.Signals) -> None:
+def test_each_signal_asks_it_to_leave(
+    gx: PocketGx, tmp_path: Path, number: signal.Signals
+) -> None:
     bridge = BridgeProcess(gx, tmp_path).connected()
     with MqttClient(gx.port, "virtual-battery/status") as client:
         assert_leaves(bridge, number)
@@ -105,6 +107,7 @@ def test_it_leaves_while_nobody_reads_its_log(gx: PocketGx, tmp_path: Path) -> N
         bridge = BridgeProcess(gx, tmp_path, output=reader.entry).connected()
         reader.fill()
         assert_leaves(bridge)
+
 
 
 def test_it_leaves_while_the_bus_stands_still(gx: PocketGx, tmp_path: Path) -> None:

@@ -64,7 +64,9 @@ class Authority:
         _openssl("req", "-x509", "-config", self._configuration, *_EC_KEY, *name,
                  "-keyout", folder / "ca.key", "-out", self.cert)  # fmt: skip
 
-    def issue(self, name: str, names: str = LOCAL, valid: tuple[str, str] = VALID) -> Certificate:
+    def issue(
+        self, name: str, names: str = LOCAL, valid: tuple[str, str] = VALID
+    ) -> Certificate:
         """Sign a certificate for these alternative names, valid from and until."""
         request = self._folder / f"{name}.csr"
         issued = Certificate(self._folder / f"{name}.crt", self._folder / f"{name}.key")

@@ -106,7 +106,9 @@ def test_ctrl_c_ends_everything(session: Session) -> None:
     assert not session.has_a_bus()
 
 
-def test_settings_outlive_the_session(session: Session, start: Callable[..., Session]) -> None:
+def test_settings_outlive_the_session(
+    session: Session, start: Callable[..., Session]
+) -> None:
     session.says("Ctrl-C here ends everything.")
     ask = session.commands("dbus-send")[0].replace("/Info/MaxChargeCurrent", "/CustomName")
     _paste(ask.replace("GetValue", "SetValue variant:string:Kept"))
@@ -135,7 +137,7 @@ def test_a_second_session_in_the_same_place_says_why_it_ends(session: Session) -
 
 
 def test_the_demo_feeds_its_battery_and_shows_what_is_decided(
-    start: Callable[..., Session],
+    start: Callable[..., Session]
 ) -> None:
     demo = start("--demo")
     demo.says("fresh")

@@ -251,7 +251,9 @@ def test_what_a_late_service_has_kept_is_taken_over(gx: PocketGx, tmp_path: Path
     store.close()
 
 
-def test_a_service_that_hangs_is_not_waited_for(bridge: BridgeProcess, store: BusClient) -> None:
+def test_a_service_that_hangs_is_not_waited_for(
+    bridge: BridgeProcess, store: BusClient
+) -> None:
     service = store.process_id()
     os.kill(service, signal.SIGSTOP)
     try:

@@ -43,7 +43,9 @@ def test_every_line_works_when_pasted(gx: PocketGx, tmp_path: Path) -> None:
     login = {"username": "bridge", "password_file": str(broker.login / "password")}
     with (
         broker.running(),
-        BridgeProcess(gx, tmp_path, battery(limiter=limiter), mqtt={"port": broker.port, **login}),
+        BridgeProcess(
+            gx, tmp_path, battery(limiter=limiter), mqtt={"port": broker.port, **login}
+        ),
     ):
         for tool in ("pub", "sub", "rr"):  # the page says how to log in; this is that way
             options = f"-p {broker.port}\n-u client\n-P {broker.passwords['client']}\n"

@@ -95,7 +95,8 @@ def test_a_new_version_finds_the_settings_of_the_old(
 BROKEN = {
     "does not load": {"bridge/app.py": "import a_module_that_no_gx_has\n"},
     "refuses the configuration": {
-        "bridge/adapters/config.py": "from bridge.core.settings.configuration import BadConfiguration\n"
+        "bridge/adapters/config.py":
+        "from bridge.core.settings.configuration import BadConfiguration\n"
         "def load(file):\n    raise BadConfiguration(['everything is wrong'])\n"
     },
     "dies at once": {"bridge/app.py": "def run(config, broker):\n    raise RuntimeError('oops')\n"},

@@ -132,7 +132,9 @@ class Machine:
         suspected = None
         if self.odd is not None:
             suspected = changed(self._measurements(self.odd), doubt=doubt)
-        return Step(told, self.config, self.requests, self.stage, self.now, self.date, suspected)
+        return Step(
+            told, self.config, self.requests, self.stage, self.now, self.date, suspected
+        )
 
     def _measurements(self, odd: float | None = None) -> Measurements:
         voltages = list(self.voltages)

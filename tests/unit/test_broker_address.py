@@ -66,7 +66,9 @@ def test_whatever_is_written_it_is_an_address_or_refused(words: str) -> None:
         ({"host": "venus.local:8883"}, "venus.local", 8883),
     ],
 )
-def test_the_configuration_takes_each_form(mqtt: dict[str, object], host: str, port: int) -> None:
+def test_the_configuration_takes_each_form(
+    mqtt: dict[str, object], host: str, port: int
+) -> None:
     config = parse({**MINIMAL, "mqtt": mqtt}).mqtt
     assert (config.host, config.port) == (host, port)
 

@@ -75,7 +75,9 @@ def test_a_file_of_its_owner_alone_is_taken(tmp_path: Path, mode: int) -> None:
     assert read_password(password_file(tmp_path, b"a\n", mode)) == "a"
 
 
-def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = password_file(tmp_path, b"a\n")
     owner = Path(file).stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
@@ -199,7 +201,9 @@ def test_half_a_login_is_a_mistake(mqtt: dict[str, object], problem: str) -> Non
 def with_files(folder: Path) -> MqttConfig:
     ca = Authority(folder / "ca")
     ours = ca.issue("ours")
-    return MqttConfig(tls=True, tls_ca=str(ca.cert), tls_cert=str(ours.cert), tls_key=str(ours.key))
+    return MqttConfig(
+        tls=True, tls_ca=str(ca.cert), tls_cert=str(ours.cert), tls_key=str(ours.key)
+    )
 
 
 def test_files_that_fit_are_loaded(tmp_path: Path) -> None:

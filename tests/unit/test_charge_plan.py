@@ -212,7 +212,7 @@ class TestFullCharge:
             measured(3.45, soc=99.0, current=None),
             measured(3.45, soc=99.0, current=5.0, doubt="a cell"),
             measured(3.38, soc=99.0, current=5.0, cells=Cells((3.49, *[3.38] * 15))),
-            measured(3.38, soc=99.0, current=50.0, cells=Cells((3.5, *[3.38] * 15))),
+        measured(3.38, soc=99.0, current=50.0, cells=Cells((3.5, *[3.38] * 15))),
         ],
     )
     def test_what_is_not_full(self, almost: Measurements) -> None:

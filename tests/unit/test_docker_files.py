@@ -25,21 +25,8 @@ NODE_RED = (DOCKER / "node-red" / "compose.yaml").read_text(encoding="utf-8")
 
 Instruction = tuple[str, str]  # its word in capitals, and the rest as one line
 
-KNOWN = {
-    "ARG",
-    "FROM",
-    "WORKDIR",
-    "COPY",
-    "RUN",
-    "USER",
-    "ENTRYPOINT",
-    "CMD",
-    "HEALTHCHECK",
-    "ENV",
-    "EXPOSE",
-    "LABEL",
-    "VOLUME",
-}  # fmt: skip  not ADD, MAINTAINER, ONBUILD, SHELL
+KNOWN = {"ARG", "FROM", "WORKDIR", "COPY", "RUN", "USER", "ENTRYPOINT", "CMD", "HEALTHCHECK",
+         "ENV", "EXPOSE", "LABEL", "VOLUME"}  # fmt: skip  not ADD, MAINTAINER, ONBUILD, SHELL
 A_SECRET = re.compile("passw|secret|token|credential|private|_key", re.IGNORECASE)
 A_PINNED_IMAGE = re.compile(r"[a-z0-9/.-]+:([a-z]+-20\d{6}(-[a-z]+)?|\d+\.\d+\.\d+[-0-9a-z]*)")
 ROUGH = re.compile(r"\b(sudo|curl|wget|apt (install|update)|apt-get (dist-)?upgrade)\b")
@@ -181,9 +168,8 @@ def _each(form: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def _map(forms: dict[str, Callable[[Any], bool]]) -> Callable[[Any], bool]:
-    return lambda value: (
-        isinstance(value, dict)
-        and all(key in forms and forms[key](item) for key, item in value.items())
+    return lambda value: isinstance(value, dict) and all(
+        key in forms and forms[key](item) for key, item in value.items()
     )
 
 

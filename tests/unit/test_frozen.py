@@ -402,6 +402,8 @@ def test_it_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureF
     assert "no longer in doubt: no change of the cell voltages" in caplog.text
 
 
+
+
 def test_a_restart_does_not_move_a_counter_that_stands_still() -> None:
     bench = Bench(freshness={"moves": "/Freshness/Counter"})
     feed = partial(bench.feed, Freshness_Counter=7)

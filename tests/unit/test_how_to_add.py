@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "bridge" / "README.md"
 PLACE = re.compile(r"# (\S+\.py), (a new file|in .*|below .*)")
 
-WHAT_FOLLOWS = """
+WHAT_FOLLOWS = '''
 from doubles import Bench
 from measured import measured
 
@@ -74,7 +74,7 @@ assert alarm["/Settings/Alarms/HighSoc"] == "[98,99]"
 # the topic
 assert alarm.client.on("virtual-battery/test/limits")[-1]["DCL"] == 150.0
 print("all of it follows")
-"""
+'''
 
 
 def snippets() -> list[tuple[str, str, str]]:

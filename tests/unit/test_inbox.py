@@ -100,7 +100,9 @@ def test_only_so_many_retained_topics_are_named_and_none_can_write_into_the_log(
         ("homeassistant/status", True),
     ],
 )
-def test_only_a_write_can_lead_to_nothing_of_ours(bench: Bench, topic: str, is_known: bool) -> None:
+def test_only_a_write_can_lead_to_nothing_of_ours(
+    bench: Bench, topic: str, is_known: bool
+) -> None:
     assert bench.inbox.is_known(topic) is is_known
 
 

@@ -128,13 +128,17 @@ def test_a_stop_is_sent_soon_and_not_every_second() -> None:
      '{"at":null,"asked":{"cvl":null,"ccl":{"value":NaN,"left":null},"dcl":null}}',
      '{"at":null,"asked":{"cvl":null,"ccl":{"value":40,"left":"long"},"dcl":null}}'],
 )  # fmt: skip
-def test_what_cannot_be_read_asks_for_nothing(kept: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_read_asks_for_nothing(
+    kept: str, caplog: pytest.LogCaptureFixture
+) -> None:
     bench = booted(kept)
     assert bench.ccl == 100.0
     assert caplog.text.count("cannot be read") == 1
     bench.mqtt(CCL, "40")
     bench.pass_time(1)
     assert len(sent(bench)) == 1
+
+
 
 
 def test_a_memory_that_cannot_be_written_is_not_newer() -> None:

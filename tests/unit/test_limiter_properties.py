@@ -185,7 +185,9 @@ def test_without_a_past_the_limits_are_exactly_the_rules(program: bytes) -> None
     for at in range(0, len(program), 3):
         step = machine.step(*program[at : at + 3])
         decision = run(replace_requests(step), LimiterState()).decision
-        bounds = Oracle().bounds(step.measurements, step.config, step.stage, step.now, step.date)
+        bounds = Oracle().bounds(
+            step.measurements, step.config, step.stage, step.now, step.date
+        )
         if step.suspected is None:
             assert decision.ccl.value == pytest.approx(min(bounds.ccl.values()))
             assert decision.dcl.value == pytest.approx(min(bounds.dcl.values()))
@@ -233,7 +235,9 @@ def test_currents_are_monotone_in_the_excursion_of_temperature(
     config = config_of(taper=taper)
 
     def limits(coldest: float, hottest: float) -> tuple[float, float]:
-        told = measured(cells=Cells((3.3,) * CELLS), voltage=13.2, coldest=coldest, hottest=hottest)
+        told = measured(
+            cells=Cells((3.3,) * CELLS), voltage=13.2, coldest=coldest, hottest=hottest
+        )
         decision = decide(told, config, NO_REQUESTS, Stage.FRESH, LimiterState(), 0.0).decision
         return decision.ccl.value, decision.dcl.value
 

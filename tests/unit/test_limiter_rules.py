@@ -302,7 +302,9 @@ class TestAbsorption:
         limiter = Limiter(**PLAN)
         limiter(measured(soc=96.0), 300)
         high = Cells((3.53, *[3.48] * 15))
-        assert limiter.cvl(measured(3.48, soc=96.0, cells=high)) == pytest.approx(16 * 3.48 - 0.03)
+        assert limiter.cvl(measured(3.48, soc=96.0, cells=high)) == pytest.approx(
+            16 * 3.48 - 0.03
+        )
 
     def test_without_it_there_is_no_mode(self) -> None:
         assert Limiter()(measured(soc=99.0)).decision.charge_mode is None
@@ -346,7 +348,9 @@ class TestRecovery:
 
     def test_noise_around_a_threshold_does_not_swing_the_limit(self) -> None:
         limiter = Limiter()
-        values = [limiter.ccl(measured(3.40 + 0.004 * ((7 * i) % 5 - 2)), 1.0) for i in range(600)]
+        values = [
+            limiter.ccl(measured(3.40 + 0.004 * ((7 * i) % 5 - 2)), 1.0) for i in range(600)
+        ]
         changes = sum(a != b for a, b in pairwise(values))
         assert changes <= 1
         assert values[-1] == 50
@@ -363,6 +367,7 @@ def test_extremes_that_a_client_confuses_mean_the_same(
     right = Cells(told, lowest=min(one, other), highest=max(one, other))
     wrong = Cells(told, lowest=max(one, other), highest=min(one, other))
     first, second = (
-        Limiter()(of(cells=cells, voltage=voltage)).decision for cells in (right, wrong)
+        Limiter()(of(cells=cells, voltage=voltage)).decision
+        for cells in (right, wrong)
     )
     assert (first.cvl, first.ccl, first.dcl) == (second.cvl, second.ccl, second.dcl)

@@ -95,7 +95,7 @@ def test_a_setting_is_taken_and_echoed(path: str, written: object, shown: object
         ("/Settings/Freshness/Required", "cell", 'did you mean "cells"'),
         ("/Settings/Freshness/Aging", 61, "61 is above stale (60)"),
         ("/Settings/Failsafe/DischargeCurrent", 1, "above ceiling.failsafe.discharge_current 0 A"),
-        (RESTORE, "Limiter/Cv9", "nothing of this name to restore"),
+        (RESTORE, "Limiter/Cv9", 'nothing of this name to restore'),
         (RESTORE, 1, 'write "all"'),
         (RESTORE, None, 'write "all"'),
     ],

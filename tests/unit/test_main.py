@@ -211,7 +211,9 @@ def test_a_picture_is_drawn_or_the_reason_is_said(
 
 
 @pytest.mark.parametrize("command", ["explain", "replay"])
-def test_an_ident_that_is_not_configured(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_ident_that_is_not_configured(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     recording = ["/dev/null"] if command == "replay" else []
     words = [command, *recording, "--config", CONFIG, "--ident", "nobody"]
     assert main(words) == BAD_CONFIGURATION

@@ -559,14 +559,11 @@ def test_a_flood_of_changes_makes_no_flood_of_ours(
         assert house.service.value(NAME) == "Bank" and house.kept == {}
         assert len(house.bench.rejected) == 1, "said once"
     else:
-        assert (
-            house.service.value(key)
-            == {
-                NAME: house.name,
-                INSTANCE_KEY: f"battery:{house.instances[-1]}",
-                SETTINGS: house.bench.battery.settings_record(),
-            }[key]
-        ), "and in the end both agree"
+        assert house.service.value(key) == {
+            NAME: house.name,
+            INSTANCE_KEY: f"battery:{house.instances[-1]}",
+            SETTINGS: house.bench.battery.settings_record(),
+        }[key], "and in the end both agree"
 
 
 def test_the_last_change_of_a_flood_counts() -> None:

@@ -80,6 +80,7 @@ def test_it_rests_on_what_it_declares(protection: Protection, program: bytes) ->
         assert not undeclared, f"{protection} looks at {undeclared} without declaring it"
 
 
+
 @pytest.mark.parametrize("protection", PROTECTIONS, ids=repr)
 @settings(max_examples=30, deadline=None)
 @given(program=PROGRAMS, later=st.floats(0, 1e6))

@@ -141,7 +141,9 @@ def test_the_panels_hold_measurements_and_limits() -> None:
 
 def command(recording: Path, *more: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-m", "bridge", "replay", str(recording), "--config", "config.yaml"]
-    return subprocess.run([*words, *more], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [*words, *more], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
 
 
 def test_the_command_needs_no_dbus(tmp_path: Path) -> None:

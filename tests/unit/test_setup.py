@@ -30,7 +30,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def sh(folder: Path, script: str, path: str = "/usr/bin:/bin") -> subprocess.CompletedProcess[str]:
+def sh(
+    folder: Path, script: str, path: str = "/usr/bin:/bin"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["/bin/sh", "-c", script],
         cwd=folder,
