@@ -405,3 +405,19 @@ def test_any_number_of_cells(cells: int) -> None:
     assert bench.ccl == 100.0
     bench.mqtt(f"/Voltages/Cell{cells}", "3.56")
     assert bench.ccl == 0.0
+
+
+def test_a_block_of_a_moment_counts_also_while_the_limit_is_0_already() -> None:
+    bench = Bench(limiter={"block_release": 20, "current_hold": 0})
+    bench.feed()
+    bench.pass_time(30, bench.feed)
+    bench.mqtt("/Info/MaxDischargeCurrent", "0")
+    bench.pass_time(2, bench.feed)
+    bench.batch({"/Info/MaxDischargeCurrent": 0})
+    bench.mqtt("/System/NrOfModulesBlockingDischarge", "1")
+    bench.mqtt("/System/NrOfModulesBlockingDischarge", "0")
+    bench.mqtt("/Info/MaxDischargeCurrent", "off")
+    bench.pass_time(18, bench.feed)
+    assert bench.dcl == 0.0
+    bench.pass_time(10, bench.feed)
+    assert bench.dcl
