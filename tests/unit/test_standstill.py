@@ -206,7 +206,7 @@ def test_it_is_believed_counted_from_the_last_standstill(service: Service) -> No
         service.link.confirms = False
         fresh_then_still(service)
         service.pass_time(1)  # it is noticed
-        service.pass_time(WAITED_AT_MOST - 3)
+        service.pass_time(WAITED_AT_MOST - 5)
         service.clock.now += LONGEST_PAUSE
         service.pass_time(1)
         service.pass_time(WAITED_AT_MOST - 1)
