@@ -232,6 +232,7 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+@pytest.mark.promise("bounds")
 @pytest.mark.parametrize("writes", [WORST, WORST[::-1]], ids=["in order", "backwards"])
 def test_the_worst_settings_allow_nothing_beyond_the_ceilings(
     writes: list[tuple[str, object]],
@@ -239,6 +240,7 @@ def test_the_worst_settings_allow_nothing_beyond_the_ceilings(
     check(writes)
 
 
+@pytest.mark.promise("bounds")
 @pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.permutations(WORST))
