@@ -75,6 +75,7 @@ FILE = {
         ("Limiter/BlockRelease", 59, "only the file can loosen this"),
         ("Limiter/ChargeVoltageByMonth", [[1, 3.4], [6, 3.7]], "ceiling.cell_voltage 3.65"),
         ("Alarms/VoltageMismatch", "off", "only the file can loosen this"),
+        ("Alarms/VoltageMismatch", [5.1, 60], "only the file can loosen this"),
         ("Alarms/VoltageMismatch", [50, 60], "only the file can loosen this"),
     ],
 )
@@ -110,6 +111,7 @@ def test_a_write_that_would_disarm_is_refused_and_names_what_forbids_it(
         ("Limiter/MosfetTemperature", [[60, 0.9], [80, 0]]),
         ("Limiter/LowCellCharge", [[2.2, 0], [2.5, 0.05], [2.9, 1]]),
         ("Alarms/VoltageMismatch", [4, 60]),
+        ("Alarms/VoltageMismatch", [5, 60]),
         ("Limiter/BlockRelease", 61),
     ],
 )
@@ -232,6 +234,7 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+@pytest.mark.promise("bounds")
 @pytest.mark.parametrize("writes", [WORST, WORST[::-1]], ids=["in order", "backwards"])
 def test_the_worst_settings_allow_nothing_beyond_the_ceilings(
     writes: list[tuple[str, object]],
@@ -239,6 +242,7 @@ def test_the_worst_settings_allow_nothing_beyond_the_ceilings(
     check(writes)
 
 
+@pytest.mark.promise("bounds")
 @pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.permutations(WORST))

@@ -212,7 +212,7 @@ class TestFullCharge:
             measured(3.45, soc=99.0, current=None),
             measured(3.45, soc=99.0, current=5.0, doubt="a cell"),
             measured(3.38, soc=99.0, current=5.0, cells=Cells((3.49, *[3.38] * 15))),
-        measured(3.38, soc=99.0, current=50.0, cells=Cells((3.5, *[3.38] * 15))),
+            measured(3.38, soc=99.0, current=50.0, cells=Cells((3.5, *[3.38] * 15))),
         ],
     )
     def test_what_is_not_full(self, almost: Measurements) -> None:
@@ -422,6 +422,13 @@ def test_whatever_was_kept_over_a_restart_raises_no_limit(
         assert 16 * 3.25 <= decision.cvl.value <= 16 * 3.5
         assert 0 <= decision.ccl.value <= 100
         as_text(LATCH.of(limiter.state.pack.latches).full)
+
+
+@pytest.mark.parametrize(
+    ("day", "text"), [(1, "0001-01-01"), (739_740, "2026-05-04"), (0, ""), (None, ""), (10**9, "")]
+)
+def test_a_day_that_is_on_no_calendar_is_not_kept(day: int | None, text: str) -> None:
+    assert as_text(FullCharge(0.0, day)) == text
 
 
 class TestTimeOfDay:
