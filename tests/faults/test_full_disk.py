@@ -6,6 +6,7 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 from pocket import PocketGx
 
 from tests.harness.batteries import healthy
@@ -33,6 +34,7 @@ def flood(client: MqttClient) -> None:
     client.flush()
 
 
+@pytest.mark.promise("log")
 def test_limits_fall_and_it_leaves_while_the_disk_of_the_log_is_full(
     gx: PocketGx, tmp_path: Path
 ) -> None:

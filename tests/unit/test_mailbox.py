@@ -72,6 +72,7 @@ def filled_link(wakes: list[bool], messages: int, clock: Clock) -> mqtt_link.Mqt
     return link
 
 
+@pytest.mark.promise("flood")
 def test_of_a_flood_a_part_is_drained_and_the_loop_is_woken_for_the_rest() -> None:
     wakes: list[bool] = []
     link = filled_link(wakes, AT_ONCE + 1, Clock())
@@ -83,6 +84,7 @@ def test_of_a_flood_a_part_is_drained_and_the_loop_is_woken_for_the_rest() -> No
     assert wakes == [True]
 
 
+@pytest.mark.promise("flood")
 @pytest.mark.parametrize(("takes", "at_a_time"), [(0.0011, 5), (0.004, 2), (1.0, 1)])
 def test_slow_messages_are_drained_for_a_limited_time(takes: float, at_a_time: int) -> None:
     """Else a write over D-Bus waits for 128 large batches."""
@@ -109,6 +111,7 @@ def test_a_full_mailbox_loses_the_oldest() -> None:
     assert box.dropped == 10
 
 
+@pytest.mark.promise("flood")
 def test_a_mailbox_of_large_messages_is_full_earlier() -> None:
     box = Mailbox(is_queue=lambda topic: True)
     for n in range(500):
