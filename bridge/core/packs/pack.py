@@ -7,7 +7,7 @@ these allow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from bridge.core.limiter.caps import PackCaps, PackState, caps_of, pack_latches
@@ -55,7 +55,8 @@ class PackView:
 
     voltage_age: s since the newest voltage of a cell or of the pack; infinite if there was none.
     warning: what is wrong with its publishers, in words; "" for nothing. frame_until: until when
-    the rest of a frame of voltages is waited for (monotonic s); None if none is coming.
+    the rest of a frame of voltages is waited for, or until its half counts (monotonic s); None if
+    none is coming.
     """
 
     freshness: Freshness
@@ -103,8 +104,7 @@ class Pack:
         self._state = PackState(pack_latches(latches))
         self._frozen = FrozenWatch(self._store, cells, count)
         self._measurements = Measurements({})
-        voltages = [path for input_ in (CELLS, PACK_VOLTAGE) for path in input_.all_paths_of(cells)]
-        self._frame = Frame(voltages)
+        self._frame = Frame(CELLS.all_paths_of(cells), *PACK_VOLTAGE.all_paths_of(cells))
         self._before_frame = self._store.readings(started)
         self.limiter_paths = frozenset(
             path for input_ in inputs for path in input_.all_paths_of(cells)
@@ -136,7 +136,9 @@ class Pack:
             self._refusals.note_good(path, now)
         self._store.write(spec, value, source, now)
         if value is not None:
-            self._frame.note(path, now)
+            is_other = last is None or value != last[0]
+            if self._frame.note(path, now, is_other=is_other):
+                self._before_frame = self._measurements.readings
             if self._unheard.at:
                 self._unheard.note(path)
 
@@ -211,10 +213,10 @@ class Pack:
         doubt = warning or self._plausibility.words(now, stale, single_cells)
         if self._refusals.troubles:
             doubt = doubt or self._refusals.words
-        frame_until = self._frame.comes_until(now)
+        frame_until, half_counts = self._frame.waits(now)
         before_frame = None if frame_until is None else self._before_frame
         measurements = self._measured(
-            readings, silent, doubt or self._frozen.verdict.suspects, before_frame
+            readings, silent, doubt or self._frozen.verdict.suspects, before_frame, half_counts
         )
         suspected = None
         if doubt:
@@ -222,7 +224,7 @@ class Pack:
             counting = {**suspects, **self._contradictions.other}
             if counting:
                 instead = self._store.readings_with(counting, now)
-                suspected = Measurements(instead, silent, doubt, self._frozen.verdict, before_frame)
+                suspected = replace(measurements, readings=instead, doubt=doubt)
         allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
@@ -267,6 +269,7 @@ class Pack:
         silent: frozenset[Input[Any]],
         doubt: str,
         before_frame: Mapping[Input[Any], Any] | None,
+        half_counts: bool,
     ) -> Measurements:
         """The measurements; the same object while nothing has changed."""
         before = self._measurements
@@ -276,9 +279,10 @@ class Pack:
             or doubt != before.doubt
             or self._frozen.verdict is not before.frozen
             or before_frame is not before.before_frame
+            or half_counts is not before.half_counts
         ):
             self._measurements = Measurements(
-                readings, silent, doubt, self._frozen.verdict, before_frame
+                readings, silent, doubt, self._frozen.verdict, before_frame, half_counts
             )
         return self._measurements
 
