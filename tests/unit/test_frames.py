@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from doubles import Bench
 
-from bridge.core.measurements.frame import LONGEST, OVER, PATIENCE, QUIET, SLOWEST, Frame
+from bridge.core.measurements.frame import LONGEST, PATIENCE, QUIET, SLOWEST, Frame
 
 CELLS = 8
 LIMITER = {
@@ -149,21 +149,24 @@ def _a_frame() -> Frame:
     frame = Frame(("a", "b"), "v")
     for path in ("a", "b", "v") * 20:
         frame.note(path, 0.0, is_other=True)
-    frame.close()
+        frame.look(0.0)
     return frame
+
+
+def _is_coming(frame: Frame, now: float) -> bool:
+    return frame.state(now)[0]
 
 
 def test_half_a_frame_counts_once_it_is_quiet_and_a_whole_one_at_once() -> None:
     frame = _a_frame()
-    assert frame.waits(0.0) == OVER
+    assert not _is_coming(frame, 0.0)
     frame.note("a", 10.0, is_other=True)
     frame.note("a", 10.02, is_other=False)
-    assert frame.waits(10.02) == (pytest.approx(10.02 + QUIET), False)
-    assert frame.waits(10.02 + QUIET)[1]
+    assert frame.state(10.02) == (True, pytest.approx(10.02 + QUIET))
     frame.note("other", 10.03, is_other=True)
     frame.note("b", 10.03, is_other=True)
     frame.note("v", 10.04, is_other=True)
-    assert frame.waits(10.04) == OVER
+    assert not _is_coming(frame, 10.04)
 
 
 def test_a_frame_is_over_after_a_few_usual_pauses() -> None:
@@ -171,11 +174,11 @@ def test_a_frame_is_over_after_a_few_usual_pauses() -> None:
         frame = _a_frame()
         for n in range(60):
             frame.note("abv"[n % 3], 10.0 + pause * n, is_other=True)
-            frame.close()
+            frame.look(10.0 + pause * n)
         last = 10.0 + pause * 60
         frame.note("a", last, is_other=True)
-        assert frame.waits(last + 0.9 * PATIENCE * pause)[1]
-        assert frame.waits(last + 1.1 * PATIENCE * pause) == OVER
+        assert frame.state(last + 0.9 * PATIENCE * pause) == (True, None)
+        assert not _is_coming(frame, last + 1.1 * PATIENCE * pause)
 
 
 def test_a_frame_ends_without_silence_when_a_cell_comes_with_another_value() -> None:
@@ -185,16 +188,19 @@ def test_a_frame_ends_without_silence_when_a_cell_comes_with_another_value() -> 
     assert not frame.note("v", 10.02, is_other=True)
     assert not frame.note("v", 10.03, is_other=True), "of another device"
     assert frame.note("a", 10.04, is_other=True)
+    assert frame.state(10.04) == (True, pytest.approx(10.04 + QUIET))
     frame.note("b", 10.05, is_other=True)
-    assert frame.waits(10.05) == OVER, "the pack voltage came last before this frame"
+    assert _is_coming(frame, 10.05), "nobody has looked at the frame before"
+    frame.look(10.05)
+    assert not _is_coming(frame, 10.05), "the pack voltage came last before this frame"
 
 
 def test_a_frame_without_end_is_over_at_last() -> None:
     frame = _a_frame()
     for n in range(round(SLOWEST / 0.5)):
         frame.note("v", 10.0 + 0.5 * n, is_other=True)
-    assert frame.waits(9.9 + SLOWEST)[1]
-    assert frame.waits(10.0 + SLOWEST) == OVER
+    assert frame.state(9.9 + SLOWEST) == (True, None)
+    assert not _is_coming(frame, 10.0 + SLOWEST)
 
 
 def test_a_path_that_is_forgotten_is_not_waited_for() -> None:
@@ -202,4 +208,4 @@ def test_a_path_that_is_forgotten_is_not_waited_for() -> None:
     frame.forget(["v"])
     frame.note("a", 10.0, is_other=True)
     frame.note("b", 10.0, is_other=True)
-    assert frame.waits(10.0) == OVER
+    assert not _is_coming(frame, 10.0)

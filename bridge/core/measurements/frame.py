@@ -46,8 +46,6 @@ this much later at the most.
 ROUNDING = 1e-6
 """Seconds. Ours: far more than the rounding of a sum of times, far less than QUIET."""
 
-OVER = (None, False)
-
 
 class Frame:
     """Whether a frame of voltages is coming. cells: their paths. pack: that of the pack voltage.
@@ -55,8 +53,8 @@ class Frame:
     A frame is over when every voltage that was ever written has come again, when a cell that has
     come already comes with another value, when nothing has come for PATIENCE times the usual pause,
     or after SLOWEST. The pack voltage may come more often than the cells, because another device
-    may measure it. What comes before `close` still belongs to a frame that is over by time, so each
-    frame is looked at before the next one begins.
+    may measure it. Each frame
+    is looked at once when it is over, even if the next one has begun.
     """
 
     def __init__(self, cells: Iterable[str], pack: str) -> None:
@@ -65,57 +63,58 @@ class Frame:
         self._known: set[str] = set()
         self._missing: set[str] = set()
         self._again: set[str] = set()
-        self._began: float | None = None
-        self._last = 0.0
+        self._began = self._last = 0.0
+        self._over_at = float("-inf")
         self._pause = GAP / PATIENCE
+        self._is_closed = True
+        self._is_before_open = False
 
     def note(self, path: str, now: float, *, is_other: bool) -> bool:
         """A value has come. now: monotonic s. is_other: it is not the one before.
 
-        Returns whether the frame before is over only now, so that nobody has looked at it yet.
+        Returns whether a frame begins while the one before is over and nobody has looked at it.
         """
+        is_over = not self._missing or now >= self._over_at - ROUNDING
         self._pause += WEIGHT * (min(GAP, now - self._last) - self._pause)
         self._last = now  # the current and the SoC are part of a frame too
-        if path not in self._paths:
-            return False
-        if path not in self._known:
-            self._known.add(path)
-            return False
-        is_first, missing = self._began is None, self._missing
-        if not is_first:
-            if path in missing:
-                missing.discard(path)
-                return False
-            if missing and (path == self._pack or not is_other):
+        begins = False
+        if path in self._known:
+            again = not is_over and path not in self._missing
+            begins = is_over or (again and is_other and path != self._pack)
+            if begins:
+                carried = set() if is_over else self._again
+                self._began, self._missing, self._again = now, self._known - carried, set()
+            elif again:
                 self._again.add(path)
-                return False
-        self._began = now
-        self._missing = self._known - {path}
-        if missing:
-            self._missing -= self._again  # they came last in the frame before, or first in this one
-        self._again = set()
-        return not is_first
+            self._missing.discard(path)
+        elif path in self._paths:
+            self._known.add(path)
+        patience = min(GAP, max(QUIET, PATIENCE * self._pause))
+        self._over_at = min(now + patience, self._began + SLOWEST)
+        if not begins:
+            return False
+        self._is_before_open = not self._is_closed
+        self._is_closed = False
+        return self._is_before_open
 
     def forget(self, paths: Iterable[str]) -> None:
         """These paths are not waited for any more, until they are written again."""
         self._known.difference_update(paths)
         self._missing.difference_update(paths)
 
-    def close(self) -> None:
-        """Its values have been looked at: the next value begins another frame."""
-        self._began = None
-        self._missing, self._again = set(), set()
+    def look(self, now: float) -> None:
+        """What `state` said has been used: a frame that is over is closed. now: monotonic s."""
+        if self._is_before_open:
+            self._is_before_open = False
+        elif not self._missing or now >= self._over_at - ROUNDING:
+            self._missing, self._is_closed = set(), True
 
-    def waits(self, now: float) -> tuple[float | None, bool]:
-        """Until when the rest of the frame is waited for (monotonic s), and whether its half counts.
+    def state(self, now: float) -> tuple[bool, float | None]:
+        """Whether a frame is coming, and when its half begins to count; None if it does already.
 
-        OVER if no frame is coming. A time at which half a frame begins to count is given first.
+        Both in monotonic s. While nobody has looked at the frame before, this one is still coming.
         """
-        if self._began is None or not self._missing:
-            return OVER
-        until = min(self._last + QUIET, self._began + LONGEST)
-        if now < until - ROUNDING:
-            return until, False
-        patience = min(GAP, max(QUIET, PATIENCE * self._pause))
-        until = min(self._last + patience, self._began + SLOWEST)
-        return (until, True) if now < until - ROUNDING else OVER
+        if not self._missing or now >= self._over_at - ROUNDING:
+            return self._is_before_open, None
+        half_counts_at = min(self._last + QUIET, self._began + LONGEST)
+        return True, half_counts_at if now < half_counts_at - ROUNDING else None

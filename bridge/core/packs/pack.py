@@ -54,9 +54,9 @@ class PackView:
     """A pack at one moment: how fresh it is, what is measured, and what its protections allow.
 
     voltage_age: s since the newest voltage of a cell or of the pack; infinite if there was none.
-    warning: what is wrong with its publishers, in words; "" for nothing. frame_until: until when
-    the rest of a frame of voltages is waited for, or until its half counts (monotonic s); None if
-    none is coming.
+    warning: what is wrong with its publishers, in words; "" for nothing. is_frame_coming: whether
+    the rest of a frame of voltages is waited for. half_counts_at: when the half that is there
+    begins to count (monotonic s); None if it does already, or if no frame is coming.
     """
 
     freshness: Freshness
@@ -64,7 +64,8 @@ class PackView:
     allowed: PackCaps
     voltage_age: float
     warning: str = ""
-    frame_until: float | None = None
+    is_frame_coming: bool = False
+    half_counts_at: float | None = None
 
 
 class Pack:
@@ -213,8 +214,9 @@ class Pack:
         doubt = warning or self._plausibility.words(now, stale, single_cells)
         if self._refusals.troubles:
             doubt = doubt or self._refusals.words
-        frame_until, half_counts = self._frame.waits(now)
-        before_frame = None if frame_until is None else self._before_frame
+        is_coming, half_counts_at = self._frame.state(now)
+        before_frame = self._before_frame if is_coming else None
+        half_counts = is_coming and half_counts_at is None
         measurements = self._measured(
             readings, silent, doubt or self._frozen.verdict.suspects, before_frame, half_counts
         )
@@ -230,14 +232,16 @@ class Pack:
         )
         inputs = self._store.inputs
         newest = max(inputs[CELLS].newest, inputs[PACK_VOLTAGE].newest)
-        return PackView(freshness, measurements, allowed, now - newest, warning, frame_until)
+        return PackView(
+            freshness, measurements, allowed, now - newest, warning, is_coming, half_counts_at
+        )
 
     def commit(self, view: PackView) -> None:
         """The latches of this view are the pack's from now on."""
         self._state = view.allowed.state
-        if view.frame_until is None:
+        self._frame.look(view.allowed.situation.now)
+        if not view.is_frame_coming:
             self._before_frame = view.measurements.readings
-            self._frame.close()
 
     def latch_of(self, latch: Latch[S]) -> S:
         """The state of one latch."""
