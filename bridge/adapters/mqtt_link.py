@@ -43,6 +43,7 @@ if not hasattr(_stands_in, "urlopen"):
 
 KEEPALIVE = 30  # s; a broker that vanished is noticed after 45 s at the latest
 BACKOFF = (1, 60)  # s between attempts, doubling from the first to the second
+_NEVER_SUBSCRIBED = "virtual-battery/never-subscribed"  # the end of this is always confirmed
 STOP_WITHIN = 0.8  # s; ours: paho may be in a call that takes longer, of TLS or DNS
 MAX_PAYLOAD = 64 * 1024  # bytes; a batch for 256 cells is about 10 kB
 MAX_PACKET = 512 * 1024
@@ -80,6 +81,8 @@ class MqttLink:
         self._last_words = ""
         self._topics: list[str] = []
         self._mailbox = Mailbox(is_queue, is_known)
+        self._last_asked: int | None = None
+        self._last_answered: int | None = -1
         self._answer: ReasonCode | None = None  # the broker's, of the present connection
         self._client = self._make_client(broker, will)
 
@@ -98,6 +101,7 @@ class MqttLink:
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_unsubscribe
         return client
 
     # --- for the main loop ---------------------------------------------------------------
@@ -157,6 +161,26 @@ class MqttLink:
             self._wake()
         return messages
 
+    def mark_waited(self, since: float) -> None:
+        """What has come, and what the broker still holds for us, may be from then (monotonic s).
+
+        Call `ask_end_of_waited` soon after it.
+        """
+        self._mailbox.mark_waited(since)
+
+    def ask_end_of_waited(self) -> None:
+        """Have the broker show that it has sent us all it held: then what comes has not waited.
+
+        It answers in the order of its messages. A new connection has no old messages.
+        """
+        _, self._last_asked = self._client.unsubscribe(_NEVER_SUBSCRIBED)
+        if self._last_asked == self._last_answered:  # it was quicker than the line above
+            self.end_waited()
+
+    def end_waited(self) -> None:
+        """What comes from now on has not waited. May be called on any thread."""
+        self._mailbox.end_waited()
+
     @property
     def dropped(self) -> int:
         """How many messages the full mailbox has lost since the start."""
@@ -176,6 +200,7 @@ class MqttLink:
         if reason.is_failure:
             self._report(False, f"broker {self._broker} refuses us: {reason}")
             return
+        self.end_waited()
         if self._topics:
             self._client.follow(self._topics)
         self._report(True, f"connected to broker {self._broker}")
@@ -219,6 +244,13 @@ class MqttLink:
         if any(answer.is_failure for answer in answers):
             words = f"broker {self._broker} does not let us subscribe to all our topics"
             self._report(False, words)
+
+    def _on_unsubscribe(
+        self, _client: paho.Client, _user: Any, message_id: int, _answers: Any, _more: Any
+    ) -> None:
+        self._last_answered = message_id
+        if message_id == self._last_asked:
+            self.end_waited()
 
     def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
         try:

@@ -128,7 +128,7 @@ class Oracle:
     def _start(self) -> None:
         """A process starts: nothing was written to it yet."""
         self._written = Written(self._cells)
-        self._counted, self._falling = Counted(), math.inf
+        self._counted, self._falling, self._is_silent = Counted(), math.inf, False
         self._wrote_at = -math.inf
 
     def _write(self, path: str, raw: object, now: float) -> None:
@@ -160,14 +160,18 @@ class Oracle:
     def _fall(self, moment: Moment, passed: float) -> float:
         """What CVL must have fallen to since the battery is unknown, in V.
 
-        It begins at the last pack voltage, if there was one since the start.
+        It begins at the last pack voltage, if there was one since the start. Where a voltage was
+        silent before, it has begun earlier.
         """
+        voltages = self._written.ever((*self._written.cell_paths, VOLTAGE))
+        was_silent, self._is_silent = self._is_silent, any(seen.is_silent for seen in voltages)
         if not moment.missing:
             return math.inf
         if math.isinf(self._falling):
             known = all(self._written.was_heard(group.value) for group in moment.missing)
-            last = [max(seen.values) for seen in self._written.ever((VOLTAGE,)) if known]
-            return min([self._settings.ceiling.cell_voltage * self._cells, *last])
+            last = [max(seen.values) for seen in self._written.ever((VOLTAGE,))]
+            highest = self._settings.ceiling.cell_voltage * self._cells
+            return min([highest, *last]) if known and not was_silent else highest
         if self._settings_set_at == moment.now:  # it may fall to another voltage now
             return self._falling + 5.0 * self._cells
         return self._falling - self._settings.limiter.voltage_rise * min(passed, SURELY_PASSED)

@@ -147,6 +147,9 @@ class FakeBatteryService(FakeBus):
         self._names.add(self._name)
         self._is_registered = True
 
+    def ask_end_of_waited(self, answered: Callable[[], None]) -> None:
+        answered()
+
     def close(self) -> None:
         self.is_closed = True
         if self._is_registered:
@@ -249,6 +252,15 @@ class FakeLink(FakeClient):
 
     def drain(self) -> list[Message]:
         return self._mailbox.drain()
+
+    def mark_waited(self, since: float) -> None:
+        self._mailbox.mark_waited(since)
+
+    def ask_end_of_waited(self) -> None:
+        self.end_waited()
+
+    def end_waited(self) -> None:
+        self._mailbox.end_waited()
 
     @property
     def dropped(self) -> int:

@@ -38,7 +38,7 @@ class TestOneGlitch:
         bench = fed()
         before = (bench.cvl, bench.ccl, bench.dcl)
         assert bench.dbus(path, odd) == 2
-        assert "hard to believe" in bench.rejected[-1]["reason"]
+        assert f"{odd:g} after {good:g} is hard to believe" in bench.rejected[-1]["reason"]
         bench.pass_time(1)
         assert bench[path] == good
         assert bench.dbus(path, good) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -218,7 +219,8 @@ def test_restarts_without_data_spend_the_grace_once(every: float) -> None:
 
 def test_the_grace_counts_from_the_last_fresh_data() -> None:
     bench = fed()
-    bench.pass_time(500, bench.feed)
+    moving = (bench.feed(cell=3.3 + n % 2 / 1000, current=10 + n % 2) for n in itertools.count())
+    bench.pass_time(500, lambda: next(moving))
     bench = killed(bench)
     bench.pass_time(40)
     assert bench.dcl == 150.0
@@ -333,9 +335,7 @@ WRONG: list[Callable[[], str]] = [
 
 
 @pytest.mark.parametrize("wrong", range(len(WRONG)))
-def test_what_cannot_be_read_permits_nothing(
-    wrong: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_cannot_be_read_permits_nothing(wrong: int, caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench()
     bench.pass_time(100, bench.feed)
     bench.memory.text = WRONG[wrong]()
@@ -344,7 +344,8 @@ def test_what_cannot_be_read_permits_nothing(
     assert caplog.text.count("what was kept of before the restart cannot be used") == 1
     bench.pass_time(29, bench.feed)
     assert (bench.ccl, bench.dcl) == (0.0, 0.0)
-    bench.pass_time(250, bench.feed)
+    moving = (bench.feed(cell=3.3 + n % 2 / 1000, current=10 + n % 2) for n in itertools.count())
+    bench.pass_time(500, lambda: next(moving))
     assert (bench.ccl, bench.dcl, bench.cvl) == (100.0, 150.0, 55.2)
 
 

@@ -113,10 +113,19 @@ class Pack:
 
     # --- what comes in -------------------------------------------------------------------
 
-    def admit(self, spec: PathSpec, raw: object, source: Source, now: float) -> None:
+    def admit(
+        self,
+        spec: PathSpec,
+        raw: object,
+        source: Source,
+        now: float,
+        waited_since: float | None = None,
+    ) -> None:
         """Store a value that passes the gate and can be believed. Raises Refused.
 
         now: monotonic s; a clock that runs backwards stands still here, as in `assess`.
+        waited_since: from when the value may be (monotonic s). It counts as so old, so it refreshes
+        nothing; and it replaces none that came later.
         """
         now = max(now, self._state.at)
         path = spec.path
@@ -133,9 +142,13 @@ class Pack:
             is_possible = self._plausibility.is_possible(path, value)
             self._refusals.note(path, now, is_possible=is_possible)
             raise
-        if path in self._refusals.troubles and value is not None:
-            self._refusals.note_good(path, now)
-        self._store.write(spec, value, source, now)
+        came = now if waited_since is None else min(now, waited_since)
+        if waited_since is None:
+            if path in self._refusals.troubles and value is not None:
+                self._refusals.note_good(path, now)
+        elif last is not None and last[1] > came:
+            return
+        self._store.write(spec, value, source, came)
         if value is not None:
             is_other = last is None or value != last[0]
             if self._frame.note(path, now, is_other=is_other):

@@ -45,8 +45,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "lfp": {
         # serialbattery: 3.45. systemcalc: a Pylontech is full just above 3.46. Victron: 3.5 to 3.6.
         "charge_voltage": 3.45,
-        # ours: Libre Solar's cell rests there at 75 to 80 %, so a CVL this low empties no battery.
-        "min_charge_voltage": 3.30,
+        # ours: low enough that a charger that holds 2 % more does not fill a cell that is ahead.
+        # By Libre Solar a cell that rests there has a third of its charge: not empty.
+        "min_charge_voltage": 3.25,
         # serialbattery cuts CCL to a quarter there.
         "cv1": 3.40,
         # serialbattery leaves 0.5 % there, aggregate LFP 0 A.
@@ -163,8 +164,9 @@ ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
 """Warning and alarm levels by chemistry, outside the range to which the limiter limits."""
 
 FAILSAFE_VOLTAGE: Mapping[str, float] = {
-    # ours: below the 3.375 at which serialbattery floats.
-    "lfp": 3.35,
+    # ours: with a charger that holds 2 % more, at 3.315 V, a cell of Libre Solar that is 25 % of
+    # its charge ahead of the others is not full. At 3.35 V even 15 % and no error were too much.
+    "lfp": 3.25,
     # ours: 0.15 below charge_voltage, so that a cell 0.15 V above the mean is not too high.
     "lto": 2.35,
     # ours: 0.25 below charge_voltage, so that a cell 0.25 V above the mean is not too high.
