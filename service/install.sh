@@ -45,7 +45,7 @@ main() {
 }
 
 check_device() {
-    if [ ! -d /data ] || [ ! -d /service ] || ! command -v svc >/dev/null; then
+    if [ ! -d /data ] || [ ! -d /service ] || ! type svc >/dev/null 2>&1; then
         fail "This installs a service on a GX. Here /data, /service or svc is missing."
     fi
     [ "$(id -u)" = 0 ] || fail "Only root can install: log in as root."

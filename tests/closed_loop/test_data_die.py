@@ -52,6 +52,7 @@ def _stays_within_its_limit(life: Life, bench: Bench) -> None:
     assert life.highest <= bench.config.limiter.max_cell_voltage + AT_ONCE
 
 
+@pytest.mark.promise("silence")
 @pytest.mark.parametrize("current", [0.0, 100.0])
 @pytest.mark.parametrize(("chemistry", "soc"), [("lfp", 0.6), ("lfp", 0.9), ("nmc", 0.75),
                                                 ("lto", 0.8)])  # fmt: skip

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 
+import pytest
 from pocket import PocketGx
 
 from tests.harness.batteries import battery, healthy
@@ -35,6 +36,7 @@ BEATS = """
 """
 
 
+@pytest.mark.promise("standstill")
 def test_no_watchdog_ends_a_process_that_was_stopped() -> None:
     """Eight at once, each stopped for longer than the watchdog's patience."""
     command = [sys.executable, "-c", textwrap.dedent(BEATS)]
@@ -49,6 +51,7 @@ def test_no_watchdog_ends_a_process_that_was_stopped() -> None:
     assert [process.wait(30) for process in processes] == [0] * 8
 
 
+@pytest.mark.promise("standstill")
 def test_what_was_queued_refreshes_nothing_and_tightens(gx: PocketGx, tmp_path: Path) -> None:
     bridge = BridgeProcess(gx, tmp_path, battery(freshness=TIMES)).connected()
     with bridge.bus() as bus, bridge.bus() as writer, MqttClient(gx.port) as client:
@@ -74,6 +77,7 @@ def test_what_was_queued_refreshes_nothing_and_tightens(gx: PocketGx, tmp_path: 
         bus.comes("/Freshness/Stage", "fresh")
 
 
+@pytest.mark.promise("standstill")
 def test_what_the_bus_held_refreshes_nothing(gx: PocketGx, tmp_path: Path) -> None:
     bridge = BridgeProcess(gx, tmp_path, battery(freshness=TIMES)).connected()
     batch = healthy()

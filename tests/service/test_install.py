@@ -66,6 +66,7 @@ def test_installing_again_changes_nothing(installed: Machine, unpacked: Path) ->
     assert installed.process_id() == process
 
 
+@pytest.mark.promise("way back")
 def test_a_new_version_finds_the_settings_of_the_old(
     installed: Machine, unpacked: Path, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ BROKEN = {
 SHORT = {"never gets to D-Bus": 8}  # s; the others end before anybody loses patience
 
 
+@pytest.mark.promise("way back")
 def test_a_broken_new_version_gives_way_to_the_old(
     make_installed: MakeMachine, unpacked: Path, tmp_path: Path
 ) -> None:
@@ -179,6 +181,7 @@ def test_a_bad_configuration_starts_nothing(machine: Machine, unpacked: Path) ->
     assert tree(machine.home) == {"config.yaml", "releases"}
 
 
+@pytest.mark.promise("archive")
 def test_a_damaged_archive_is_refused(installed: Machine, unpacked: Path, tmp_path: Path) -> None:
     damaged = releases.make(unpacked, tmp_path / "new", "9.9.9")
     (damaged / "bridge" / "battery" / "battery.py").write_text("")
@@ -212,6 +215,7 @@ def test_restart_takes_a_new_configuration(installed: Machine) -> None:
     assert read(installed, "/InstalledCapacity") == "double 314"
 
 
+@pytest.mark.promise("configuration")
 def test_restart_refuses_a_bad_configuration(installed: Machine) -> None:
     process = installed.process_id()
     config = installed.home / "config.yaml"
@@ -223,6 +227,7 @@ def test_restart_refuses_a_bad_configuration(installed: Machine) -> None:
     assert "cels" in installed.run(f"sh {machine_path('status.sh')}").stdout
 
 
+@pytest.mark.promise("uninstall")
 @pytest.mark.parametrize("everything", [False, True])
 def test_uninstall(installed: Machine, everything: bool) -> None:
     write(installed, "/CustomName", "'Cellar'")
@@ -256,6 +261,7 @@ def named_in(said: str, script: str) -> str:
     return next(line.strip() for line in said.splitlines() if f"/{script}" in line)
 
 
+@pytest.mark.promise("uninstall")
 def test_after_an_uninstallation_the_rest_can_be_removed(installed: Machine) -> None:
     """By the command that uninstall.sh names, also after a boot."""
     write(installed, "/CustomName", "'Cellar'")

@@ -95,6 +95,7 @@ PLANTED: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
+@pytest.mark.promise("archive")
 @pytest.mark.parametrize("kind", PLANTED)
 def test_an_archive_with_what_it_does_not_list_is_refused(
     gx: Machine, unpacked: Path, kind: str
@@ -112,6 +113,7 @@ def test_an_archive_with_what_it_does_not_list_is_refused(
     assert "unpack it again" in said
 
 
+@pytest.mark.promise("platform")
 @pytest.mark.parametrize("word", ["--force", "--help", "/data"])
 @pytest.mark.parametrize("script", ["install", "uninstall", "restart", "status", "boot"])
 def test_an_unknown_word_is_refused(gx: Machine, script: str, word: str) -> None:
@@ -130,6 +132,7 @@ NO_TARGETS = {
 }
 
 
+@pytest.mark.promise("platform")
 @pytest.mark.parametrize("kind", NO_TARGETS)
 @pytest.mark.parametrize("script", ["install", "uninstall"])
 def test_what_is_no_installation_of_ours_is_left_alone(
@@ -165,6 +168,7 @@ RELEASES = "/data/virtual-battery/releases"
 MOUNT = "/bin/mount"  # the one of busybox knows no read-only bind
 
 
+@pytest.mark.promise("platform")
 def test_no_space_is_said_before_anything_is_copied(gx: Machine) -> None:
     small = f"mkdir -p {RELEASES}; mount -t tmpfs -o size=300k tmpfs {RELEASES}"
     result = in_the_way(gx, small, f"umount {RELEASES}")
@@ -186,6 +190,7 @@ PLATFORMS = {
 }
 
 
+@pytest.mark.promise("platform")
 @pytest.mark.parametrize("kind", PLATFORMS)
 def test_another_platform_is_refused(gx: Machine, kind: str) -> None:
     program, does, named = PLATFORMS[kind]
@@ -206,6 +211,7 @@ def test_a_machine_that_is_no_gx_is_refused(unpacked: Path, tmp_path: Path) -> N
         machine.power_cut()
 
 
+@pytest.mark.promise("modes")
 def test_only_root_may_change_what_root_runs(
     unpacked: Path, tmp_path: Path
 ) -> None:

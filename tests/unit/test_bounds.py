@@ -234,6 +234,7 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+@pytest.mark.promise("bounds")
 @pytest.mark.parametrize("writes", [WORST, WORST[::-1]], ids=["in order", "backwards"])
 def test_the_worst_settings_allow_nothing_beyond_the_ceilings(
     writes: list[tuple[str, object]],
@@ -241,6 +242,7 @@ def test_the_worst_settings_allow_nothing_beyond_the_ceilings(
     check(writes)
 
 
+@pytest.mark.promise("bounds")
 @pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.permutations(WORST))

@@ -349,6 +349,7 @@ def test_an_edited_file_is_taken_or_refused(tmp_path: Path, text: str) -> None:
     _is_taken_or_refused(tmp_path, text)
 
 
+@pytest.mark.promise("configuration")
 @pytest.mark.slow
 @settings(_EDITS, max_examples=600)
 @given(text=edited())

@@ -48,6 +48,7 @@ def test_grace_zero_removes_the_exception() -> None:
     assert (stage(bench), bench.ccl, bench.dcl) == ("stale", 0.0, 0.0)
 
 
+@pytest.mark.promise("silence")
 def test_silence_goes_through_all_stages_at_their_times() -> None:
     bench = fed()
     seen = {}
@@ -70,6 +71,7 @@ def test_each_battery_has_its_own_times() -> None:
     assert stage(bench) == "lost"
 
 
+@pytest.mark.promise("loosen")
 def test_aging_lets_nothing_loosen() -> None:
     bench = fed()
     bench.mqtt("/Voltages/Cell1", "3.46")
@@ -376,6 +378,7 @@ def test_a_second_sensor_that_died_is_not_made_good_by_the_first() -> None:
     assert bench.ccl == 0.0
 
 
+@pytest.mark.promise("permission")
 def test_a_blocking_flag_that_goes_silent_goes_on_blocking() -> None:
     bench = fed()
     bench.mqtt("/Io/AllowToCharge", "0")
@@ -531,6 +534,7 @@ def play(bench: Bench, event: str) -> Callable[[], None] | None:
     }[event]
 
 
+@pytest.mark.promise("silence")
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(events)

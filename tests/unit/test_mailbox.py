@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ def test_the_mailbox_says_once_per_filling() -> None:
     assert box.put(message("a")) is True
 
 
+@pytest.mark.promise("flood")
 def test_of_a_flood_a_part_is_drained_and_the_loop_is_woken_for_the_rest() -> None:
     wakes = []
     link = mqtt_link.MqttLink(broker.Broker("127.0.0.1", 1883), wake=lambda: wakes.append(True))
@@ -82,6 +84,7 @@ def test_a_full_mailbox_loses_the_oldest() -> None:
     assert box.dropped == 10
 
 
+@pytest.mark.promise("flood")
 def test_a_mailbox_of_large_messages_is_full_earlier() -> None:
     box = Mailbox(is_queue=lambda topic: True)
     for n in range(500):
