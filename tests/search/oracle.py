@@ -33,6 +33,12 @@ from tests.search.written import (
 
 SURELY_PASSED = 1.9  # s, of a longer step: a clock that jumped makes no limit fall
 SETTLED_AFTER = 0.06  # s; the publish interval is 0.05
+RULE_PATHS = {
+    CVL: "/Info/ChargeVoltageLimitation",
+    CCL: "/Info/ChargeLimitation",
+    DCL: "/Info/DischargeLimitation",
+}
+"""Which rule holds each limit."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +220,7 @@ class Oracle:
         shown = {limit: on_bus.get(limit) for limit in LIMITS}
         is_heard = moment.settled and not moment.missing
         is_unheard = not all(moment.written.was_heard(group.value) for group in moment.missing)
-        paced = list(self._paced(step, shown, passed, may_rise, is_heard, is_unheard))
+        paced = list(self._paced(step, on_bus, passed, may_rise, is_heard, is_unheard))
         for limit, words, law in LAWS:
             value = shown[limit]
             if not isinstance(value, (int, float)):
@@ -227,7 +233,7 @@ class Oracle:
     def _paced(
         self,
         step: Step,
-        shown: Mapping[str, Value],
+        on_bus: Mapping[str, Value],
         passed: float,
         may_rise: bool,
         is_heard: bool,
@@ -236,7 +242,7 @@ class Oracle:
         """The limits that have risen wrongly. What is withdrawn keeps its last value."""
         has_grace = "full" not in self._memory_has_been  # else what stands is the failsafe's
         for limit, pace in self._paces.items():
-            value = shown[limit]
+            value, rule = on_bus.get(limit), on_bus.get(RULE_PATHS[limit])
             if not isinstance(value, (int, float)):
                 pace.hide(passed, self._settings)
                 continue
@@ -250,7 +256,9 @@ class Oracle:
                 wrong = pace.after_restart(float(value), failsafe)
             else:
                 what = _in_words(step)
-                wrong = pace.check(float(value), passed, may_rise, what, self._settings, self._at)
+                wrong = pace.check(
+                    float(value), rule, passed, may_rise, what, self._settings, self._at
+                )
             has_used_data = {
                 CVL: is_heard,
                 CCL: is_heard or (has_grace and bool(value)),

@@ -176,6 +176,7 @@ def test_deeply_nested_json_does_not_end_it(running: Machine) -> None:
 @pytest.mark.promise("secret")
 def test_a_password_never_appears(installed: Machine) -> None:
     (installed.home / "password").write_text("s3cret-word\n")
+    (installed.home / "password").chmod(0o600)
     config = installed.home / "config.yaml"
     access = "mqtt:\n  username: bridge\n  password_file: /data/virtual-battery/password\n"
     config.write_text("log_level: debug\n" + config.read_text().replace("mqtt:\n", access))

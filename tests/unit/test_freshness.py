@@ -128,6 +128,7 @@ def test_cvl_is_not_raised_while_stale() -> None:
     for cell in range(1, 17):
         bench.mqtt(f"/Voltages/Cell{cell}", "3.3")
     bench.batch({"Voltages/Cell1": 3.52, "Dc/0/Voltage": 54.0})
+    bench.settle()
     before = bench.cvl
     assert before == 53.0
     for _ in range(30):
