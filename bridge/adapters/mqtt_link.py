@@ -2,8 +2,8 @@
 
 paho runs its network loop on a thread of its own. Messages go into a mailbox; `wake` is called on
 paho's thread when the mailbox was empty, and must only wake the main loop, which then calls
-`drain`. So a broker that is absent, slow or hostile does not slow down the main loop. `drain` takes
-a limited number of messages and calls `wake` again for the rest, so that D-Bus and the timers are
+`drain`. So a broker that is absent, slow or hostile does not slow down the main loop. `drain` gives
+messages for a limited time and calls `wake` again for the rest, so that D-Bus and the timers are
 served between them.
 
 We speak MQTT 5, which has a maximum packet size: the broker drops for us what is larger. A broker
@@ -19,7 +19,7 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bridge.adapters import broker_trouble
@@ -50,6 +50,8 @@ MAX_PACKET = 512 * 1024
 """Bytes of a whole packet. Ours: the largest honest one is our own retained discovery for Home
 Assistant, which is read back: 275 kB for 256 cells."""
 AT_ONCE = 128  # messages of one drain; a usual battery sends fewer at a time
+DRAIN_WITHIN = 0.005
+"""Seconds after which a drain gives no further message. Ours: a write over D-Bus waits for it."""
 
 
 class MqttLink:
@@ -67,16 +69,18 @@ class MqttLink:
         is_queue: Callable[[str], bool] = lambda topic: False,
         is_known: Callable[[str], bool] = lambda topic: True,
         on_state: Callable[[bool, str], None] = lambda connected, words: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare everything; `start` connects.
 
         wake: see above. will: topic and payload that the broker publishes, retained, when it
         loses us. is_queue, is_known: see Mailbox. on_state(connected, words): called at each
-        transition, never twice for the same one.
-        All but `will` are called on paho's thread.
+        transition, never twice for the same one. monotonic: in s.
+        wake, is_queue, is_known and on_state are called on paho's thread.
         """
         self._broker = broker
         self._wake = wake
+        self._monotonic = monotonic
         self._on_state = on_state
         self._last_words = ""
         self._topics: list[str] = []
@@ -154,12 +158,19 @@ class MqttLink:
             data = payload.encode("utf-8", "replace") if isinstance(payload, str) else payload
             self._client.publish(topic, data, qos=0, retain=retain)
 
-    def drain(self) -> list[Message]:
-        """The messages that have come, at most AT_ONCE. If more wait, calls `wake` again."""
-        messages = self._mailbox.drain(AT_ONCE)
-        if not self._mailbox.is_empty:
-            self._wake()
-        return messages
+    def drain(self) -> Iterator[Message]:
+        """The messages that have come, at most AT_ONCE, each when the one before is handled.
+
+        Ends after DRAIN_WITHIN, but not before the first. If more wait, calls `wake` again.
+        """
+        end = self._monotonic() + DRAIN_WITHIN
+        for _ in range(AT_ONCE):
+            yield from self._mailbox.drain(1)
+            if self._mailbox.is_empty:
+                return
+            if self._monotonic() >= end:
+                break
+        self._wake()
 
     def mark_waited(self, since: float) -> None:
         """What has come, and what the broker still holds for us, may be from then (monotonic s).

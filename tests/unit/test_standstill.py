@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.adapters.mailbox import Mailbox, Message
+from bridge.app import WAITED_AT_MOST
 from bridge.standstill import LONGEST_PAUSE, Standstill
 from tests.unit.test_app import SET, Service
 
@@ -176,6 +177,42 @@ def test_a_write_over_dbus_that_waited_is_no_sign_of_life(service: Service) -> N
         write_all()
         service.pass_time(0.1)
         assert stage(service) == "fresh"
+
+    service.run(during)
+
+
+def arrives_as(service: Service) -> Any:
+    """The stage after a message that comes now."""
+    service.link.arrive(SET, json.dumps(healthy()).encode())
+    service.pass_time(0.01)
+    return stage(service)
+
+
+def test_a_broker_that_never_confirms_is_believed_again_in_the_end(service: Service) -> None:
+    def during() -> None:
+        service.link.confirms = False
+        fresh_then_still(service)
+        service.pass_time(1)  # it is noticed
+        service.pass_time(WAITED_AT_MOST - 1)
+        assert arrives_as(service) == "aging"
+        service.pass_time(1)
+        assert arrives_as(service) == "fresh"
+
+    service.run(during)
+
+
+def test_it_is_believed_counted_from_the_last_standstill(service: Service) -> None:
+    def during() -> None:
+        service.link.confirms = False
+        fresh_then_still(service)
+        service.pass_time(1)  # it is noticed
+        service.pass_time(WAITED_AT_MOST - 5)
+        service.clock.now += LONGEST_PAUSE
+        service.pass_time(1)
+        service.pass_time(WAITED_AT_MOST - 1)
+        assert arrives_as(service) == "aging"
+        service.pass_time(1)
+        assert arrives_as(service) == "fresh"
 
     service.run(during)
 
