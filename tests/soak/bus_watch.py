@@ -7,29 +7,28 @@ from collections.abc import Callable
 from typing import Any
 
 import dbus.bus
-import dbus.lowlevel
 from dbus.mainloop.glib import DBusGMainLoop
 from gi.repository import GLib
 
 from tests.harness.bus_client import BUS_ITEM, plain
 
-Answer = Callable[[Any], None]
+Answered = Callable[[Any], None]
 
-_CALL = 60.0  # s after which a call is given up
+_GIVE_UP = 60.0  # s after which nobody waits for an answer any more
+_LATELY = 10.0  # s
 
 
 class BusWatch:
-    """A connection from its construction until `close`. `on_bus` holds every path's value.
+    """A connection from its construction until `close`.
 
-    answered_in: s that the answers of the last minute took, the longest; asked_at: when the oldest
-    question without an answer was asked (monotonic s).
+    on_bus: every path's value, empty while the service is gone. signals: how many have come.
     """
 
     def __init__(self, bus_address: str, service: str) -> None:
         self.on_bus: dict[str, Any] = {}
         self.signals = 0
         self._service = service
-        self._asked: dict[int, float] = {}
+        self._asked_at: float | None = None
         self._times: list[tuple[float, float]] = []
         self._bus = dbus.bus.BusConnection(bus_address, mainloop=DBusGMainLoop())
         self._bus.set_exit_on_disconnect(False)
@@ -44,12 +43,12 @@ class BusWatch:
         """A process has just taken the name: read everything."""
         self.forget()
         items = self._bus.call_blocking(self._service, "/", BUS_ITEM, "GetItems", "", [])
-        self.on_bus = {str(path): _value(item["Value"]) for path, item in items.items()}
+        self.on_bus = {str(path): plain(item["Value"]) for path, item in items.items()}
 
     def forget(self) -> None:
         """The process is gone, and with it all answers."""
         self.on_bus = {}
-        self._asked.clear()
+        self._asked_at = None
         self._times.clear()
 
     def look(self) -> None:
@@ -58,56 +57,47 @@ class BusWatch:
         while context.pending():
             context.iteration(False)
 
-    # --- questions ---------------------------------------------------------------------------
-
-    def ask(self) -> None:
-        """Ask for any answer, to see how long it takes. At most one such question waits."""
-        if not self._asked:
-            self.call("/", "Ping", "", [], on="org.freedesktop.DBus.Peer", is_timed=True)
-
-    def set(self, path: str, value: Any, answered: Answer = lambda _answer: None) -> None:
-        """SetValue."""
-        self.call(path, "SetValue", "v", [value], answered)
-
-    def call(
-        self,
-        path: str,
-        method: str,
-        signature: str,
-        arguments: list[Any],
-        answered: Answer = lambda _answer: None,
-        on: str = BUS_ITEM,
-        is_timed: bool = False,
-    ) -> None:
-        """Call a method; answered(answer) follows, but for an error."""
-        key, began = object(), time.monotonic()
-        if is_timed:
-            self._asked[id(key)] = began
-
-        def taken(*answer: Any) -> None:
-            if self._asked.pop(id(key), None) is not None:
-                self._times.append((time.monotonic(), time.monotonic() - began))
-            answered(answer[0] if answer else None)
-
-        self._bus.call_async(
-            self._service, path, on, method, signature, arguments,
-            taken, lambda _error: self._asked.pop(id(key), None), _CALL,
-        )  # fmt: skip
-
-    def slow(self, now: float) -> float:
-        """s that an answer takes these days: the longest one of the last 10 s, or still waited."""
-        self._times = [(at, took) for at, took in self._times if now - at < 10.0]
-        waits = [now - asked for asked in self._asked.values()]
-        return max([0.0, *waits, *(took for _, took in self._times)])
-
-    def waits(self, now: float) -> float:
-        """s that a question has been waiting for its answer."""
-        return max((now - asked for asked in self._asked.values()), default=0.0)
-
     def _on_items(self, items: Any) -> None:
         self.signals += 1
-        self.on_bus.update({str(path): _value(item["Value"]) for path, item in items.items()})
+        self.on_bus.update({str(path): plain(item["Value"]) for path, item in items.items()})
 
+    # --- calls -------------------------------------------------------------------------------
 
-def _value(value: Any) -> Any:
-    return plain(value)
+    def set(self, path: str, value: Any, answered: Answered = lambda _code: None) -> None:
+        """SetValue; answered(code) follows, but for an error."""
+        self._bus.call_async(
+            self._service, path, BUS_ITEM, "SetValue", "v", [value],
+            answered, lambda _error: None, _GIVE_UP,
+        )  # fmt: skip
+
+    def call(self, path: str, method: str, on: str = BUS_ITEM) -> None:
+        """Call a method without arguments, whose answer does not matter."""
+        self._bus.call_async(
+            self._service, path, on, method, "", [],
+            lambda *_answer: None, lambda _error: None, _GIVE_UP,
+        )  # fmt: skip
+
+    # --- how fast it answers -------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Ask for any answer, to see how long it takes. One question at a time."""
+        if self._asked_at is not None:
+            return
+        began = self._asked_at = time.monotonic()
+
+        def over(*_answer: Any) -> None:
+            if self._asked_at == began:
+                now, self._asked_at = time.monotonic(), None
+                self._times.append((now, now - began))
+
+        peer = "org.freedesktop.DBus.Peer"
+        self._bus.call_async(self._service, "/", peer, "Ping", "", [], over, over, _GIVE_UP)
+
+    def waits(self, now: float) -> float:
+        """s that the present question has been waiting for its answer. now: monotonic s."""
+        return 0.0 if self._asked_at is None else now - self._asked_at
+
+    def slow(self, now: float) -> float:
+        """s that an answer takes these days, at most. now: monotonic s."""
+        self._times = [(at, took) for at, took in self._times if now - at < _LATELY]
+        return max([self.waits(now), *(took for _, took in self._times)])

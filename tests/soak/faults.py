@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
+from random import Random
 from typing import Any
 
 import dbus
@@ -19,7 +20,7 @@ from tests.search.written import LIMITS
 from tests.soak.publisher import MODES
 from tests.soak.stage import Stage
 
-Fault = Callable[[Stage], Iterator[float]]
+Fault = Callable[[Stage, Random], Iterator[float]]
 
 DAY = 86400.0  # s
 MEGABYTE = 1_000_000
@@ -27,72 +28,72 @@ MEGABYTE = 1_000_000
 # --- processes ---------------------------------------------------------------------------------
 
 
-def _broker_gone(stage: Stage, kills: bool) -> Iterator[float]:
+def _broker_gone(stage: Stage, random: Random, kills: bool) -> Iterator[float]:
     stage.lose()
     if kills:
         stage.gx.kill_broker()
     else:
         stage.gx.stop_broker()
-    yield stage.random.uniform(0.5, 15.0)
+    yield random.uniform(0.5, 9.0)
     stage.gx.start_broker()
     stage.is_over()
 
 
-def _broker_frozen(stage: Stage) -> Iterator[float]:
+def _broker_frozen(stage: Stage, random: Random) -> Iterator[float]:
     stage.lose()
     with stage.gx.frozen("broker"):
-        yield stage.random.uniform(0.5, 12.0)
+        yield random.uniform(0.5, 12.0)
     stage.is_over()
 
 
-def _broker_of_garbage(stage: Stage) -> Iterator[float]:
+def _broker_of_garbage(stage: Stage, random: Random) -> Iterator[float]:
     stage.lose()
     stage.gx.kill_broker()
-    answer = stage.random.choice((b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\x02\x00\x05", None))
+    answer = random.choice((b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\x02\x00\x05", None))
     with FalseBroker(answer, stage.gx.port):
-        yield stage.random.uniform(2.0, 8.0)
+        yield random.uniform(2.0, 8.0)
     stage.gx.start_broker()
     stage.is_over()
 
 
-def _settings_gone(stage: Stage, kills: bool) -> Iterator[float]:
+def _settings_gone(stage: Stage, random: Random, kills: bool) -> Iterator[float]:
     if kills:
         stage.gx.kill_settings()
     else:
         stage.gx.stop_settings()
-    yield stage.random.uniform(0.5, 10.0)
+    yield random.uniform(0.5, 10.0)
     stage.gx.start_settings()
 
 
-def _settings_frozen(stage: Stage) -> Iterator[float]:
+def _settings_frozen(stage: Stage, random: Random) -> Iterator[float]:
     with stage.gx.frozen("settings"):
-        yield stage.random.uniform(1.0, 10.0)
+        yield random.uniform(1.0, 10.0)
 
 
-def _system_frozen(stage: Stage) -> Iterator[float]:
+def _system_frozen(stage: Stage, random: Random) -> Iterator[float]:
     with stage.gx.frozen("system"):
-        yield stage.random.uniform(1.0, 5.0)
+        yield random.uniform(1.0, 5.0)
 
 
-def _bridge_frozen(stage: Stage) -> Iterator[float]:
+def _bridge_frozen(stage: Stage, random: Random) -> Iterator[float]:
     stage.lose()
     stage.is_frozen = True
     stage.bridge.freeze()
-    yield stage.random.uniform(0.5, 10.0)
+    yield random.uniform(0.5, 10.0)
     stage.bridge.thaw()
     stage.is_frozen = False
     stage.is_over()
 
 
-def _log_not_read(stage: Stage) -> Iterator[float]:
+def _log_not_read(stage: Stage, random: Random) -> Iterator[float]:
     stage.is_log_read = False
-    yield stage.random.uniform(3.0, 15.0)
+    yield random.uniform(3.0, 15.0)
     stage.is_log_read = True
 
 
-def _wall_clock_set(stage: Stage) -> Iterator[float]:
-    stage.set_wall_clock(stage.random.choice((-20 * 365 * DAY, -DAY, -3600.0, 3600.0, 400 * DAY)))
-    yield stage.random.uniform(1.0, 10.0)
+def _wall_clock_set(stage: Stage, random: Random) -> Iterator[float]:
+    stage.set_wall_clock(random.choice((-20 * 365 * DAY, -DAY, -3600.0, 3600.0, 400 * DAY)))
+    yield random.uniform(1.0, 10.0)
     stage.set_wall_clock(0.0)
 
 
@@ -111,7 +112,7 @@ OF_PROCESSES: dict[str, Fault] = {
 }
 
 
-def _restart(stage: Stage, kills: bool, settings: bool) -> Iterator[float]:
+def _restart(stage: Stage, random: Random, kills: bool, settings: bool) -> Iterator[float]:
     """settings: whether the settings service answers at the start."""
     stage.lose()
     if kills:
@@ -119,13 +120,13 @@ def _restart(stage: Stage, kills: bool, settings: bool) -> Iterator[float]:
     else:
         stage.bridge.stop()
     stage.watch.forget()
-    yield stage.random.uniform(0.1, 3.0)
+    yield random.uniform(0.1, 3.0)
     if settings:
         stage.restart()
     else:
         with stage.gx.frozen("settings"):
             stage.restart()
-            yield stage.random.uniform(0.5, 4.0)
+            yield random.uniform(0.5, 4.0)
 
 
 RESTARTS: dict[str, Fault] = {
@@ -138,10 +139,10 @@ RESTARTS: dict[str, Fault] = {
 # --- clients -----------------------------------------------------------------------------------
 
 
-def _request(stage: Stage) -> Iterator[float]:
+def _request(stage: Stage, random: Random) -> Iterator[float]:
     """By D-Bus: its answer says that it is in force."""
-    limit = stage.random.choice(LIMITS)
-    value = stage.random.choice((0.0, 20.0, 50.0))
+    limit = random.choice(LIMITS)
+    value = random.choice((0.0, 20.0, 50.0))
 
     def answered(code: Any) -> None:
         if code == 0:
@@ -149,36 +150,36 @@ def _request(stage: Stage) -> Iterator[float]:
 
     if stage.is_answering:
         stage.watch.set(limit, value, answered)
-        yield stage.random.uniform(3.0, 10.0)
+        yield random.uniform(3.0, 10.0)
     while not stage.is_answering:
         yield 0.5
     stage.bound.requests.pop(limit, None)
     stage.watch.set(limit, "off")
 
 
-def _settings(stage: Stage, is_hostile: bool, count: int) -> Iterator[float]:
+def _settings(stage: Stage, random: Random, is_hostile: bool, count: int) -> Iterator[float]:
     for _ in range(count):
-        path = stage.random.choice(sorted(SETTINGS))
-        value = some_value(SETTINGS[path], stage.random)
+        path = random.choice(sorted(SETTINGS))
+        value = some_value(SETTINGS[path], random)
         if is_hostile:
-            value = stage.random.choice((1e308, -1, "x" * 5000, "[[", [[0, 1]] * 500, {}, True))
-        if stage.random.random() < 0.5:
+            value = random.choice((1e308, -1, "x" * 5000, "[[", [[0, 1]] * 500, {}, True))
+        if random.random() < 0.5:
             stage.send_json({path: value})
         elif stage.is_answering:
             stage.watch.set(path, value if isinstance(value, (int, float, str)) else str(value))
-    yield stage.random.uniform(1.0, 5.0)
+    yield random.uniform(1.0, 5.0)
 
 
-def _restore(stage: Stage) -> Iterator[float]:
+def _restore(stage: Stage, _random: Random) -> Iterator[float]:
     if stage.is_answering:
         stage.watch.set("/Settings/Restore", "all")
     yield 3.0
 
 
-def _flood_of_messages(stage: Stage) -> Iterator[float]:
+def _flood_of_messages(stage: Stage, random: Random) -> Iterator[float]:
     """What comes too fast may be dropped."""
     stage.lose()
-    topics = stage.random.choice((1, 50, 3000))
+    topics = random.choice((1, 50, 3000))
     for _ in range(20):
         for number in range(100):
             stage.send('{"value": 3.3}', f"W/{stage.gx.portal_id}/battery/1/X/{number % topics}")
@@ -188,23 +189,23 @@ def _flood_of_messages(stage: Stage) -> Iterator[float]:
     stage.is_over()
 
 
-def _large_messages(stage: Stage) -> Iterator[float]:
+def _large_messages(stage: Stage, random: Random) -> Iterator[float]:
     for _ in range(5):
-        stage.send(stage.random.choice(("x", "[", "1")) * (2 * MEGABYTE))
+        stage.send(random.choice(("x", "[", "1")) * (2 * MEGABYTE))
         yield 0.5
 
 
-def _flood_of_calls(stage: Stage) -> Iterator[float]:
+def _flood_of_calls(stage: Stage, random: Random) -> Iterator[float]:
     for _ in range(20):
         for _ in range(40 if stage.is_answering else 0):
-            stage.watch.set("/Soh", stage.random.randrange(100))
-            stage.watch.call("/Soc", "GetText", "", [])
+            stage.watch.set("/Soh", random.randrange(100))
+            stage.watch.call("/Soc", "GetText")
         if stage.is_answering:
-            stage.watch.call("/", "GetItems", "", [])
+            stage.watch.call("/", "GetItems")
         yield 0.1
 
 
-def _large_values(stage: Stage) -> Iterator[float]:
+def _large_values(stage: Stage, _random: Random) -> Iterator[float]:
     if stage.is_answering:
         for path in ("/Soh", "/CustomName", "/Settings/Limiter/Imbalance"):
             stage.watch.set(path, dbus.ByteArray(MEGABYTE))
@@ -212,12 +213,12 @@ def _large_values(stage: Stage) -> Iterator[float]:
     yield 1.0
 
 
-def _names(stage: Stage) -> Iterator[float]:
-    stage.send_json({"CustomName": f"battery {stage.random.randrange(1000)}"})
+def _names(stage: Stage, random: Random) -> Iterator[float]:
+    stage.send_json({"CustomName": f"battery {random.randrange(1000)}"})
     yield 1.0
 
 
-def _nonsense(stage: Stage) -> Iterator[float]:
+def _nonsense(stage: Stage, _random: Random) -> Iterator[float]:
     """Topics and payloads that nobody understands."""
     portal = stage.gx.portal_id
     for topic, payload in (
@@ -248,30 +249,32 @@ OF_CLIENTS: dict[str, Fault] = {
 # --- the battery and its publisher -------------------------------------------------------------
 
 
-def _publisher_is(mode: str, stage: Stage) -> Iterator[float]:
+def _publisher_is(mode: str, stage: Stage, random: Random) -> Iterator[float]:
     stage.publisher.mode = mode
-    yield stage.random.uniform(1.0, 12.0)
+    yield random.uniform(1.0, 12.0)
     stage.publisher.mode = "usual"
     yield 2.0
 
 
-def _battery_changes(stage: Stage) -> Iterator[float]:
-    stage.say(stage.publisher.change())
-    yield stage.random.uniform(0.5, 4.0)
+def _battery_changes(stage: Stage, random: Random) -> Iterator[float]:
+    stage.say(stage.publisher.change(random))
+    yield random.uniform(3.0, 7.0)
 
 
-def _battery_changes_often(stage: Stage) -> Iterator[float]:
-    for _ in range(5):
-        yield from _battery_changes(stage)
+def _battery_changes_often(stage: Stage, random: Random) -> Iterator[float]:
+    for _ in range(8):
+        stage.say(stage.publisher.change(random))
+        yield random.uniform(0.3, 4.0)
 
 
-def _battery_calms_down(stage: Stage) -> Iterator[float]:
+def _battery_calms_down(stage: Stage, random: Random) -> Iterator[float]:
     stage.publisher.calm_down()
-    yield stage.random.uniform(2.0, 6.0)
+    yield random.uniform(2.0, 6.0)
 
 
 OF_BATTERY: dict[str, Fault] = {
     "the battery changes": _battery_changes,
+    "the battery changes again": _battery_changes,
     "the battery changes a lot": _battery_changes_often,
     "the battery is healthy": _battery_calms_down,
     **{f"the publisher is {mode}": partial(_publisher_is, mode) for mode in MODES[1:]},

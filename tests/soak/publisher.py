@@ -10,9 +10,9 @@ PACE = 0.25  # s between two frames
 COUNTER = "Freshness/Counter"
 
 MODES = ("usual", "silent", "frozen", "misreporting", "partial", "malformed")
-"""What a publisher may do. Only the frames of `usual` and `frozen` are whole."""
+"""What a publisher may do. Misreported and partial frames have no counter."""
 
-LEVELS = (3.30, 3.30, 3.30, 3.41, 3.46, 3.56, 3.62, 3.05, 2.95, 2.78, 2.60)
+LEVELS = (3.30, 3.30, 3.41, 3.46, 3.56, 3.62, 3.62, 2.95, 2.78, 2.60)
 """V of a cell, around the thresholds of LFP."""
 
 MALFORMED = ("", "{", "[1,2", '{"Voltages/Cell1": }', "\x00", '{"Voltages/Cell1": "x"}', "null")
@@ -35,9 +35,8 @@ class Publisher:
         self._levels = [3.30] * len(self._levels)
         self._charge, self._discharge = 1, 1
 
-    def change(self) -> str:
+    def change(self, r: Random) -> str:
         """Something changes in the battery. Answers what, in words."""
-        r = self._random
         level = r.choice(LEVELS)
         if r.random() < 0.5:
             self._levels = [level] * len(self._levels)
@@ -59,7 +58,7 @@ class Publisher:
         if self.mode != "frozen":
             self._frame = self._whole()
         frame = dict(self._frame)
-        if self.mode not in ("usual", "frozen"):
+        if self.mode in ("misreporting", "partial"):
             del frame[COUNTER]
         if self.mode == "misreporting":
             frame["Voltages/Cell9"] = r.choice((4.9, 0.0, 3.3, None))

@@ -27,11 +27,18 @@ class Broken(Exception):
 
 
 class _Lane:
-    """One fault after the other, with a pause between two."""
+    """One fault after the other, with a pause of up to so many s between two.
 
-    def __init__(self, stage: Stage, name: str, faults: Mapping[str, Fault]) -> None:
+    Each lane has random numbers of its own, so that a seed repeats it whatever the others do.
+    """
+
+    def __init__(
+        self, stage: Stage, seed: int, name: str, faults: Mapping[str, Fault], pause: float
+    ) -> None:
         self._stage = stage
         self._name = name
+        self._random = Random(f"{seed} {name}")
+        self._pause = pause
         self.faults = faults
         self._now: Iterator[float] | None = None
         self._due = 0.0
@@ -40,18 +47,17 @@ class _Lane:
     def go_on(self, now: float) -> None:
         if now < self._due:
             return
-        random = self._stage.random
         if self._now is None:
-            what = random.choice(list(self.faults))
+            what = self._random.choice(list(self.faults))
             self._stage.say(what)
             self.happened[what] += 1
-            self._now = self.faults[what](self._stage)
-        self._due = time.monotonic() + self._next(random)
+            self._now = self.faults[what](self._stage, self._random)
+        self._due = time.monotonic() + self._next()
 
     def finish(self, now: float) -> bool:
         """Let the present fault end, and begin no other. Answers whether it has ended."""
         if self._now is not None and now >= self._due:
-            self._due = time.monotonic() + self._next(self._stage.random)
+            self._due = time.monotonic() + self._next()
         return self._now is None
 
     def close(self) -> None:
@@ -59,27 +65,33 @@ class _Lane:
         if isinstance(self._now, Generator):
             self._now.close()
 
-    def _next(self, random: Random) -> float:
+    def _next(self) -> float:
         assert self._now is not None, "a fault happens"
         try:
             return next(self._now)
         except StopIteration:
             self._now = None
             self._stage.say(f"over ({self._name})")
-            return random.uniform(0.5, 4.0)
+            return self._random.uniform(0.5, self._pause)
 
 
 class Soak:
-    """seconds: how long faults happen; `run` takes a little longer."""
+    """seconds: how long faults happen; `run` takes a little longer.
 
-    def __init__(self, seed: int, seconds: float, directory: Path, defect: str = "") -> None:
-        self.looks = 0
+    defect: one of `program.DEFECTS`. spares: nothing happens to processes.
+    """
+
+    def __init__(
+        self, seed: int, seconds: float, directory: Path, defect: str = "", spares: bool = False
+    ) -> None:
+        self._looks = self._sure = 0
         self._seconds = seconds
-        self._stage = Stage(Random(seed), directory, defect)
+        self._stage = stage = Stage(Random(seed), directory, defect)
+        self._processes = _Lane(stage, seed, "processes", {**OF_PROCESSES, **RESTARTS}, 10.0)
         self._lanes = [
-            _Lane(self._stage, "processes", {**OF_PROCESSES, **RESTARTS}),
-            _Lane(self._stage, "clients", OF_CLIENTS),
-            _Lane(self._stage, "battery", OF_BATTERY),
+            *([] if spares else [self._processes]),
+            _Lane(stage, seed, "clients", OF_CLIENTS, 4.0),
+            _Lane(stage, seed, "battery", OF_BATTERY, 1.0),
         ]
         self._looked_at = time.monotonic()
         self._stalled = 0.0
@@ -99,7 +111,7 @@ class Soak:
         begin = time.monotonic()
         while (now := time.monotonic()) < begin + self._seconds:
             if now > begin + self._seconds * RESTARTS_FOR:
-                self._lanes[0].faults = OF_PROCESSES
+                self._processes.faults = OF_PROCESSES
             for lane in self._lanes:
                 lane.go_on(now)
             self._look()
@@ -134,7 +146,8 @@ class Soak:
         now = time.monotonic()
         self._stalled = max(now - self._looked_at - EVERY, self._stalled - (now - self._looked_at))
         self._looked_at = now
-        self.looks += 1
+        self._looks += 1
+        self._sure += stage.bound.is_sure
         stage.publish(now)
         stage.watch.look()
         stage.find(now)
@@ -184,7 +197,8 @@ class Soak:
         return "\n".join(
             [
                 *(f"  {words}" for words in happened if words),
-                f"  {stage.frames} frames, {stage.watch.signals} signals, {self.looks} looks,"
+                f"  {stage.frames} frames, {stage.watch.signals} signals, {self._looks} looks,"
+                f" {self._sure / max(1, self._looks):.0%} of them at all laws;"
                 f" slowest answer {self._slowest:.1f} s",
                 f"  {stage.growth}",
             ]

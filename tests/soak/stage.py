@@ -41,8 +41,10 @@ class Stage:
     """A GX, the bridge with its watch, and a publisher."""
 
     def __init__(self, random: Random, directory: Path, defect: str) -> None:
-        """directory: for the configuration. defect: one of `program.DEFECTS`, or ""."""
-        self.random = random
+        """random: the publisher's own. directory: for the configuration.
+
+        defect: one of `program.DEFECTS`, or "".
+        """
         self.began = time.monotonic()
         self.events: deque[str] = deque(maxlen=REMEMBERED)
         self._opened = contextlib.ExitStack()
