@@ -10,17 +10,17 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bridge.__main__ import main
 from bridge.adapters import dbus_service, loop
 from bridge.adapters.ending import StopSignals
-from bridge.battery.intake import Intake
+from bridge.battery.battery import Battery
 from bridge.core.model import Date
 
-LEAK = 200_000  # bytes for each batch
+LEAK = 2_000_000  # bytes each second
 
 
 def _ahead() -> float:
@@ -38,24 +38,22 @@ def _today() -> Date:
 
 
 def _leak_memory() -> None:
-    on_batch, kept = Intake.on_batch, []
-
-    def leaking(*arguments: Any) -> None:
-        kept.append(b"x" * LEAK)
-        on_batch(*arguments)
-
-    Intake.on_batch = leaking  # type: ignore[method-assign]
+    kept: list[bytes] = []
+    _at_each_tick(lambda: kept.append(b"x" * LEAK))
 
 
 def _leak_descriptors() -> None:
-    on_batch = Intake.on_batch
+    _at_each_tick(lambda: os.dup(0))
 
-    def leaking(*arguments: Any) -> None:
-        if len(list(Path("/proc/self/fd").iterdir())) < 500:
-            os.dup(0)
-        on_batch(*arguments)
 
-    Intake.on_batch = leaking  # type: ignore[method-assign]
+def _at_each_tick(leak: Callable[[], object]) -> None:
+    on_tick = Battery.on_tick
+
+    def leaking(battery: Battery, now: float) -> None:
+        leak()
+        on_tick(battery, now)
+
+    Battery.on_tick = leaking  # type: ignore[method-assign]
 
 
 def _show_too_much() -> None:
