@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import time
+from functools import partial
 from typing import NoReturn
 
 from bridge import __version__
@@ -20,6 +21,7 @@ from bridge.gateways.victron_mqtt.publisher import Notifications
 from bridge.host import BatteryHost
 from bridge.inbox import Inbox
 from bridge.portal import SERIAL_PATH, SYSTEM_SERVICE, Answer, PortalFinder
+from bridge.standstill import Standstill
 from bridge.topics import bridge_status, each_message_counts
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,8 @@ RAN, NO_BUS, NAME_TAKEN = 0, 1, 3
 """Exit statuses."""
 
 DAY = 86400.0  # s
+CATCH_UP = 0.3  # s; ours: after a suspension, a broker passes on what it held in less
+WAITED_AT_MOST = 10.0  # s; ours: for a broker that does not confirm
 CONNECT_WITHIN = 4.0  # s, also if not all topics are known; the settings service gets 3 s
 
 
@@ -91,6 +95,7 @@ class App:
                 monotonic=monotonic,
                 today=today,
                 wall=wall,
+                note_running=lambda now: self._standstill.note(now),
                 on_entered=self._subscribe,
                 on_name_taken=self._on_name_taken,
                 on_no_bus=self._on_no_bus,
@@ -102,6 +107,9 @@ class App:
             for battery, host in zip(config.batteries, self._batteries, strict=True)
         ]
         self._inbox = Inbox(self._batteries, self._notifications, self._discoveries)
+        self._standstill = Standstill(monotonic(), self._on_standstill)
+        self._stood_still_at = 0.0
+        self._standstills_logged = Throttle(per_second=0.01, burst=5)
         self._portal = PortalFinder(config.mqtt.portal_id, self._ask_portal, self._on_portal)
         for host in self._batteries:
             host.set_portal(self._portal.portal)
@@ -143,6 +151,7 @@ class App:
         self._watchdog.beat()
         self._portal.look()
         now = monotonic()
+        self._standstill.note(now)
         self._inbox.report_dropped(self._link.dropped, now)
         if self._is_insecure and self._insecure_warnings.allows(now):
             logger.warning(INSECURE)
@@ -154,7 +163,34 @@ class App:
                 self._subscribe()
 
     def _on_mail(self) -> None:
-        self._inbox.deliver(self._link.drain(), monotonic())
+        now = monotonic()
+        self._standstill.note(now)
+        self._inbox.deliver(self._link.drain(), now)
+
+    def _on_standstill(self, since: float, now: float) -> None:
+        """What is queued may be as old as the standstill. Before it is read, all limits follow.
+
+        The broker and the publishers may have stood still too (a suspended machine), so the end of
+        the queues is asked for a moment later.
+        """
+        if self._standstills_logged.allows(now):
+            logger.warning("the process stood still for %.0f s", now - since)
+        self._link.mark_waited(since)
+        for battery in self._batteries:
+            battery.mark_waited(since)
+            battery.on_tick(now)
+        self._loop.call_in(CATCH_UP, self._ask_end_of_waited)
+        self._stood_still_at = now
+        self._loop.call_in(WAITED_AT_MOST, partial(self._end_waited, now))
+
+    def _end_waited(self, standstill: float) -> None:
+        if standstill == self._stood_still_at:  # it was the last one
+            self._link.end_waited()
+
+    def _ask_end_of_waited(self) -> None:
+        self._link.ask_end_of_waited()
+        for battery in self._batteries:
+            battery.ask_end_of_waited()
 
     def _on_connected(self) -> None:
         now = monotonic()

@@ -41,12 +41,14 @@ class BatteryHost:
         monotonic: Callable[[], float],
         today: Callable[[], Date | None],
         wall: Callable[[], float | None],
+        note_running: Callable[[float], None],
         on_entered: Callable[[], None],
         on_name_taken: Callable[[str], None],
         on_no_bus: Callable[[str], None],
     ) -> None:
         """config: this battery's part of the whole configuration. broker: host and port, as text.
 
+        note_running(now): called before a write over D-Bus is taken, see Standstill.
         on_entered(): called when the battery is on the bus, perhaps with another instance, so
         that `topics` has changed. on_name_taken(name): called when another service has its name.
         on_no_bus(why): called when D-Bus does not take it.
@@ -57,6 +59,7 @@ class BatteryHost:
         self._notifications = notifications
         self._settings_bus = settings_bus
         self._monotonic = monotonic
+        self._note_running = note_running
         self._on_entered = on_entered
         self._on_name_taken, self._on_no_bus = on_name_taken, on_no_bus
         self._topics = BatteryTopics(whole.mqtt.base_topic, config.ident)
@@ -65,6 +68,7 @@ class BatteryHost:
         self._write_root = ""
         self._service: dbus_service.BatteryService | None = None
         self._settle_is_due = False
+        self._waited_since: float | None = None  # of writes over D-Bus
         self.battery = Battery(
             config,
             topics=self._topics,
@@ -164,6 +168,7 @@ class BatteryHost:
         except dbus_service.NoBus as problem:
             self._on_no_bus(str(problem))
             return
+        self._waited_since = None
         log.info("%s: on D-Bus as %s%s", ident, dbus_service.PREFIX, ident)
         self._update_identity()
         self._on_entered()
@@ -187,14 +192,23 @@ class BatteryHost:
         """Whether a topic of a write leads to a path of this battery. Called on any thread."""
         return path_below(self._write_root, topic) in self.battery.paths
 
-    def on_message(self, topic: str, payload: bytes | None, size: int, now: float) -> None:
+    def on_message(
+        self,
+        topic: str,
+        payload: bytes | None,
+        size: int,
+        now: float,
+        waited_since: float | None = None,
+    ) -> None:
         """Take a message that may be for this battery or for another one.
 
-        payload: None where its size (bytes) is too large. now: monotonic seconds.
+        payload: None where its size (bytes) is too large. now: monotonic seconds. waited_since: see
+        Battery.
         """
         path = "" if topic == self._topics.set else path_below(self._write_root, topic)
         if path is None:
             return
+        self.battery.waited_since = waited_since
         if payload is None:
             self.battery.on_oversize(path, topic, size, now)
         elif path:
@@ -209,7 +223,10 @@ class BatteryHost:
 
     def _on_write(self, path: str, value: object) -> int:
         """Take a SetValue. More of the same burst may follow, so settle after the last one."""
-        code = self.battery.on_write(path, value, self._monotonic())
+        now = self._monotonic()
+        self._note_running(now)
+        self.battery.waited_since = self._waited_since
+        code = self.battery.on_write(path, value, now)
         if not self._settle_is_due:
             self._settle_is_due = True
             self._loop.call_when_idle(self.settle)
@@ -218,6 +235,21 @@ class BatteryHost:
 
     def _on_setting(self, key: str, value: str) -> None:
         self._persistence.on_changed(key, value)
+
+    def mark_waited(self, since: float) -> None:
+        """The writes that the bus holds for us may be from then (monotonic s).
+
+        Call `ask_end_of_waited` soon after it.
+        """
+        self._waited_since = since if self._waited_since is None else min(self._waited_since, since)
+
+    def ask_end_of_waited(self) -> None:
+        """Have the bus show that it has sent us all that it held."""
+        if self._service:
+            self._service.ask_end_of_waited(guarded(self._end_waited))
+
+    def _end_waited(self) -> None:
+        self._waited_since = None
 
     # --- what goes out -----------------------------------------------------------------------
 

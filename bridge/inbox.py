@@ -48,7 +48,7 @@ class Inbox:
         self._notifications.settle(now)
 
     def _deliver(self, message: IncomingMessage, now: float) -> None:
-        topic, payload, size, retained = message
+        topic, payload, size, retained, waited_since = message
         if is_home_assistant(topic):
             for discovery in self._discoveries:
                 discovery.on_message(topic, payload)
@@ -58,7 +58,7 @@ class Inbox:
             self._ignore_retained(topic)
         else:
             for battery in self._batteries:
-                battery.on_message(topic, payload, size, now)
+                battery.on_message(topic, payload, size, now, waited_since)
 
     def _ignore_retained(self, topic: str) -> None:
         """A retained message has no age: it may be a year old."""

@@ -136,8 +136,11 @@ class DiscoverySource(Protocol):
         """Publish the state again although it has not changed."""
 
 
-IncomingMessage: TypeAlias = tuple[str, bytes | None, int, bool]
-"""Topic, payload, size of the payload in bytes, retained. Too large a payload is None."""
+IncomingMessage: TypeAlias = tuple[str, bytes | None, int, bool, float | None]
+"""Topic, payload, size of the payload in bytes, retained, since when it has waited.
+
+Too large a payload is None. The last is in monotonic s, and None for what has just come.
+"""
 
 
 class WriteReceiver(Protocol):
@@ -146,10 +149,17 @@ class WriteReceiver(Protocol):
     def knows(self, topic: str) -> bool:
         """Whether this is the topic of a write to one of its paths. Called on any thread."""
 
-    def on_message(self, topic: str, payload: bytes | None, size: int, now: float) -> None:
+    def on_message(
+        self,
+        topic: str,
+        payload: bytes | None,
+        size: int,
+        now: float,
+        waited_since: float | None = None,
+    ) -> None:
         """Take a message for this battery; ignore one for another battery.
 
-        size: of the payload in bytes. now: monotonic seconds.
+        size: of the payload in bytes. now: monotonic seconds. waited_since: see IncomingMessage.
         """
 
     def settle(self) -> None:

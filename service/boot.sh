@@ -5,4 +5,5 @@ script=$(readlink -f "$0")
 release=${script%/service/boot.sh}
 # shellcheck source=service/common.sh
 . "$release/service/common.sh"
+takes_no_words "$#"
 place_service "$release"

@@ -11,10 +11,41 @@ log=/var/log/$name
 rc_local=/data/rc.local      # run by the GX at the end of its start
 boot_line="sh $current/service/boot.sh"
 service=/service/$name       # on a RAM disk, made anew at each start of the GX
+memory=/run/$name
+
+umask 022                    # root runs these files: nobody else may change them
 
 fail() {
     echo "$*" >&2
     exit 1
+}
+
+# takes_no_words COUNT: for scripts that have no options.
+takes_no_words() {
+    [ "$1" -eq 0 ] || fail "usage: $(basename "$script")    (it takes no options)"
+}
+
+# only_ours: ends the script if something else has our names. What we replace or remove is our own.
+only_ours() {
+    for each in "$home" "$releases"; do
+        if [ -L "$each" ] || { [ -e "$each" ] && [ ! -d "$each" ]; }; then
+            not_ours "$each"
+        fi
+    done
+    is_link_to_a_release "$current" || not_ours "$current"
+    [ ! -e "$service" ] || is_link_to_a_release "$service/run" || not_ours "$service"
+}
+
+# is_link_to_a_release LINK: also where nothing is.
+is_link_to_a_release() {
+    case $(readlink "$1" || [ -e "$1" ] || echo "$releases/") in
+        "$releases/"*) ;;
+        *) return 1 ;;
+    esac
+}
+
+not_ours() {
+    fail "$1 is not of this program. Move it away first. Nothing was changed."
 }
 
 # version_of DIR: the version of the program in DIR.

@@ -18,8 +18,10 @@ steady=${STEADY:-10}        # seconds that a new version must stay on D-Bus to c
 patience=${PATIENCE:-60}    # seconds that it may take to get there
 
 main() {
+    takes_no_words "$#"
     check_device
     check_archive
+    only_ours
     version=$(version_of "$unpacked")
     release=$releases/$version-$(sha256sum <"$unpacked/SHA256SUMS" | cut -c1-8)
     old=$(readlink "$current" || true)
@@ -29,6 +31,7 @@ main() {
     echo "Installing $name $version"
     keep_copy
     keep_config
+    close_to_others
     check_version
     if runs_already; then
         echo "It runs already."
@@ -42,21 +45,55 @@ main() {
 }
 
 check_device() {
-    if [ ! -d /data ] || [ ! -d /service ] || ! command -v svc >/dev/null; then
+    if [ ! -d /data ] || [ ! -d /service ] || ! type svc >/dev/null 2>&1; then
         fail "This installs a service on a GX. Here /data, /service or svc is missing."
     fi
+    [ "$(id -u)" = 0 ] || fail "Only root can install: log in as root."
+    velib_python >/dev/null || exit 1
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
+        fail "This needs Venus OS 3.60 or newer: the Python here is older than 3.10, or missing."
 }
 
 check_archive() {
     if ! [ -s "$unpacked/SHA256SUMS" ]; then
         fail "$unpacked is not an unpacked archive: ./run package builds one."
+    fi
+    unknown=$(not_listed "$unpacked")
+    if [ -n "$unknown" ]; then
+        echo "These do not belong to the archive:" >&2
+        echo "$unknown" >&2
+        fail "Remove the folder $unpacked, and unpack it again."
     elif ! intact "$unpacked"; then
         fail "The unpacked archive is damaged: unpack it again."
     fi
 }
 
+# not_listed DIR: what is in DIR, or in its list, and is not a plain file with a checksum. Python
+# loads some files without being asked, such as sitecustomize.py.
+not_listed() (
+    set +e    # grep that finds nothing fails
+    cd "$1" || exit
+    is_line='^[0-9a-f]{64}  \./[A-Za-z0-9._+/-]+$'
+    goes_out='(/|^)\.\.(/|$)'
+    grep -vE "$is_line" SHA256SUMS
+    grep -E "$is_line" SHA256SUMS | cut -c67- | grep -E "$goes_out"
+    find . -name '*[!A-Za-z0-9._+-]*'
+    find . ! -type f ! -type d
+    find . -type f \( -perm -4000 -o -perm -2000 \)
+    # Python compiles the files of an installed version, and keeps the result beside them.
+    case $1 in
+        "$releases/.incoming") compiled= ;;
+        "$releases/"*) compiled='/__pycache__/[^/]*\.pyc$' ;;
+        *) compiled= ;;
+    esac
+    find . -type f | grep -vE "${compiled:-^$}" | grep -vxF "./SHA256SUMS
+$(cut -c67- SHA256SUMS)"
+    true
+)
+
 intact() {
     cmp -s "$1/SHA256SUMS" "$unpacked/SHA256SUMS" &&
+        [ -z "$(not_listed "$1")" ] &&
         (cd "$1" && sha256sum -c SHA256SUMS) >/dev/null 2>&1
 }
 
@@ -67,18 +104,42 @@ keep_copy() {
         release=${release}x
     done
     [ ! -e "$release" ] || return 0
-    mkdir -p "$releases"
-    rm -rf "$releases/.incoming"
-    if ! cp -R "$unpacked" "$releases/.incoming" || ! intact "$releases/.incoming"; then
+    make_room
+    if ! cp -R "$unpacked/." "$releases/.incoming" || ! intact "$releases/.incoming"; then
         rm -rf "$releases/.incoming"
         fail "The copy to $releases failed. Is there space left on /data? Nothing was changed."
     fi
     mv "$releases/.incoming" "$release"
 }
 
+make_room() {
+    (mkdir -p "$releases" && rm -rf "$releases/.incoming" && mkdir "$releases/.incoming") \
+        2>/dev/null ||
+        fail "$releases cannot be written: is /data full or read-only? Nothing was changed."
+    # What Python compiles needs as much again.
+    needed=$(($(du -sk "$unpacked" | cut -f1) * 2 + 500))
+    free=$(df -Pk "$releases" | awk 'NR == 2 { print $4 }')
+    if [ "$free" -lt "$needed" ]; then
+        rm -rf "$releases/.incoming"
+        fail "Only $free kB are free on /data, $needed kB are needed. Nothing was changed."
+    fi
+}
+
+# The configuration, and what was installed before, may be of another user or have other modes.
+close_to_others() {
+    loose=$(find "$home" ! -type l \( -perm -020 -o -perm -002 -o ! -user 0 \))
+    [ -n "$loose" ] || return 0
+    echo "$loose" | while IFS= read -r each; do
+        chown 0 "$each"
+        chmod go-w "$each"
+    done
+    echo "Only root may change these from now on:"
+    echo "$loose"
+}
+
 keep_config() {
     [ ! -e "$config" ] || return 0
-    cp "$unpacked/config.yaml" "$config.new"
+    cp "$unpacked/config.yaml" "$config.new" || fail "$config cannot be written."
     sync
     mv "$config.new" "$config"
     fresh_config=yes
@@ -189,7 +250,7 @@ with_boot_line() {
 tidy() {
     rm -rf "$releases/.incoming"
     [ "$release" != "$old" ] || return 0
-    for each in "$releases"/*; do
+    for each in "$releases"/*-????????*; do
         if [ "$each" != "$release" ] && [ "$each" != "$old" ]; then
             rm -rf "$each"
         fi
@@ -231,4 +292,5 @@ END
     fi
 }
 
-main
+main "$@"
+exit

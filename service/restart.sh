@@ -7,6 +7,7 @@ release=${script%/service/restart.sh}
 # shellcheck source=service/common.sh
 . "$release/service/common.sh"
 
+takes_no_words "$#"
 [ -d "$service" ] || fail "The service is not there: run $release/service/install.sh first."
 use_release "$release"
 if ! problem=$(python3 -m bridge check "$config" 2>&1); then

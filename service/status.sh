@@ -7,6 +7,7 @@ release=${script%/service/status.sh}
 . "$release/service/common.sh"
 
 main() {
+    takes_no_words "$#"
     status=0
     on_bus=$(python3 "$release/service/healthcheck.py" 2>&1) || status=1
     fact version "$(version_of "$release")"
@@ -50,4 +51,4 @@ configuration() {
     fi 2>&1
 }
 
-main
+main "$@"

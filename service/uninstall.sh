@@ -1,7 +1,7 @@
 #!/bin/sh
-# uninstall.sh [--all]: removes the service, and leaves the configuration. With --all the
-# configuration is removed too, and what the GX's settings service keeps of the battery: instance,
-# name and settings.
+# uninstall.sh [--all]: removes the service, and leaves the configuration and this version of the
+# program, so that this script can remove the rest later. With --all they are removed too, and what
+# the GX's settings service keeps of the battery: instance, name and settings.
 set -eu
 script=$(readlink -f "$0")
 release=${script%/service/uninstall.sh}
@@ -15,6 +15,8 @@ main() {
         --all) all=yes ;;
         *) fail "usage: uninstall.sh [--all]" ;;
     esac
+    [ "$#" -le 1 ] || fail "usage: uninstall.sh [--all]"
+    only_ours
     [ -z "$all" ] || forget_settings
     not_with_the_gx
     remove_service
@@ -41,19 +43,38 @@ without_boot_line() {
     grep -vxF "$boot_line" "$rc_local" || true
 }
 
-# The link is removed before its target. This script is removed too: the shell has read all of it.
+# The link is removed before its target. With --all this script is removed too: the shell has read
+# all of it.
 remove_files() {
     rm -f "$current" "$current.new"
-    rm -rf "$releases" "$log"
-    [ -z "$all" ] || rm -f "$config"
+    if [ -n "$all" ]; then
+        rm -rf "$releases" "$memory"
+        rm -f "$config"
+    else
+        remove_other_releases
+    fi
+    rm -rf "$log"
     rmdir "$home" 2>/dev/null || true
     sync
 }
 
+remove_other_releases() {
+    for each in "$releases"/*; do
+        [ "$each" = "$release" ] || rm -rf "$each"
+    done
+    rm -rf "$releases/.incoming"
+}
+
 closing_words() {
     echo
-    if [ -e "$config" ]; then
-        echo "$name is uninstalled. $config stays; --all would have removed it."
+    if [ -z "$all" ]; then
+        echo "$name is uninstalled: it does not run, and does not start with the GX. These stay:"
+        echo
+        echo "  configuration   $config"
+        echo "  the program     $release"
+        echo
+        echo "To remove them too, with the battery's name and settings on the GX:"
+        echo "  sh $release/service/uninstall.sh --all"
     elif [ -e "$home" ]; then
         echo "$name is uninstalled. The files that are left in $home are not its own."
     else
@@ -75,6 +96,7 @@ on without one by itself. You can do one of these:
     alternators
 - It was a mistake: install it again, with its configuration, and control returns by itself.
 END
+    [ -n "$all" ] || echo "    sh $release/service/install.sh"
 }
 
 main "$@"

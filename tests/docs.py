@@ -34,6 +34,7 @@ from bridge.core.settings.relations import SECTIONS
 from bridge.core.settings.setting_paths import OFF, SETTINGS, Setting
 from tests.comparison.contestants import CONTESTANTS
 from tests.comparison.scenarios import SCENARIOS
+from tests.promises import PROMISES, holders
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -188,10 +189,22 @@ def contestants_table() -> str:
     return markdown(("who steers", "what it is"), rows)
 
 
+def promises_table() -> str:
+    """What is promised, with the tests that hold it."""
+    tests: dict[str | None, list[str]] = {}
+    for holder in holders():
+        file = holder.file.relative_to(ROOT).as_posix()
+        name = holder.test.removeprefix("test_").replace("_", " ")
+        tests.setdefault(holder.promise, []).append(f"[{name}](../{file})")
+    rows = ((words, "; ".join(tests.get(key, []))) for key, words in PROMISES.items())
+    return markdown(("promise", "held by"), rows)
+
+
 TABLES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"paths": paths_table, "settings": settings_table},
     ROOT / "docs" / "protections.md": {"protections": protections_table, "inputs": inputs_table},
     ROOT / "docs" / "trust.md": {"ceilings": ceilings_table, "bounds": bounds_table},
+    ROOT / "docs" / "promises.md": {"promises": promises_table},
     ROOT / "docs" / "comparison.md": {
         "scenarios": scenarios_table,
         "contestants": contestants_table,

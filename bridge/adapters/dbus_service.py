@@ -21,6 +21,7 @@ Write = Callable[[str, object], int]
 """Takes a path and a value; returns SetValue's return code."""
 
 PREFIX = "com.victronenergy.battery."
+ANSWER_WITHIN = 10.0  # s; ours
 _ITEM = "com.victronenergy.BusItem"
 
 LONGEST = 4096
@@ -164,6 +165,23 @@ class BatteryService:
         with self._service as items:
             for path, value in changes.items():
                 items[path] = value
+
+    def ask_end_of_waited(self, answered: Callable[[], None]) -> None:
+        """Call back when all writes have come that the bus holds now, or after ANSWER_WITHIN.
+
+        The bus answers in the order of its messages.
+        """
+        self._bus.call_async(
+            dbus.BUS_DAEMON_NAME,
+            dbus.BUS_DAEMON_PATH,
+            dbus.BUS_DAEMON_IFACE,
+            "GetId",
+            "",
+            [],
+            lambda _: answered(),
+            lambda _: answered(),
+            timeout=ANSWER_WITHIN,
+        )
 
     def close(self) -> None:
         """Leave the bus."""

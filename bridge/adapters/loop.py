@@ -12,6 +12,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from gi.repository import GLib
@@ -22,7 +23,10 @@ from bridge.core.model import Date
 Answer = TypeVar("Answer")
 Callback = Callable[[], None]
 
-monotonic = time.monotonic
+_timer_clock = time.monotonic  # GLib's own
+
+monotonic = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+"""Monotonic seconds that also count while the machine is suspended: values become older then."""
 
 
 def today() -> Date:
@@ -73,7 +77,7 @@ class Loop:
 
     def call_in(self, seconds: float, callback: Callback) -> None:
         """Call back once, after this many seconds."""
-        heapq.heappush(self._timers, (monotonic() + seconds, next(self._serials), callback))
+        heapq.heappush(self._timers, (_timer_clock() + seconds, next(self._serials), callback))
         self._timer_source.wake(self._timers[0][0])
 
     def call_every(self, seconds: int, callback: Callback) -> None:
@@ -95,7 +99,7 @@ class Loop:
         GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, _for_ever(callback))
 
     def _call_due(self) -> None:
-        now, due = monotonic(), []
+        now, due = _timer_clock(), []
         while self._timers and self._timers[0][0] <= now:
             due.append(heapq.heappop(self._timers)[2])
         for callback in due:

@@ -22,12 +22,16 @@ CROWDED_BYTES = MAX_WAITING_BYTES // 4
 
 
 class Message(NamedTuple):
-    """One publication. size: bytes of its payload, which is None where it was too large to keep."""
+    """One publication. size: bytes of its payload, which is None where it was too large to keep.
+
+    waited_since: from when it may be (monotonic s); None for now, when it came.
+    """
 
     topic: str
     payload: bytes | None
     size: int
     retained: bool
+    waited_since: float | None = None
 
 
 class Mailbox:
@@ -49,6 +53,7 @@ class Mailbox:
         self._unknown: dict[int, None] = {}  # an ordered set
         self._bytes = 0
         self._serials = itertools.count()
+        self._waited_since: float | None = None
         self.dropped = 0
 
     def put(self, message: Message) -> bool:
@@ -56,6 +61,8 @@ class Mailbox:
         is_queue, is_known = self._is_queue(message.topic), self._is_known(message.topic)
         with self._lock:
             was_empty = not self._waiting
+            if self._waited_since is not None:
+                message = message._replace(waited_since=self._waited_since)
             if message.topic in self._newest and self._is_crowded:
                 self._take_out(self._newest[message.topic])
             self._add(message, is_queue, is_known)
@@ -69,6 +76,19 @@ class Mailbox:
         with self._lock:
             oldest = list(itertools.islice(self._waiting, most))
             return [self._take_out(serial) for serial in oldest]
+
+    def mark_waited(self, since: float) -> None:
+        """What is here, and what comes before `end_waited`, may be from then (monotonic s)."""
+        with self._lock:
+            self._waited_since = _earlier(self._waited_since, since)
+            for serial, message in self._waiting.items():
+                earlier = _earlier(message.waited_since, since)
+                self._waiting[serial] = message._replace(waited_since=earlier)
+
+    def end_waited(self) -> None:
+        """What is put here from now on has not waited. May be called on any thread."""
+        with self._lock:
+            self._waited_since = None
 
     @property
     def is_empty(self) -> bool:
@@ -99,3 +119,7 @@ class Mailbox:
 
 def _size(message: Message) -> int:
     return len(message.topic) + len(message.payload or b"")
+
+
+def _earlier(one: float | None, other: float) -> float:
+    return other if one is None else min(one, other)

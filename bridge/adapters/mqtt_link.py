@@ -2,8 +2,8 @@
 
 paho runs its network loop on a thread of its own. Messages go into a mailbox; `wake` is called on
 paho's thread when the mailbox was empty, and must only wake the main loop, which then calls
-`drain`. So a broker that is absent, slow or hostile does not slow down the main loop. `drain` takes
-a limited number of messages and calls `wake` again for the rest, so that D-Bus and the timers are
+`drain`. So a broker that is absent, slow or hostile does not slow down the main loop. `drain` gives
+messages for a limited time and calls `wake` again for the rest, so that D-Bus and the timers are
 served between them.
 
 We speak MQTT 5, which has a maximum packet size: the broker drops for us what is larger. A broker
@@ -19,7 +19,7 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bridge.adapters import broker_trouble
@@ -43,12 +43,15 @@ if not hasattr(_stands_in, "urlopen"):
 
 KEEPALIVE = 30  # s; a broker that vanished is noticed after 45 s at the latest
 BACKOFF = (1, 60)  # s between attempts, doubling from the first to the second
+_NEVER_SUBSCRIBED = "virtual-battery/never-subscribed"  # the end of this is always confirmed
 STOP_WITHIN = 0.8  # s; ours: paho may be in a call that takes longer, of TLS or DNS
 MAX_PAYLOAD = 64 * 1024  # bytes; a batch for 256 cells is about 10 kB
 MAX_PACKET = 512 * 1024
 """Bytes of a whole packet. Ours: the largest honest one is our own retained discovery for Home
 Assistant, which is read back: 275 kB for 256 cells."""
 AT_ONCE = 128  # messages of one drain; a usual battery sends fewer at a time
+DRAIN_WITHIN = 0.005
+"""Seconds after which a drain gives no further message. Ours: a write over D-Bus waits for it."""
 
 
 class MqttLink:
@@ -66,20 +69,24 @@ class MqttLink:
         is_queue: Callable[[str], bool] = lambda topic: False,
         is_known: Callable[[str], bool] = lambda topic: True,
         on_state: Callable[[bool, str], None] = lambda connected, words: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare everything; `start` connects.
 
         wake: see above. will: topic and payload that the broker publishes, retained, when it
         loses us. is_queue, is_known: see Mailbox. on_state(connected, words): called at each
-        transition, never twice for the same one.
-        All but `will` are called on paho's thread.
+        transition, never twice for the same one. monotonic: in s.
+        wake, is_queue, is_known and on_state are called on paho's thread.
         """
         self._broker = broker
         self._wake = wake
+        self._monotonic = monotonic
         self._on_state = on_state
         self._last_words = ""
         self._topics: list[str] = []
         self._mailbox = Mailbox(is_queue, is_known)
+        self._last_asked: int | None = None
+        self._last_answered: int | None = -1
         self._answer: ReasonCode | None = None  # the broker's, of the present connection
         self._client = self._make_client(broker, will)
 
@@ -98,6 +105,7 @@ class MqttLink:
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_unsubscribe
         return client
 
     # --- for the main loop ---------------------------------------------------------------
@@ -150,12 +158,39 @@ class MqttLink:
             data = payload.encode("utf-8", "replace") if isinstance(payload, str) else payload
             self._client.publish(topic, data, qos=0, retain=retain)
 
-    def drain(self) -> list[Message]:
-        """The messages that have come, at most AT_ONCE. If more wait, calls `wake` again."""
-        messages = self._mailbox.drain(AT_ONCE)
-        if not self._mailbox.is_empty:
-            self._wake()
-        return messages
+    def drain(self) -> Iterator[Message]:
+        """The messages that have come, at most AT_ONCE, each when the one before is handled.
+
+        Ends after DRAIN_WITHIN, but not before the first. If more wait, calls `wake` again.
+        """
+        end = self._monotonic() + DRAIN_WITHIN
+        for _ in range(AT_ONCE):
+            yield from self._mailbox.drain(1)
+            if self._mailbox.is_empty:
+                return
+            if self._monotonic() >= end:
+                break
+        self._wake()
+
+    def mark_waited(self, since: float) -> None:
+        """What has come, and what the broker still holds for us, may be from then (monotonic s).
+
+        Call `ask_end_of_waited` soon after it.
+        """
+        self._mailbox.mark_waited(since)
+
+    def ask_end_of_waited(self) -> None:
+        """Have the broker show that it has sent us all it held: then what comes has not waited.
+
+        It answers in the order of its messages. A new connection has no old messages.
+        """
+        _, self._last_asked = self._client.unsubscribe(_NEVER_SUBSCRIBED)
+        if self._last_asked == self._last_answered:  # it was quicker than the line above
+            self.end_waited()
+
+    def end_waited(self) -> None:
+        """What comes from now on has not waited. May be called on any thread."""
+        self._mailbox.end_waited()
 
     @property
     def dropped(self) -> int:
@@ -176,6 +211,7 @@ class MqttLink:
         if reason.is_failure:
             self._report(False, f"broker {self._broker} refuses us: {reason}")
             return
+        self.end_waited()
         if self._topics:
             self._client.follow(self._topics)
         self._report(True, f"connected to broker {self._broker}")
@@ -219,6 +255,13 @@ class MqttLink:
         if any(answer.is_failure for answer in answers):
             words = f"broker {self._broker} does not let us subscribe to all our topics"
             self._report(False, words)
+
+    def _on_unsubscribe(
+        self, _client: paho.Client, _user: Any, message_id: int, _answers: Any, _more: Any
+    ) -> None:
+        self._last_answered = message_id
+        if message_id == self._last_asked:
+            self.end_waited()
 
     def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
         try:

@@ -35,6 +35,7 @@ class Battery:
 
     `on_message`, `on_batch` and `on_write` take writes; after a burst of them call `settle`.
     Call `on_tick` once a second, also when nothing has come.
+    waited_since: from when the next write may be, if it has waited (monotonic s); else None.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Battery:
         """
         self.paths = path_table(config.cells)
         self.identity: dict[str, Value] = {"ident": config.ident, "name": config.name}
+        self.waited_since: float | None = None
         self._ident = config.ident
         self._name = config.name
         self._kept_full: str | None = None  # None before the store has said what it has kept
@@ -155,7 +157,7 @@ class Battery:
 
     def _measure(self, spec: PathSpec, raw: object, now: float) -> None:
         pack = self._control.pack
-        pack.admit(spec, raw, pack.clients, now)
+        pack.admit(spec, raw, pack.clients, now, self.waited_since)
         self._publisher.on_write(may_tighten=spec.path in pack.limiter_paths)
 
     def _request(self, spec: PathSpec, raw: object, now: float) -> None:

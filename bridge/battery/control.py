@@ -138,8 +138,13 @@ class Control:
             self.pack.set_latch(plan.LATCH, replace(before, full=kept))
 
     def is_tighter(self, assessment: Assessment) -> bool:
-        """Whether a limit is lower than in the last assessment, or withdrawn, or given again."""
+        """Whether a limit is lower than in the last assessment, or withdrawn, or given again.
+
+        Or whether a latch is another one: a limit that is 0 A already shows no block of a BMS.
+        """
         if self.last is None:
+            return True
+        if assessment.pack.allowed.state.latches != self.last.pack.allowed.state.latches:
             return True
         now, before = assessment.decision, self.last.decision
         for new, old in ((now.cvl, before.cvl), (now.ccl, before.ccl), (now.dcl, before.dcl)):

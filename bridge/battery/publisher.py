@@ -127,9 +127,10 @@ class Publisher:
         freshness, decision = pack.freshness, assessment.decision
         self._status.transitions(control.last, assessment, now)
         control.commit(assessment)
-        if pack.frame_until is not None and not self._frame_timer_set:
-            self._frame_timer_set = True  # decide again when the frame that is coming is over
-            self._timer.call_in(max(_SHORTEST, pack.frame_until - now), self._on_frame_timer)
+        half_counts_at = pack.half_counts_at
+        if half_counts_at is not None and not self._frame_timer_set:
+            self._frame_timer_set = True
+            self._timer.call_in(max(_SHORTEST, half_counts_at - now), self._on_frame_timer)
         config = control.config
         self._alarms.update(pack.measurements, config.alarms, config.cells, now)
         changes = self._values.update(

@@ -54,9 +54,9 @@ def write_down(messages: Iterable[Message], out: TextIO, now: float) -> int:
     too large.
     """
     count = 0
-    for topic, payload, _size, retained in messages:
-        if not retained and payload is not None:
-            out.write(written(Entry(now, topic, payload)) + "\n")
+    for message in messages:
+        if not message.retained and message.payload is not None:
+            out.write(written(Entry(now, message.topic, message.payload)) + "\n")
             count += 1
     out.flush()
     return count

@@ -51,7 +51,7 @@ def test_a_constant_charge_is_never_stale_nor_ended_for_long(
     world.live(4.3, sun=AMPS, note=notes.note)
     assert notes.stale == 0
     assert notes.longest["Charge"] <= HOLD and notes.longest["Discharge"] == 0
-    assert world.charge > (0.8 if without else 0.85)
+    assert world.charge > (0.75 if without else 0.85), "without a SoC charging sometimes pauses"
 
 
 @pytest.mark.parametrize("without", [(), ("soc",)], ids=["with SoC", "without SoC"])

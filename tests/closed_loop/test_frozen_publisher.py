@@ -16,6 +16,7 @@ SUN, LOAD = 95.0, 95.0  # A
 FROZEN = [("cells", "dc", "soc"), ("cells",), ("dc",), ("soc",)]
 
 
+@pytest.mark.promise("frozen")
 @pytest.mark.parametrize("without", [(), ("soc",)], ids=["with SoC", "without SoC"])
 @pytest.mark.parametrize("frozen", FROZEN, ids="+".join)
 @pytest.mark.parametrize("soc", [0.15, 0.6, 0.94])
@@ -30,6 +31,7 @@ def test_no_frozen_publisher_has_the_pack_overcharged(
     assert world.most <= 1 + SPARE
 
 
+@pytest.mark.promise("frozen")
 @pytest.mark.parametrize("without", [(), ("soc",)], ids=["with SoC", "without SoC"])
 @pytest.mark.parametrize("frozen", FROZEN, ids="+".join)
 @pytest.mark.parametrize("soc", [0.85, 0.4, 0.08])
@@ -43,6 +45,7 @@ def test_no_frozen_publisher_has_the_pack_overdischarged(
     assert world.least >= -SPARE
 
 
+@pytest.mark.promise("restart")
 @pytest.mark.parametrize("without", [(), ("soc",)], ids=["with SoC", "without SoC"])
 @pytest.mark.parametrize(("soc", "sun", "load"), [(0.8, SUN, 0.0), (0.2, 0.0, LOAD)])
 def test_restarts_of_the_bridge_forget_no_charge(

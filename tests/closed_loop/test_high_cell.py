@@ -13,7 +13,7 @@ import pytest
 from tests.closed_loop.loop import FRESHNESS, HOUR, Life, each_second, live
 from tests.pack.charger import Day, System
 from tests.pack.meters import PACK_VOLTAGE, Part, lag, noise, offset
-from tests.pack.model import Weakness, build
+from tests.pack.model import Pack, Weakness, build
 from tests.unit.doubles import Bench
 
 OFFSETS, LAGS = (-0.01, 0.0, 0.01), (0.0, 5.0)
@@ -29,17 +29,16 @@ def _charge(
     chemistry: str = "lfp",
     soc: float = 0.92,
     minutes: float = 35.0,
-    weakness: float = 0.94,
+    pack: Pack | None = None,
 ) -> tuple[Life, float]:
     """A pack with a high cell on a sunny noon; returns its life and its max_cell_voltage."""
     limiter = {"max_charge_current": 100, "max_discharge_current": 150}
     bench = Bench(chemistry=chemistry, freshness=FRESHNESS, limiter=limiter, ceiling={})
-    pack = build(chemistry, soc=soc, weak=Weakness(7, capacity=weakness))
     most = bench.config.limiter.max_cell_voltage
     start = 11.5 * HOUR
     life = live(
         bench,
-        pack,
+        pack or build(chemistry, soc=soc, weak=Weakness(7)),
         system=system,
         day=Day(clouds=0.0),
         start=start,
@@ -69,6 +68,14 @@ def test_a_high_cell_comes_down(error: float, seconds: float, system: System) ->
 def test_so_it_does_in_other_chemistries(chemistry: str, soc: float, error: float) -> None:
     parts = (lag(5.0), offset(PACK_VOLTAGE, share=error))
     _comes_down(*_charge(parts, POOR, chemistry=chemistry, soc=soc))
+
+
+@pytest.mark.parametrize("soc", [0.60, 0.80])
+def test_a_cell_that_is_far_ahead_comes_down_with_2_percent_too_much(soc: float) -> None:
+    """The others are in the flat middle, so CVL must go far down."""
+    system = System(feed_in=True, overshoot=0.02, late=3.0)
+    pack = build(soc=soc, weak=Weakness(7, capacity=1.0, ahead=0.98 - soc))
+    _comes_down(*_charge((), system, pack=pack, minutes=25.0))
 
 
 @pytest.mark.parametrize("volts", [0.1, 0.3, 0.5])

@@ -19,6 +19,7 @@ from pocket import PocketGx
 from bridge.adapters.broker import Broker
 from bridge.adapters.dbus_service import PREFIX, BatteryService
 from bridge.adapters.loop import Loop, monotonic
+from bridge.adapters.mailbox import Message
 from bridge.adapters.mqtt_link import MqttLink
 from bridge.adapters.settings import SERVICE, DeviceSettings
 from bridge.battery.persistence import SettingsPersistence
@@ -81,6 +82,12 @@ class OtherClient:
             context.iteration(False)
         assert isinstance(answers[0], tuple), answers
         return answers[0][0] if answers[0] else None
+
+    def send(self, path: str, method: str, signature: str, *arguments: object) -> None:
+        """A call whose answer nobody waits for."""
+        self._bus.call_async(
+            self._service, path, BUS_ITEM, method, signature, arguments, None, None
+        )  # fmt: skip
 
     def is_there(self) -> bool:
         return bool(self._bus.name_has_owner(self._service))
@@ -281,6 +288,16 @@ class FakeOnBus:
         signals, self.service.signals = self.service.signals, []
         return signals
 
+    def ask_end(self, answered: Callable[[], None], *held: str) -> None:
+        """Ask for the end of these writes, which the bus still holds. Nothing is answered yet."""
+        for path in held:
+            self.service.write(path, 1.0)
+        self.service.ask_end_of_waited(answered)
+
+    def turn(self) -> None:
+        """Let all come that the bus has to say."""
+        self.service.answer_end()
+
 
 class RealOnBus:
     """Our adapter on a real bus, seen by another client."""
@@ -314,6 +331,15 @@ class RealOnBus:
             {str(path): plain(item["Value"]) for path, item in changes.items()}
             for _, changes in heard
         ]
+
+    def ask_end(self, answered: Callable[[], None], *held: str) -> None:
+        for path in held:
+            self._other.send(path, "SetValue", "v", 1.0)
+        self._other.is_there()  # the bus has them then
+        self.service.ask_end_of_waited(answered)
+
+    def turn(self) -> None:
+        self._other.call("/Soc", "GetValue")
 
     def close(self) -> None:
         self._other.close()
@@ -409,11 +435,11 @@ class FakeLinked:
     def _on_state(self, connected: bool, words: str) -> None:
         self.states.append((connected, words))
 
-    def publish(self, *topics: str) -> list[str]:
-        """Others publish there; answers the topics of what has come of it."""
+    def publish(self, *topics: str) -> list[Message]:
+        """Others publish there; answers what has come of it."""
         for topic in topics:
             self.link.arrive(topic, b"1")
-        return [message.topic for message in self.link.drain()]
+        return list(self.link.drain())
 
 
 class RealLinked:
@@ -433,7 +459,7 @@ class RealLinked:
     def _on_state(self, connected: bool, words: str) -> None:
         self.states.append((connected, words))
 
-    def publish(self, *topics: str) -> list[str]:
+    def publish(self, *topics: str) -> list[Message]:
         wait(lambda: self.states)
         self.link.publish("sync", "1")  # behind our subscriptions on their way to the broker
         self._until_sync()
@@ -442,15 +468,15 @@ class RealLinked:
         self._others.publish("sync", "1")
         return self._until_sync()
 
-    def _until_sync(self) -> list[str]:
-        came: list[str] = []
+    def _until_sync(self) -> list[Message]:
+        came: list[Message] = []
 
         def has_synced() -> bool:
-            came.extend(message.topic for message in self.link.drain())
-            return "sync" in came
+            came.extend(self.link.drain())
+            return bool(came) and came[-1].topic == "sync"
 
         wait_for(has_synced, lambda: came)
-        return came[: came.index("sync")]
+        return came[:-1]
 
     def close(self) -> None:
         self.link.stop()

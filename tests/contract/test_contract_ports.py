@@ -32,6 +32,7 @@ from port_pairs import (
 
 from bridge.adapters import dbus_service
 from bridge.adapters.dbus_service import PREFIX, NameTaken
+from bridge.adapters.mailbox import Message
 from bridge.adapters.memory import MemoryFile
 from bridge.core.paths.table import path_table
 from bridge.ports import Memory
@@ -268,6 +269,17 @@ def test_every_write_is_handed_over_and_none_is_stored(on_bus: FakeOnBus | RealO
     assert on_bus.signals() == []
 
 
+def test_the_end_of_what_waited_is_answered_behind_all_writes_that_the_bus_holds(
+    on_bus: FakeOnBus | RealOnBus,
+) -> None:
+    on_bus.service.register()
+    seen: list[list[str]] = []
+    on_bus.ask_end(lambda: seen.append([path for path, _ in on_bus.writes]), "/Soc", "/Soh")
+    assert seen == [], "not within the call"
+    on_bus.turn()
+    assert seen == [["/Soc", "/Soh"]]
+
+
 # --- MQTT -----------------------------------------------------------------------------------------
 
 
@@ -322,11 +334,11 @@ def test_a_link_brings_what_it_has_subscribed_to_and_no_more(
 ) -> None:
     linked.link.subscribe(["a/+", "b"])
     linked.link.start()
-    assert linked.publish("a/1", "b", "c", "a/1/2", "a/2") == ["a/1", "b", "a/2"]
+    assert topics(linked.publish("a/1", "b", "c", "a/1/2", "a/2")) == ["a/1", "b", "a/2"]
     assert linked.wakes > 0
     linked.link.unsubscribe(["b", "nothing"])
     linked.link.subscribe(["c", "a/+"])
-    assert linked.publish("a/1", "b", "c") == ["a/1", "c"]
+    assert topics(linked.publish("a/1", "b", "c")) == ["a/1", "c"]
     assert linked.states == [(True, f"connected to broker 127.0.0.1:{linked.port}")]
     assert linked.link.dropped == 0
 
@@ -336,6 +348,28 @@ def test_what_is_published_without_a_connection_is_lost(linked: FakeLinked | Rea
     linked.link.publish("a", "1")
     linked.link.start()
     assert linked.publish() == []
+
+
+def test_what_comes_before_the_end_is_shown_has_waited(linked: FakeLinked | RealLinked) -> None:
+    linked.link.subscribe(["a"])
+    linked.link.start()
+    linked.publish()
+    linked.link.mark_waited(5.0)
+    assert waited(linked.publish("a", "a")) == [5.0, 5.0]
+    linked.link.ask_end_of_waited()
+    linked.publish()
+    assert waited(linked.publish("a")) == [None]
+    linked.link.mark_waited(7.0)
+    linked.link.end_waited()
+    assert waited(linked.publish("a")) == [None], "without the broker"
+
+
+def topics(messages: list[Message]) -> list[str]:
+    return [message.topic for message in messages]
+
+
+def waited(messages: list[Message]) -> list[float | None]:
+    return [message.waited_since for message in messages]
 
 
 # --- the main loop --------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ def takes_many_writes(bus: BusClient) -> None:
         bus.comes("/Soc", float(soc))
 
 
+@pytest.mark.promise("broker")
 def test_without_a_broker_it_is_on_the_bus_and_answers(tmp_path: Path) -> None:
     with PocketGx(broker=False) as gx:
         bridge = BridgeProcess(gx, tmp_path)
@@ -78,6 +79,7 @@ def test_a_broker_that_restarts_is_found_again_and_subscribed_again(
     assert log.count("connected to broker") == 3
 
 
+@pytest.mark.promise("secret")
 def test_a_wrong_password_is_said_once_in_plain_words_and_never_shown(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("not-the-right-one\n", encoding="utf-8")
     (tmp_path / "password").chmod(0o600)
@@ -119,6 +121,7 @@ WAITED_FOR = {
 """What looks as if more would come."""
 
 
+@pytest.mark.promise("broker")
 @pytest.mark.parametrize("answer", NONSENSE.values(), ids=NONSENSE)
 def test_a_broker_that_talks_nonsense_freezes_nothing(
     gx: PocketGx, tmp_path: Path, answer: bytes
@@ -134,6 +137,7 @@ def test_a_broker_that_talks_nonsense_freezes_nothing(
         assert bridge.stop() == 0, bridge.log()
 
 
+@pytest.mark.promise("broker")
 @pytest.mark.parametrize("answer", WAITED_FOR.values(), ids=WAITED_FOR)
 def test_a_broker_that_is_waited_for_freezes_nothing(
     gx: PocketGx, tmp_path: Path, answer: bytes | None
@@ -176,6 +180,7 @@ def test_a_broker_whose_name_nobody_knows_freezes_nothing(gx: PocketGx, tmp_path
     bridge.says("cannot be reached")
 
 
+@pytest.mark.promise("configuration")
 def test_a_bad_configuration_ends_with_status_2_and_all_mistakes(
     gx: PocketGx, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def bridge(shared_gx: PocketGx, tmp_path_factory: pytest.TempPathFactory) -> Bri
     return BridgeProcess(shared_gx, Path(tmp_path_factory.mktemp("bridge"))).connected()
 
 
+@pytest.mark.promise("garbage")
 @pytest.mark.parametrize("what", HOSTILE)
 def test_it_goes_on_as_if_nothing_had_been_said(bridge: BridgeProcess, what: str) -> None:
     topic, payload = HOSTILE[what]
@@ -74,6 +75,7 @@ LARGE = {
 }
 
 
+@pytest.mark.promise("sizes")
 @pytest.mark.parametrize("what", LARGE)
 def test_a_large_value_over_dbus_is_refused_before_it_is_read(
     bridge: BridgeProcess, what: str
@@ -86,6 +88,7 @@ def test_a_large_value_over_dbus_is_refused_before_it_is_read(
     assert bridge.is_running(), bridge.log()
 
 
+@pytest.mark.promise("sizes")
 def test_a_message_that_does_not_fit_into_memory_does_not_come_in(
     gx: PocketGx, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pocket import PocketGx
 
 from tests.harness.batteries import battery, healthy
@@ -28,6 +29,7 @@ def _killed(bridge: BridgeProcess) -> BridgeProcess:
     return bridge.connected()
 
 
+@pytest.mark.promise("kill")
 def test_a_discharge_stop_holds_from_the_first_moment(gx: PocketGx, tmp_path: Path) -> None:
     bridge = BridgeProcess(gx, tmp_path).connected()
     with MqttClient(gx.port) as client, bridge.bus() as bus:
@@ -42,6 +44,7 @@ def test_a_discharge_stop_holds_from_the_first_moment(gx: PocketGx, tmp_path: Pa
         assert history.entries() == [(0.0,)]
 
 
+@pytest.mark.promise("kill")
 def test_a_tightening_is_kept_although_the_kill_comes_at_once(
     gx: PocketGx, tmp_path: Path
 ) -> None:
@@ -88,6 +91,7 @@ def test_requests_survive(gx: PocketGx, tmp_path: Path) -> None:
         assert (bus["DCL"], bus["/Info/DischargeLimitation"]) == (0.0, "request")
 
 
+@pytest.mark.promise("memory")
 def test_a_memory_that_cannot_be_written_stops_no_service(gx: PocketGx, tmp_path: Path) -> None:
     no_folder = tmp_path / "file"
     no_folder.write_text("")

@@ -56,6 +56,7 @@ def unanswered() -> Iterator[int]:
             client.close()
 
 
+@pytest.mark.promise("leaving")
 @pytest.mark.parametrize("number", STOP, ids=lambda number: number.name)
 def test_each_signal_asks_it_to_leave(
     gx: PocketGx, tmp_path: Path, number: signal.Signals
@@ -71,6 +72,7 @@ def test_a_second_signal_changes_nothing(gx: PocketGx, tmp_path: Path) -> None:
     assert_leaves(bridge, signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+@pytest.mark.promise("leaving")
 def test_it_leaves_while_tls_waits_for_a_silent_server(gx: PocketGx, tmp_path: Path) -> None:
     with FalseBroker(answer=None) as server:
         mqtt = {"port": server.port, "tls": {"insecure": True}}
@@ -79,6 +81,7 @@ def test_it_leaves_while_tls_waits_for_a_silent_server(gx: PocketGx, tmp_path: P
         assert_leaves(bridge)
 
 
+@pytest.mark.promise("leaving")
 def test_it_leaves_while_a_connection_is_not_answered(gx: PocketGx, tmp_path: Path) -> None:
     with unanswered() as port:
         bridge = BridgeProcess(gx, tmp_path, mqtt={"port": port})
@@ -86,6 +89,7 @@ def test_it_leaves_while_a_connection_is_not_answered(gx: PocketGx, tmp_path: Pa
         assert_leaves(bridge)
 
 
+@pytest.mark.promise("leaving")
 def test_it_leaves_while_the_broker_stands_still(gx: PocketGx, tmp_path: Path) -> None:
     bridge = BridgeProcess(gx, tmp_path).connected()
     with MqttClient(gx.port) as client:
@@ -95,6 +99,7 @@ def test_it_leaves_while_the_broker_stands_still(gx: PocketGx, tmp_path: Path) -
         assert_leaves(bridge)
 
 
+@pytest.mark.promise("leaving")
 def test_it_leaves_while_the_settings_service_stands_still(gx: PocketGx, tmp_path: Path) -> None:
     bridge = BridgeProcess(gx, tmp_path).connected()
     with gx.frozen("settings"), bridge.bus() as bus:
@@ -102,6 +107,7 @@ def test_it_leaves_while_the_settings_service_stands_still(gx: PocketGx, tmp_pat
         assert_leaves(bridge)
 
 
+@pytest.mark.promise("leaving")
 def test_it_leaves_while_nobody_reads_its_log(gx: PocketGx, tmp_path: Path) -> None:
     with LogReader() as reader:
         bridge = BridgeProcess(gx, tmp_path, output=reader.entry).connected()
@@ -110,6 +116,7 @@ def test_it_leaves_while_nobody_reads_its_log(gx: PocketGx, tmp_path: Path) -> N
 
 
 
+@pytest.mark.promise("leaving")
 def test_it_leaves_while_the_bus_stands_still(gx: PocketGx, tmp_path: Path) -> None:
     bridge = BridgeProcess(gx, tmp_path).connected()
     with gx.frozen("bus"):
@@ -126,6 +133,7 @@ def hanging(gx: PocketGx, directory: Path, program: str) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([str(folder), gx.env["PYTHONPATH"]])}
 
 
+@pytest.mark.promise("leaving")
 def test_it_leaves_while_a_name_is_looked_up(gx: PocketGx, tmp_path: Path) -> None:
     asked = tmp_path / "asked"
     program = f"""
@@ -140,6 +148,7 @@ socket.getaddrinfo = hang
     assert_leaves(bridge)
 
 
+@pytest.mark.promise("leaving")
 def test_it_leaves_while_the_disk_hangs(gx: PocketGx, tmp_path: Path) -> None:
     """The main loop itself hangs then, in a write that keeps limits over a restart."""
     hangs = tmp_path / "hangs"
@@ -159,6 +168,7 @@ os.pwrite = pwrite
     assert_leaves(bridge)
 
 
+@pytest.mark.promise("leaving")
 def test_it_leaves_in_the_middle_of_its_start(gx: PocketGx, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     content = {"mqtt": {"port": gx.port}, "batteries": [battery()]}

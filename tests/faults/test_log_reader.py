@@ -104,6 +104,7 @@ def start(program: str, output: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=output, text=True)
 
 
+@pytest.mark.promise("log")
 def test_limits_fall_while_nobody_reads_the_log(
     gx: PocketGx, tmp_path: Path, reader: LogReader
 ) -> None:

@@ -54,6 +54,7 @@ def bridge(gx: PocketGx, tmp_path: Path) -> BridgeProcess:
     return BridgeProcess(gx, tmp_path, fast).connected()
 
 
+@pytest.mark.promise("silence")
 def test_a_publisher_killed_with_9_leads_through_all_stages_and_back(
     gx: PocketGx, bridge: BridgeProcess
 ) -> None:

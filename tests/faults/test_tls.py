@@ -89,6 +89,7 @@ def with_certificate(certificate: Certificate) -> dict[str, str]:
     return {"tls_cert": str(certificate.cert), "tls_key": str(certificate.key)}
 
 
+@pytest.mark.promise("tls")
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_valid_certificate_connects(house: House, host: str) -> None:
     assert said_of(broker_of(house, "valid", host=host))[0]
@@ -111,6 +112,7 @@ UNTRUSTED = {
 }
 
 
+@pytest.mark.promise("tls")
 @pytest.mark.parametrize("listener", UNTRUSTED)
 def test_what_is_wrong_with_the_certificate_of_the_broker_is_said(
     house: House, listener: str
@@ -120,6 +122,7 @@ def test_what_is_wrong_with_the_certificate_of_the_broker_is_said(
     assert UNTRUSTED[listener] in words
 
 
+@pytest.mark.promise("tls")
 def test_a_ca_that_is_not_known_is_said(house: House) -> None:
     _, words = said_of(broker_of(house, "valid", tls_ca=str(house.other_ca)))
     assert "is not trusted" in words and "name the file of its CA as mqtt.tls.ca" in words

@@ -9,6 +9,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import pytest
 from pocket import PocketGx
 
 from bridge.adapters.health import PATIENCE
@@ -90,6 +91,7 @@ def run(program: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.promise("hang")
 def test_a_main_loop_that_stops_turning_ends_the_process() -> None:
     status, said = run(HUNG_LOOP)
     assert status == 1
@@ -121,6 +123,7 @@ def test_a_bug_on_the_thread_of_the_link_ends_the_process() -> None:
     assert "a bug of ours" in said
 
 
+@pytest.mark.promise("hang")
 def test_a_bug_in_a_callback_of_the_loop_ends_the_process() -> None:
     status, said = run(BUG_IN_A_CALLBACK)
     assert status == 1

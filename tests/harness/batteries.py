@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-FAILSAFE_CVL = 53.6
-"""V. The default failsafe.charge_voltage of 3.35 V in each of 16 cells of LFP."""
+FAILSAFE_CVL = 52.0
+"""V. The default failsafe.charge_voltage of 3.25 V in each of 16 cells of LFP."""
 
 
 def battery(**changes: Any) -> dict[str, Any]:

@@ -24,15 +24,7 @@ class LogReader:
 
     def fill(self) -> None:
         """Write until the pipe is full, so that one more byte would have to wait."""
-        flags = os.O_WRONLY | os.O_NONBLOCK  # of a description of its own: others share the entry
-        own = os.open(f"/proc/self/fd/{self.entry}", flags)
-        for size in (4096, 1):
-            try:
-                while True:
-                    os.write(own, b"\n" * size)
-            except BlockingIOError:
-                pass
-        os.close(own)
+        fill(f"/proc/self/fd/{self.entry}")
 
     def read(self) -> str:
         """All that has come until now."""
@@ -49,3 +41,20 @@ class LogReader:
         if self._exit >= 0:
             os.close(self._exit)
             self._exit = -1
+
+
+def fill(entry: str) -> int:
+    """Write lines into a pipe until one more byte would have to wait; answers how many bytes.
+
+    entry: a path below /proc that leads to it
+    """
+    own = os.open(entry, os.O_WRONLY | os.O_NONBLOCK)  # of its own: others share the entry's flags
+    written = 0
+    for size in (4096, 1):
+        try:
+            while True:
+                written += os.write(own, b"x" * (size - 1) + b"\n")
+        except BlockingIOError:
+            pass
+    os.close(own)
+    return written

@@ -148,6 +148,7 @@ def test_an_unknown_path_is_refused_with_a_suggestion(client: MqttClient) -> Non
     assert reason == 'there is no such path; did you mean "/Dc/0/Voltage"?'
 
 
+@pytest.mark.promise("retained")
 def test_a_retained_message_is_ignored_and_said_once(gx: PocketGx, tmp_path: Path) -> None:
     """It is there before the bridge subscribes, so the broker hands it over as retained."""
     with MqttClient(gx.port) as client:
@@ -229,6 +230,7 @@ def test_kill_9_makes_the_broker_say_offline(gx: PocketGx, tmp_path: Path) -> No
         wait_for(lambda: client.on(STATUS)[-1:] == ["offline"], lambda: client.heard)
 
 
+@pytest.mark.promise("name")
 def test_a_name_that_is_taken_is_a_clear_error(gx: PocketGx, tmp_path: Path) -> None:
     bridge = BridgeProcess(gx, tmp_path).connected()
     (tmp_path / "second").mkdir()

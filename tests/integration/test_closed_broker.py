@@ -87,6 +87,7 @@ def refusal(broker: ClosedBroker, *words: str) -> str:
 # --- users and rights -------------------------------------------------------------------------
 
 
+@pytest.mark.promise("docker")
 def test_nobody_gets_in_without_the_right_password(broker: ClosedBroker) -> None:
     right = broker.passwords["client"]
     assert refusal(broker, "-u", "client", "-P", right) == ""
@@ -96,6 +97,7 @@ def test_nobody_gets_in_without_the_right_password(broker: ClosedBroker) -> None
         assert "not authorised" in refusal(broker, *words), words
 
 
+@pytest.mark.promise("docker")
 def test_each_user_may_what_it_needs_and_nothing_else(broker: ClosedBroker) -> None:
     heard: dict[str, list[tuple[str, str]]] = {}
     with (

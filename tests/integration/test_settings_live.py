@@ -294,6 +294,7 @@ def test_a_full_disk_costs_only_what_is_not_yet_on_it(
 # --- hands in the store -----------------------------------------------------------------------
 
 
+@pytest.mark.promise("settings")
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -391,6 +392,7 @@ def test_a_new_wish_in_the_file_is_followed(bridge: BridgeProcess, store: BusCli
     assert str(store.get(INSTANCE)) == "battery:9"
 
 
+@pytest.mark.promise("name")
 def test_a_second_process_with_our_ident_ends_and_leaves_our_settings_alone(
     gx: PocketGx, bridge: BridgeProcess, store: BusClient, tmp_path: Path
 ) -> None:
@@ -426,6 +428,7 @@ def test_the_name_is_kept_beside_the_instance_and_may_be_empty(
 # --- the whole of it --------------------------------------------------------------------------
 
 
+@pytest.mark.promise("ceilings")
 def test_no_write_of_any_kind_to_any_path_lifts_a_limit_past_its_ceiling(
     gx: PocketGx, tmp_path: Path
 ) -> None:

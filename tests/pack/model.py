@@ -163,11 +163,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Weakness:
-    """One cell (counted from 1) that is worse than the others by these factors."""
+    """One cell (counted from 1) that is worse than the others by these factors.
+
+    ahead: by how much of its capacity it is fuller than the others, 0 to 1.
+    """
 
     cell: int
     capacity: float = 0.94
     resistance: float = 1.6
+    ahead: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -290,6 +294,7 @@ def build(
         if weak is not None and weak.cell == number:
             own_capacity *= weak.capacity
             own_resistance *= weak.resistance
+            own_soc += weak.ahead
         made.append(
             Cell(
                 capacity=own_capacity,

@@ -13,7 +13,7 @@ class Counted:
 
     def __init__(self) -> None:
         self.charge = 0.0
-        self._has_moved = True
+        self._has_moved = self._is_new = True
         self._amps: Reading | None = None
         self._last: dict[str, float] = {}
 
@@ -25,6 +25,7 @@ class Counted:
         if not isinstance(number, float):
             return
         if path == CURRENT:
+            self._is_new = self._is_new or self._amps is None or self._amps[0] != number
             self._amps = number, now
         elif path in (*written.cell_paths, VOLTAGE, SOC):
             self._has_moved |= self._last.get(path) != number
@@ -33,9 +34,12 @@ class Counted:
     def go_on(self, passed: float, aging: float, now: float) -> None:
         """So many s went by. aging: s, for which a current is surely fresh.
 
-        The bridge may see only at their end that a value has moved at their beginning.
+        The bridge may see only at their end that a value has moved at their beginning, or that the
+        current is another one.
         """
+        is_new, self._is_new = self._is_new, False
         if self._has_moved:
             self.charge, self._has_moved = 0.0, False
-        elif self._amps is not None and passed <= LONGEST and now - self._amps[1] <= aging:
-            self.charge += self._amps[0] * passed / 3600
+        elif self._amps is not None and not is_new and passed <= LONGEST:
+            amps, at = self._amps
+            self.charge += amps * passed / 3600 if now - at <= aging else 0.0

@@ -33,6 +33,12 @@ from tests.search.written import (
 
 SURELY_PASSED = 1.9  # s, of a longer step: a clock that jumped makes no limit fall
 SETTLED_AFTER = 0.06  # s; the publish interval is 0.05
+RULE_PATHS = {
+    CVL: "/Info/ChargeVoltageLimitation",
+    CCL: "/Info/ChargeLimitation",
+    DCL: "/Info/DischargeLimitation",
+}
+"""Which rule holds each limit."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,7 @@ class Oracle:
     def _start(self) -> None:
         """A process starts: nothing was written to it yet."""
         self._written = Written(self._cells)
-        self._counted, self._falling = Counted(), math.inf
+        self._counted, self._falling, self._is_silent = Counted(), math.inf, False
         self._wrote_at = -math.inf
 
     def _write(self, path: str, raw: object, now: float) -> None:
@@ -160,14 +166,18 @@ class Oracle:
     def _fall(self, moment: Moment, passed: float) -> float:
         """What CVL must have fallen to since the battery is unknown, in V.
 
-        It begins at the last pack voltage, if there was one since the start.
+        It begins at the last pack voltage, if there was one since the start. Where a voltage was
+        silent before, it has begun earlier.
         """
+        voltages = self._written.ever((*self._written.cell_paths, VOLTAGE))
+        was_silent, self._is_silent = self._is_silent, any(seen.is_silent for seen in voltages)
         if not moment.missing:
             return math.inf
         if math.isinf(self._falling):
             known = all(self._written.was_heard(group.value) for group in moment.missing)
-            last = [max(seen.values) for seen in self._written.ever((VOLTAGE,)) if known]
-            return min([self._settings.ceiling.cell_voltage * self._cells, *last])
+            last = [max(seen.values) for seen in self._written.ever((VOLTAGE,))]
+            highest = self._settings.ceiling.cell_voltage * self._cells
+            return min([highest, *last]) if known and not was_silent else highest
         if self._settings_set_at == moment.now:  # it may fall to another voltage now
             return self._falling + 5.0 * self._cells
         return self._falling - self._settings.limiter.voltage_rise * min(passed, SURELY_PASSED)
@@ -210,7 +220,7 @@ class Oracle:
         shown = {limit: on_bus.get(limit) for limit in LIMITS}
         is_heard = moment.settled and not moment.missing
         is_unheard = not all(moment.written.was_heard(group.value) for group in moment.missing)
-        paced = list(self._paced(step, shown, passed, may_rise, is_heard, is_unheard))
+        paced = list(self._paced(step, on_bus, passed, may_rise, is_heard, is_unheard))
         for limit, words, law in LAWS:
             value = shown[limit]
             if not isinstance(value, (int, float)):
@@ -223,7 +233,7 @@ class Oracle:
     def _paced(
         self,
         step: Step,
-        shown: Mapping[str, Value],
+        on_bus: Mapping[str, Value],
         passed: float,
         may_rise: bool,
         is_heard: bool,
@@ -232,7 +242,7 @@ class Oracle:
         """The limits that have risen wrongly. What is withdrawn keeps its last value."""
         has_grace = "full" not in self._memory_has_been  # else what stands is the failsafe's
         for limit, pace in self._paces.items():
-            value = shown[limit]
+            value, rule = on_bus.get(limit), on_bus.get(RULE_PATHS[limit])
             if not isinstance(value, (int, float)):
                 pace.hide(passed, self._settings)
                 continue
@@ -246,7 +256,9 @@ class Oracle:
                 wrong = pace.after_restart(float(value), failsafe)
             else:
                 what = _in_words(step)
-                wrong = pace.check(float(value), passed, may_rise, what, self._settings, self._at)
+                wrong = pace.check(
+                    float(value), rule, passed, may_rise, what, self._settings, self._at
+                )
             has_used_data = {
                 CVL: is_heard,
                 CCL: is_heard or (has_grace and bool(value)),

@@ -16,6 +16,9 @@ GATHERED = 0.06  # s; a decision may also be made at the end of the publish inte
 RESOLUTION = {CVL: 0.01}  # V; A for the others
 OF_AMPS = 0.1
 AFTER_RESTART = "a restart never allows more than before"
+COMPARING = {CVL: "high cell", CCL: "voltage mismatch"}
+"""The rules that compare cells and pack voltage. What they do for half a frame need not be held."""
+FRAME = 32.0  # s; a frame is over after 30 s, and seen at the next tick
 EARLY = 0.1  # s by which a hold may seem too short, as falls are seen when they are published
 
 
@@ -24,7 +27,8 @@ class Pace:
     """Follows one limit. seen: its last value on the bus; at_most: what it may have risen to.
 
     free: no data was used yet, so the first may be used at once. is_waiting: it is 0 A since a
-    restart, for lack of data: from there it may go back to what it was. Times are monotonic s.
+    restart, for lack of data: from there it may go back to what it was. compared_since: since when
+    a rule of COMPARING holds it; infinite if none does. Times are monotonic s.
     """
 
     limit: str
@@ -33,14 +37,22 @@ class Pace:
     fell_at: float = -math.inf
     free: bool = True
     is_waiting: bool = False
+    compared_since: float = math.inf
 
     def check(
-        self, shown: float, passed: float, may_rise: bool, what: str, settings: InForce, now: float
+        self,
+        shown: float,
+        rule: object,
+        passed: float,
+        may_rise: bool,
+        what: str,
+        settings: InForce,
+        now: float,
     ) -> str:
         """What is wrong with the limit now, in words; "" for nothing.
 
-        passed: s since the last check. may_rise: everything required is fresh and beyond doubt.
-        what: what has happened, "a write" for example.
+        rule: what holds the limit. passed: s since the last check. may_rise: everything required is
+        fresh and beyond doubt. what: what has happened, "a write" for example.
         """
         if self.is_waiting:
             return ""
@@ -59,9 +71,14 @@ class Pace:
             elif now - self.fell_at < hold - EARLY and shown > self.at_most + 1e-6:
                 wrong = "no limit rises within its hold"
         risen = math.inf if self.free else self.at_most + rise * decided
-        self.at_most = min(risen, shown + step)
-        if shown < self.seen - 1e-6:
-            self.fell_at = now
+        is_compared = rule == COMPARING.get(self.limit)
+        self.compared_since = min(self.compared_since, now) if is_compared else math.inf
+        if is_compared and now - self.compared_since < FRAME:
+            self.at_most = risen
+        else:
+            self.at_most = min(risen, shown + step)
+            if shown < self.seen - 1e-6:
+                self.fell_at = now
         self.seen = shown
         return wrong
 

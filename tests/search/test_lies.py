@@ -16,6 +16,7 @@ KNOWN_BY_CELLS = [lie for name, lie in LIES.items() if name != "all cells are wr
 TO_SPARE = 0.02  # of the capacity, by which a pack may be more than full or less than empty
 
 
+@pytest.mark.promise("witnesses")
 @pytest.mark.slow
 @pytest.mark.parametrize("is_charging", [True, False], ids=["charging", "discharging"])
 @pytest.mark.parametrize(("seed", "lie"), list(enumerate(LIES.values())), ids=LIES)
@@ -27,6 +28,7 @@ def test_a_lie_about_one_thing_drives_no_cell_past_a_ceiling(
     assert truth.highest <= (CLAMPED if lie in KNOWN_BY_CELLS else HIGHEST)
 
 
+@pytest.mark.promise("frozen")
 @pytest.mark.slow
 @pytest.mark.parametrize("is_charging", [True, False], ids=["charging", "discharging"])
 @pytest.mark.parametrize(("seed", "lie"), list(enumerate(STANDING.values())), ids=STANDING)

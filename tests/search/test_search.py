@@ -14,6 +14,8 @@ STEPS = 80_000
 PARTS = 10  # so that the workers of pytest share them
 
 
+@pytest.mark.promise("rules")
+@pytest.mark.promise("ceilings")
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_limit_is_above_what_its_writes_allow(part: int) -> None:

@@ -66,6 +66,7 @@ def test_installing_again_changes_nothing(installed: Machine, unpacked: Path) ->
     assert installed.process_id() == process
 
 
+@pytest.mark.promise("way back")
 def test_a_new_version_finds_the_settings_of_the_old(
     installed: Machine, unpacked: Path, tmp_path: Path
 ) -> None:
@@ -99,14 +100,15 @@ BROKEN = {
         "from bridge.core.settings.configuration import BadConfiguration\n"
         "def load(file):\n    raise BadConfiguration(['everything is wrong'])\n"
     },
-    "dies at once": {"bridge/app.py": "def run(config, broker):\n    raise RuntimeError('oops')\n"},
+    "dies at once": {"bridge/app.py": "def run(*_):\n    raise RuntimeError('oops')\n"},
     "never gets to D-Bus": {
-        "bridge/app.py": "import time\ndef run(config, broker):\n    time.sleep(1000)\n"
+        "bridge/app.py": "import time\ndef run(*_):\n    time.sleep(1000)\n"
     },
 }
 SHORT = {"never gets to D-Bus": 8}  # s; the others end before anybody loses patience
 
 
+@pytest.mark.promise("way back")
 def test_a_broken_new_version_gives_way_to_the_old(
     make_installed: MakeMachine, unpacked: Path, tmp_path: Path
 ) -> None:
@@ -179,6 +181,7 @@ def test_a_bad_configuration_starts_nothing(machine: Machine, unpacked: Path) ->
     assert tree(machine.home) == {"config.yaml", "releases"}
 
 
+@pytest.mark.promise("archive")
 def test_a_damaged_archive_is_refused(installed: Machine, unpacked: Path, tmp_path: Path) -> None:
     damaged = releases.make(unpacked, tmp_path / "new", "9.9.9")
     (damaged / "bridge" / "battery" / "battery.py").write_text("")
@@ -212,6 +215,7 @@ def test_restart_takes_a_new_configuration(installed: Machine) -> None:
     assert read(installed, "/InstalledCapacity") == "double 314"
 
 
+@pytest.mark.promise("configuration")
 def test_restart_refuses_a_bad_configuration(installed: Machine) -> None:
     process = installed.process_id()
     config = installed.home / "config.yaml"
@@ -223,6 +227,7 @@ def test_restart_refuses_a_bad_configuration(installed: Machine) -> None:
     assert "cels" in installed.run(f"sh {machine_path('status.sh')}").stdout
 
 
+@pytest.mark.promise("uninstall")
 @pytest.mark.parametrize("everything", [False, True])
 def test_uninstall(installed: Machine, everything: bool) -> None:
     write(installed, "/CustomName", "'Cellar'")
@@ -247,8 +252,46 @@ def test_uninstall(installed: Machine, everything: bool) -> None:
         assert kept is None
     else:
         assert installed.rc_local.read_text() == "#!/bin/sh\ntouch /run/mine\n"
-        assert tree(installed.home) == {"config.yaml"}
+        assert {name.split("/")[0] for name in tree(installed.home)} == {"config.yaml", "releases"}
         assert kept == "Cellar"
+
+
+def named_in(said: str, script: str) -> str:
+    """The command with this script that the owner is told."""
+    return next(line.strip() for line in said.splitlines() if f"/{script}" in line)
+
+
+@pytest.mark.promise("uninstall")
+def test_after_an_uninstallation_the_rest_can_be_removed(installed: Machine) -> None:
+    """By the command that uninstall.sh names, also after a boot."""
+    write(installed, "/CustomName", "'Cellar'")
+    installed.wait_until(lambda: is_on_disk(installed, "Cellar"), "the settings service saved it")
+    said = installed.run(f"sh {machine_path('uninstall.sh')}").stdout
+    installed.power_cut()
+    installed.boot(svscan="first")
+    assert installed.run("ls -A /service").stdout.split() == ["other"]
+    assert dbus_value(installed, "com.victronenergy.settings", CUSTOM_NAME) == "Cellar"
+
+    removed = installed.run(named_in(said, "uninstall.sh"))
+    assert removed.returncode == 0, removed.stderr
+    assert not installed.home.exists() and not installed.log.parent.exists()
+    assert installed.run("test -e /run/virtual-battery").returncode != 0
+    assert dbus_value(installed, "com.victronenergy.settings", CUSTOM_NAME) is None
+
+
+def test_an_uninstallation_by_mistake_is_undone(installed: Machine) -> None:
+    """By the other command that it names; the archive need not be there."""
+    config = installed.home / "config.yaml"
+    config.write_text(config.read_text().replace("capacity: 280", "capacity: 314"))
+    said = installed.run(f"sh {machine_path('uninstall.sh')}").stdout
+    again = installed.run(named_in(said, "install.sh"), STEADY="0.5")
+    assert again.returncode == 0, again.stderr
+    assert read(installed, "/InstalledCapacity") == "double 314"
+
+
+def is_on_disk(machine: Machine, word: str) -> bool:
+    files = [each for each in (machine.data / "pocket").rglob("*") if each.is_file()]
+    return any(word.encode() in each.read_bytes() for each in files)
 
 
 def tree(folder: Path) -> set[str]:

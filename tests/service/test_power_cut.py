@@ -80,6 +80,7 @@ def with_old(old: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return machine.data
 
 
+@pytest.mark.promise("power cut")
 def test_a_cut_while_installing_over_an_old_version(
     with_old: Path, new: Path, tmp_path: Path
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_cut_while_a_broken_version_is_tried(
     machine.power_cut()
 
 
+@pytest.mark.promise("power cut")
 def test_a_cut_while_installing_for_the_first_time(new: Path, tmp_path: Path) -> None:
     """The GX starts, its owner's own rc.local is whole, and the installation can be repeated."""
 
@@ -149,6 +151,7 @@ def test_a_cut_while_installing_for_the_first_time(new: Path, tmp_path: Path) ->
     assert versions[0] == "" and versions[-1] == "2.0.0"
 
 
+@pytest.mark.promise("uninstall")
 def test_a_cut_while_uninstalling(with_old: Path, old: Path, tmp_path: Path) -> None:
     """It runs as before, or it is gone; and never does the GX try to start what is half there."""
 

@@ -64,6 +64,7 @@ def test_it_starts_without_broker_and_settings(data_of_installed: Path, tmp_path
     machine.power_cut()
 
 
+@pytest.mark.promise("hang")
 def test_a_crash_is_mended_by_a_restart(installed: Machine) -> None:
     process = installed.process_id()
     installed.run(f"svc -k {SERVICE}")
@@ -71,6 +72,7 @@ def test_a_crash_is_mended_by_a_restart(installed: Machine) -> None:
     installed.wait_until_well("after a crash")
 
 
+@pytest.mark.promise("crash loop")
 def test_a_crash_loop_slows_down_until_somebody_helps(installed: Machine) -> None:
     config = installed.home / "config.yaml"
     good = config.read_text()
@@ -123,6 +125,7 @@ def test_the_pause_grows_with_each_quick_death(
     assert re.findall("outcome (.*)", said) == [outcome], said
 
 
+@pytest.mark.promise("crash loop")
 def test_the_log_is_bounded(idle: Machine) -> None:
     flood = "yes 'a line as long as they may be when a bug repeats itself for days' | head -n 40000"
     assert idle.run(f"{flood} | {DEPLOYED}/log/run").returncode == 0
@@ -170,8 +173,10 @@ def test_deeply_nested_json_does_not_end_it(running: Machine) -> None:
     assert running.process_id() == process
 
 
+@pytest.mark.promise("secret")
 def test_a_password_never_appears(installed: Machine) -> None:
     (installed.home / "password").write_text("s3cret-word\n")
+    (installed.home / "password").chmod(0o600)
     config = installed.home / "config.yaml"
     access = "mqtt:\n  username: bridge\n  password_file: /data/virtual-battery/password\n"
     config.write_text("log_level: debug\n" + config.read_text().replace("mqtt:\n", access))

@@ -139,6 +139,7 @@ class FakeBatteryService(FakeBus):
         self.write = on_write
         self._name, self._names = f"com.victronenergy.battery.{ident}", names
         self._is_registered = False
+        self._asked_end: list[Callable[[], None]] = []
         self.is_closed = False
 
     def register(self) -> None:
@@ -146,6 +147,15 @@ class FakeBatteryService(FakeBus):
             raise NameTaken(self._name)
         self._names.add(self._name)
         self._is_registered = True
+
+    def ask_end_of_waited(self, answered: Callable[[], None]) -> None:
+        self._asked_end.append(answered)
+
+    def answer_end(self) -> None:
+        """The bus shows that it has sent all that it held."""
+        asked, self._asked_end = self._asked_end, []
+        for answered in asked:
+            answered()
 
     def close(self) -> None:
         self.is_closed = True
@@ -220,6 +230,7 @@ class FakeLink(FakeClient):
     ) -> None:
         super().__init__()
         self.will, self.topics, self.is_started = will, list[str](), False
+        self.confirms = True  # the broker confirms the end of what waited, at once
         self._broker, self._wake, self._on_state = broker, wake, on_state
         self._mailbox = Mailbox(is_queue, is_known)
 
@@ -249,6 +260,16 @@ class FakeLink(FakeClient):
 
     def drain(self) -> list[Message]:
         return self._mailbox.drain()
+
+    def mark_waited(self, since: float) -> None:
+        self._mailbox.mark_waited(since)
+
+    def ask_end_of_waited(self) -> None:
+        if self.confirms:
+            self.end_waited()
+
+    def end_waited(self) -> None:
+        self._mailbox.end_waited()
 
     @property
     def dropped(self) -> int:

@@ -49,6 +49,7 @@ class HostBench:
             monotonic=self.clock,
             today=lambda: None,
             wall=lambda: None,
+            note_running=lambda now: None,
             on_entered=self._on_entered,
             on_name_taken=self.name_taken.append,
             on_no_bus=self.no_bus.append,

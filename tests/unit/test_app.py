@@ -120,6 +120,8 @@ class Service:
 
     def pass_time(self, seconds: float = 0.0) -> None:
         self.loop.run(seconds)
+        for battery in self.services:
+            battery.answer_end()
 
     def payloads(self, topic: str) -> list[str]:
         return [payload for at, payload, _ in self.link.published if at == topic]

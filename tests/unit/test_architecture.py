@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "host.py",
         "inbox.py",
         "portal.py",
+        "standstill.py",
         "topics.py",
     ),
     "host.py": (
@@ -47,6 +48,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "inbox.py": ("core/", "ports.py", "topics.py"),
     "portal.py": ("core/",),
+    "standstill.py": (),
     "ports.py": ("core/model.py", "core/paths/"),
     "topics.py": (),
     "battery/": ("battery/", "core/", "ports.py", "topics.py"),
@@ -169,7 +171,7 @@ LIBRARIES = {
 # What may not be used where nothing may happen by itself: clocks, threads, the outside, logs.
 IMPURE = {"time", "threading", "logging", "os", "sys", "socket", "subprocess", "asyncio", "random"}
 
-PURE = ("core/", "topics.py", "ports.py")
+PURE = ("core/", "standstill.py", "topics.py", "ports.py")
 
 # What stands around the bridge knows it only as a person would: by its command line, its
 # configuration and its topics. The files of one folder import one another, and these libraries.

@@ -8,7 +8,7 @@ from doubles import Bench
 
 def test_it_starts_without_permission_to_charge_and_invents_nothing() -> None:
     bench = Bench()
-    assert (bench.ccl, bench.dcl, bench.cvl) == (0.0, 150.0, 53.6)
+    assert (bench.ccl, bench.dcl, bench.cvl) == (0.0, 150.0, 52.0)
     for path in ("/Dc/0/Voltage", "/Dc/0/Current", "/Dc/0/Power", "/Soc", "/TimeToGo",
                  "/Dc/0/Temperature", "/Voltages/Cell1", "/System/MinCellVoltage"):  # fmt: skip
         assert bench[path] is None
@@ -308,9 +308,9 @@ def test_a_requested_cvl_below_the_floor_is_raised_to_it_and_says_so() -> None:
     bench.feed()
     bench.mqtt("/Info/MaxChargeVoltage", "0")
     bench.settle()
-    assert bench.cvl == 52.8
+    assert bench.cvl == 52.0
     bench.pass_time(2, bench.feed)
-    assert "the floor is 52.80" in bench.state["reasons"]["CVL"]
+    assert "the floor is 52.00" in bench.state["reasons"]["CVL"]
 
 
 def test_a_request_is_shown_with_its_age() -> None:
@@ -405,3 +405,19 @@ def test_any_number_of_cells(cells: int) -> None:
     assert bench.ccl == 100.0
     bench.mqtt(f"/Voltages/Cell{cells}", "3.56")
     assert bench.ccl == 0.0
+
+
+def test_a_block_of_a_moment_counts_also_while_the_limit_is_0_already() -> None:
+    bench = Bench(limiter={"block_release": 20, "current_hold": 0})
+    bench.feed()
+    bench.pass_time(30, bench.feed)
+    bench.mqtt("/Info/MaxDischargeCurrent", "0")
+    bench.pass_time(2, bench.feed)
+    bench.batch({"/Info/MaxDischargeCurrent": 0})
+    bench.mqtt("/System/NrOfModulesBlockingDischarge", "1")
+    bench.mqtt("/System/NrOfModulesBlockingDischarge", "0")
+    bench.mqtt("/Info/MaxDischargeCurrent", "off")
+    bench.pass_time(18, bench.feed)
+    assert bench.dcl == 0.0
+    bench.pass_time(10, bench.feed)
+    assert bench.dcl

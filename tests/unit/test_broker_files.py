@@ -61,6 +61,7 @@ def test_a_password_file_without_a_password(tmp_path: Path, content: bytes, word
         read_password(password_file(tmp_path, content))
 
 
+@pytest.mark.promise("files")
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o644, 0o660, 0o620, 0o602, 0o601, 0o444])
 def test_a_file_that_others_can_use_is_refused_with_the_line_that_mends_it(
     tmp_path: Path, mode: int
@@ -75,6 +76,7 @@ def test_a_file_of_its_owner_alone_is_taken(tmp_path: Path, mode: int) -> None:
     assert read_password(password_file(tmp_path, b"a\n", mode)) == "a"
 
 
+@pytest.mark.promise("files")
 def test_a_file_of_another_user_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

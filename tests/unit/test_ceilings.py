@@ -40,6 +40,7 @@ def writes(draw: st.DrawFn) -> tuple[str, Any]:
     return path, draw(values)
 
 
+@pytest.mark.promise("ceilings")
 @given(st.lists(st.tuples(writes(), st.sampled_from(["mqtt", "dbus", "batch", "tick"]))))
 @settings(max_examples=60, deadline=None)
 def test_no_sequence_of_writes_passes_a_ceiling(steps: list[tuple[tuple[str, Any], str]]) -> None:
@@ -113,6 +114,7 @@ def test_what_is_in_force_is_always_sound_and_what_is_kept_brings_it_back(
     assert again.in_force == live.in_force
 
 
+@pytest.mark.promise("bounds")
 @given(st.text() | st.dictionaries(st.sampled_from([s.key for s in SETTINGS.values()]),
        st.sampled_from(ODD) | st.floats(0, 300)).map(json.dumps))  # fmt: skip
 @settings(deadline=None)
@@ -170,6 +172,7 @@ def test_a_dead_cell_is_not_charged_although_the_file_has_no_curve_for_it() -> N
     assert "must not be charged" in bench.state["reasons"]["CCL"]
 
 
+@pytest.mark.promise("unknown")
 def test_no_charge_without_any_voltage_whatever_is_required() -> None:
     bench = careless(freshness={"required": ["soc"]})
     bench.dbus("/Soc", 50)
@@ -207,6 +210,7 @@ def test_a_limit_that_a_ceiling_lowered_rises_slowly() -> None:
     assert bench.ccl == 84
 
 
+@pytest.mark.promise("doubt")
 def test_a_suspected_reading_counts() -> None:
     bench = careless(plausibility={"temperature_step": 5, "doubt": 3})
     bench.feed(Dc_0_Temperature=20)

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import re
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from bridge.__main__ import LONGEST_PROBLEM, main
 from bridge.adapters.config import MAX_SIZE, load
 from bridge.core.settings.configuration import BadConfiguration, Config, parse
 from bridge.core.settings.declarations import (
+    Ceiling,
     FailsafeSettings,
     FreshnessSettings,
     LimiterSettings,
@@ -96,6 +98,31 @@ def test_each_chemistry_supplies_every_number(chemistry: str, cells: int) -> Non
         value = getattr(limiter, field.name)
         assert value is None or isinstance(value, (float, str, tuple)), field.name
     assert "battery virtual" in overview(config)
+
+
+@pytest.mark.parametrize(
+    ("alarm", "ceiling_of"),
+    [
+        ("high_cell_voltage", lambda c: c.cell_voltage),
+        ("low_cell_voltage", lambda c: c.min_cell_voltage),
+        ("high_voltage", lambda c: c.cell_voltage),
+        ("low_voltage", lambda c: c.min_cell_voltage),
+        ("low_charge_temperature", lambda c: c.charge_temperature[0]),
+        ("high_charge_temperature", lambda c: c.charge_temperature[1]),
+        ("low_temperature", lambda c: c.discharge_temperature[0]),
+        ("high_temperature", lambda c: c.discharge_temperature[1]),
+    ],
+)
+@pytest.mark.parametrize("chemistry", PRESETS)
+def test_a_default_alarm_comes_no_later_than_its_ceiling(
+    chemistry: str, alarm: str, ceiling_of: Callable[[Ceiling], float]
+) -> None:
+    battery = parse(with_battery(chemistry=chemistry)).batteries[0]
+    warning, level = getattr(battery.alarms, alarm)
+    ceiling = ceiling_of(battery.ceiling)
+    if alarm.startswith("low"):
+        warning, level, ceiling = -warning, -level, -ceiling
+    assert warning <= level <= ceiling
 
 
 def test_without_a_ceiling_the_file_itself_is_the_ceiling() -> None:
@@ -349,6 +376,7 @@ def test_an_edited_file_is_taken_or_refused(tmp_path: Path, text: str) -> None:
     _is_taken_or_refused(tmp_path, text)
 
 
+@pytest.mark.promise("configuration")
 @pytest.mark.slow
 @settings(_EDITS, max_examples=600)
 @given(text=edited())

@@ -43,6 +43,7 @@ def write_both(bench: Bench, path: str, one: float, other: float, seconds: int) 
         bench.pass_time(1, lambda: others(bench, path))
 
 
+@pytest.mark.promise("clients")
 @pytest.mark.parametrize(
     ("path", "one", "other", "ccl", "dcl"),
     [

@@ -84,6 +84,7 @@ tokens = st.sampled_from([*"{}[]'\":,. \n-+0123456789eExX", *words])
 nearly_json = st.lists(tokens, max_size=20).map(lambda words: "".join(words).encode())
 
 
+@pytest.mark.promise("garbage")
 @given(st.binary(max_size=200) | nearly_json)
 @pytest.mark.slow
 @settings(max_examples=2000)
@@ -117,6 +118,7 @@ def at_most(seconds: int) -> Iterator[None]:
 HARD = st.sampled_from(["{'value':", "'value'", "{", "}", " ", "1", ",", ".", "e", "'", ":", "x"])
 
 
+@pytest.mark.promise("sizes")
 @given(st.lists(st.tuples(HARD, st.sampled_from([1, 2, 1000, 3000])), max_size=5))
 @example([("{'value':", 1), (" ", 3000), ("x", 1)])
 @example([("{'value':", 1), (" ", 1000), (",", 1000), (" ", 1000), ("x", 1)])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from doubles import Bench, battery_config
 
+from bridge.core.limiter.protections.failsafe_voltage import BELOW
 from bridge.core.settings.configuration import BadConfiguration
 
-SAFE = 53.6  # 3.35 V in each of 16 cells
+SAFE = 52.0  # 3.25 V in each of 16 cells
 STALE = 61  # s
 
 
@@ -39,10 +40,10 @@ def test_the_first_data_lift_it_at_once() -> None:
     assert _cvl(bench) == 55.2
 
 
-def test_stale_brings_cvl_to_the_last_pack_voltage_at_once_and_then_slowly_down() -> None:
+def test_stale_brings_cvl_below_the_last_pack_voltage_at_once_and_then_slowly_down() -> None:
     bench = _fed(3.40)
     bench.pass_time(STALE + 1)
-    assert SAFE < _cvl(bench) <= 3.40 * 16
+    assert SAFE < _cvl(bench) <= BELOW * 3.40 * 16
     before = _cvl(bench)
     bench.pass_time(10)
     assert _cvl(bench) == pytest.approx(before - 0.1, abs=0.02)
@@ -84,7 +85,7 @@ def test_a_client_cannot_raise_it_above_the_file() -> None:
 
 def test_it_is_not_below_min_charge_voltage() -> None:
     bench = Bench(failsafe={"charge_voltage": 3.0})
-    assert _cvl(bench) == 52.8
+    assert _cvl(bench) == 52.0
 
 
 def test_it_is_not_above_charge_voltage() -> None:
@@ -92,7 +93,7 @@ def test_it_is_not_above_charge_voltage() -> None:
     assert _cvl(bench) == 55.2
 
 
-@pytest.mark.parametrize(("chemistry", "volts"), [("lfp", 3.35), ("lto", 2.35), ("nmc", 3.85)])
+@pytest.mark.parametrize(("chemistry", "volts"), [("lfp", 3.25), ("lto", 2.35), ("nmc", 3.85)])
 def test_each_chemistry_has_its_own(chemistry: str, volts: float) -> None:
     config = battery_config(chemistry=chemistry, ceiling={})
     assert config.failsafe.charge_voltage == volts

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from doubles import Bench
 
-from bridge.core.measurements.frame import LONGEST, QUIET, Frame
+from bridge.core.measurements.frame import LONGEST, PATIENCE, QUIET, SLOWEST, Frame
 
 CELLS = 8
 LIMITER = {
@@ -145,39 +145,67 @@ def test_the_first_data_after_a_boot_set_cvl_at_once() -> None:
 
 
 def _a_frame() -> Frame:
-    frame = Frame(("a", "b", "v"))
-    for path in ("a", "b", "v"):
-        frame.note(path, 0.0)
-    frame.close()
+    """A frame of two cells and the pack voltage that have come; the usual pause is 0 s."""
+    frame = Frame(("a", "b"), "v")
+    for path in ("a", "b", "v") * 20:
+        frame.note(path, 0.0, is_other=True)
+        frame.look(0.0)
     return frame
 
 
-def test_a_frame_comes_until_all_is_there_or_it_is_quiet() -> None:
-    frame = _a_frame()
-    assert frame.comes_until(0.0) is None
-    frame.note("a", 10.0)
-    frame.note("a", 10.02)
-    assert frame.comes_until(10.02) == pytest.approx(10.02 + QUIET)
-    assert frame.comes_until(10.02 + QUIET) is None
-    frame.note("other", 10.03)
-    frame.note("b", 10.03)
-    frame.note("v", 10.04)
-    assert frame.comes_until(10.04) is None
+def _is_coming(frame: Frame, now: float) -> bool:
+    return frame.state(now)[0]
 
 
-def test_a_frame_that_is_over_is_looked_at_before_the_next_one_begins() -> None:
+def test_half_a_frame_counts_once_it_is_quiet_and_a_whole_one_at_once() -> None:
     frame = _a_frame()
-    for n in range(30):
-        frame.note("a", 10.0 + 0.04 * n)
-    assert frame.comes_until(11.16) is None, "LONGEST is over"
-    frame.close()
-    frame.note("a", 11.2)
-    assert frame.comes_until(11.2) is not None
+    assert not _is_coming(frame, 0.0)
+    frame.note("a", 10.0, is_other=True)
+    frame.note("a", 10.02, is_other=False)
+    assert frame.state(10.02) == (True, pytest.approx(10.02 + QUIET))
+    frame.note("other", 10.03, is_other=True)
+    frame.note("b", 10.03, is_other=True)
+    frame.note("v", 10.04, is_other=True)
+    assert not _is_coming(frame, 10.04)
+
+
+def test_a_frame_is_over_after_a_few_usual_pauses() -> None:
+    for pause in (0.1, 0.3, 0.7):
+        frame = _a_frame()
+        for n in range(60):
+            frame.note("abv"[n % 3], 10.0 + pause * n, is_other=True)
+            frame.look(10.0 + pause * n)
+        last = 10.0 + pause * 60
+        frame.note("a", last, is_other=True)
+        assert frame.state(last + 0.9 * PATIENCE * pause) == (True, None)
+        assert not _is_coming(frame, last + 1.1 * PATIENCE * pause)
+
+
+def test_a_frame_ends_without_silence_when_a_cell_comes_with_another_value() -> None:
+    frame = _a_frame()
+    assert not frame.note("a", 10.0, is_other=True)
+    assert not frame.note("a", 10.01, is_other=False), "sent twice"
+    assert not frame.note("v", 10.02, is_other=True)
+    assert not frame.note("v", 10.03, is_other=True), "of another device"
+    assert frame.note("a", 10.04, is_other=True)
+    assert frame.state(10.04) == (True, pytest.approx(10.04 + QUIET))
+    frame.note("b", 10.05, is_other=True)
+    assert _is_coming(frame, 10.05), "nobody has looked at the frame before"
+    frame.look(10.05)
+    assert not _is_coming(frame, 10.05), "the pack voltage came last before this frame"
+
+
+def test_a_frame_without_end_is_over_at_last() -> None:
+    frame = _a_frame()
+    for n in range(round(SLOWEST / 0.5)):
+        frame.note("v", 10.0 + 0.5 * n, is_other=True)
+    assert frame.state(9.9 + SLOWEST) == (True, None)
+    assert not _is_coming(frame, 10.0 + SLOWEST)
 
 
 def test_a_path_that_is_forgotten_is_not_waited_for() -> None:
     frame = _a_frame()
     frame.forget(["v"])
-    frame.note("a", 10.0)
-    frame.note("b", 10.0)
-    assert frame.comes_until(10.0) is None
+    frame.note("a", 10.0, is_other=True)
+    frame.note("b", 10.0, is_other=True)
+    assert not _is_coming(frame, 10.0)

@@ -60,15 +60,15 @@ def test_without_a_current_equal_values_are_as_good_as_others_for_ever() -> None
         assert teller.tell() is NOT_FROZEN
 
 
-@pytest.mark.parametrize("amps", [60.0, 6.0])
+@pytest.mark.parametrize(("amps", "time"), [(60.0, "20 s"), (6.0, "4 min"), (0.2, "2 h")])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_what_stands_while_charge_goes_by_is_suspect(amps: float, sign: int) -> None:
+def test_what_stands_while_charge_goes_by_is_suspect(amps: float, time: str, sign: int) -> None:
     teller = Teller()
     teller.tell(CELLS, PACK_VOLTAGE, PACK_CURRENT)
     assert not teller.go(sign * (SUSPECT - 0.1), PACK_VOLTAGE, amps=amps).words
     verdict = teller.go(sign * 0.2, PACK_VOLTAGE, amps=amps)
     assert verdict.suspects == "no change of the cell voltages"
-    assert verdict.words.startswith("the cell voltages have not changed for ")
+    assert verdict.words.startswith(f"the cell voltages have not changed for {time} while")
     assert not verdict.stale and not verdict.full and not verdict.empty
     assert teller.tell(CELLS) is NOT_FROZEN
 
@@ -400,8 +400,6 @@ def test_it_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureF
     assert "in doubt: the cell voltages have not changed for" in caplog.text
     bench.pass_time(2, lambda: bench.feed(cell=3.31, current=51))
     assert "no longer in doubt: no change of the cell voltages" in caplog.text
-
-
 
 
 def test_a_restart_does_not_move_a_counter_that_stands_still() -> None:

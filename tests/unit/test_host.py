@@ -94,6 +94,7 @@ def test_every_burst_is_published(house: HostBench) -> None:
         assert house.service.values["/Soc"] == soc
 
 
+@pytest.mark.promise("flood")
 def test_a_dbus_write_is_published_also_while_the_loop_is_never_idle(house: HostBench) -> None:
     assert house.service.write("/Soc", 61) == 0
     house.loop.run_busy(SETTLE_WITHIN)

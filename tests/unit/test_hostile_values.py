@@ -59,6 +59,7 @@ SETTINGS = (
 )
 
 
+@pytest.mark.promise("garbage")
 @pytest.mark.parametrize("what", HOSTILE)
 def test_it_is_taken_or_refused(what: str) -> None:
     bench = Bench(cells=4)

@@ -72,6 +72,7 @@ def test_what_home_assistant_says_goes_to_the_discovery(bench: Bench) -> None:
     assert removed == ["homeassistant/sensor/virtual_battery_test/old/config"]
 
 
+@pytest.mark.promise("retained")
 def test_a_retained_write_is_ignored_and_named_once(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

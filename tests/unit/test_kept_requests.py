@@ -26,6 +26,7 @@ def sent(bench: Bench) -> list[str]:
     return [str(value) for key, value in bench.store.saved if key == REQUESTS_KEY]
 
 
+@pytest.mark.promise("boot")
 def test_requests_survive_a_boot() -> None:
     bench = booted()
     bench.batch({CCL: 40, DCL: {"value": 20, "expires": 7200}})

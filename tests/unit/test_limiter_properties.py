@@ -142,6 +142,8 @@ def test_the_oracle_knows_every_protection() -> None:
     assert known == protections | {("CCL", "ceiling"), ("DCL", "ceiling")}
 
 
+@pytest.mark.promise("loosen")
+@pytest.mark.promise("rules")
 @pytest.mark.slow
 @settings(
     max_examples=max(1, STEPS // PROGRAM),
@@ -177,6 +179,7 @@ def test_what_stands_from_the_last_decision_is_what_would_be_found_anew(program:
         kept, anew = outcome.state, full.state
 
 
+@pytest.mark.promise("rules")
 @settings(max_examples=300, deadline=None)
 @given(st.binary(min_size=60, max_size=60))
 def test_without_a_past_the_limits_are_exactly_the_rules(program: bytes) -> None:
@@ -247,6 +250,7 @@ def test_currents_are_monotone_in_the_excursion_of_temperature(
         assert wider[0] <= ccl + EPSILON and wider[1] <= dcl + EPSILON
 
 
+@pytest.mark.promise("unknown")
 @settings(max_examples=200, deadline=None)
 @given(
     st.binary(min_size=90, max_size=90), st.sampled_from(["coldest", "soc", "mosfet", "voltage"])

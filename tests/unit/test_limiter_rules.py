@@ -288,6 +288,7 @@ class TestAbsorption:
         limiter = Limiter(**PLAN)
         limiter(measured(soc=96.0), 10)
         assert limiter(measured(soc=89.0)).decision.charge_mode == "Float"
+        assert limiter(measured(soc=90.0)).decision.charge_mode == "Float"
         assert limiter(measured(soc=89.0)).decision.charge_mode == "Bulk"
         assert limiter(measured(soc=96.0)).decision.charge_mode == "Float"  # the pause holds
 
@@ -302,9 +303,7 @@ class TestAbsorption:
         limiter = Limiter(**PLAN)
         limiter(measured(soc=96.0), 300)
         high = Cells((3.53, *[3.48] * 15))
-        assert limiter.cvl(measured(3.48, soc=96.0, cells=high)) == pytest.approx(
-            16 * 3.48 - 0.03
-        )
+        assert limiter.cvl(measured(3.48, soc=96.0, cells=high)) == pytest.approx(16 * 3.48 - 0.03)
 
     def test_without_it_there_is_no_mode(self) -> None:
         assert Limiter()(measured(soc=99.0)).decision.charge_mode is None
@@ -336,6 +335,12 @@ class TestSlide:
     def test_it_is_off_unless_wanted(self) -> None:
         assert Limiter().cvl(self.full(5.0), 100) == 55.2
 
+    def test_switched_off_it_ends(self) -> None:
+        limiter = Limiter(slide="on")
+        limiter(self.full(5.0), 100)
+        limiter.frame = Limiter().frame
+        assert "slide" not in limiter(self.full(5.0)).decision.cvl.caps
+
 
 class TestRecovery:
     def test_silence_does_not_count_as_waiting(self) -> None:
@@ -348,9 +353,7 @@ class TestRecovery:
 
     def test_noise_around_a_threshold_does_not_swing_the_limit(self) -> None:
         limiter = Limiter()
-        values = [
-            limiter.ccl(measured(3.40 + 0.004 * ((7 * i) % 5 - 2)), 1.0) for i in range(600)
-        ]
+        values = [limiter.ccl(measured(3.40 + 0.004 * ((7 * i) % 5 - 2)), 1.0) for i in range(600)]
         changes = sum(a != b for a, b in pairwise(values))
         assert changes <= 1
         assert values[-1] == 50
@@ -367,7 +370,6 @@ def test_extremes_that_a_client_confuses_mean_the_same(
     right = Cells(told, lowest=min(one, other), highest=max(one, other))
     wrong = Cells(told, lowest=max(one, other), highest=min(one, other))
     first, second = (
-        Limiter()(of(cells=cells, voltage=voltage)).decision
-        for cells in (right, wrong)
+        Limiter()(of(cells=cells, voltage=voltage)).decision for cells in (right, wrong)
     )
     assert (first.cvl, first.ccl, first.dcl) == (second.cvl, second.ccl, second.dcl)

@@ -392,6 +392,7 @@ def test_unusable_kept_settings_are_cleaned_up_once() -> None:
     assert bench.store.saved == [("RemoteSettings", "{}")]
 
 
+@pytest.mark.promise("accept")
 @pytest.mark.parametrize("door", ["mqtt", "dbus"])
 @pytest.mark.parametrize(
     ("kind", "path", "value"),

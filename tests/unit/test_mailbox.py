@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+from doubles import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,15 +63,42 @@ def test_the_mailbox_says_once_per_filling() -> None:
     assert box.put(message("a")) is True
 
 
-def test_of_a_flood_a_part_is_drained_and_the_loop_is_woken_for_the_rest() -> None:
-    wakes = []
-    link = mqtt_link.MqttLink(broker.Broker("127.0.0.1", 1883), wake=lambda: wakes.append(True))
-    for n in range(AT_ONCE + 1):
+def filled_link(wakes: list[bool], messages: int, clock: Clock) -> mqtt_link.MqttLink:
+    link = mqtt_link.MqttLink(
+        broker.Broker("127.0.0.1", 1883), wake=lambda: wakes.append(True), monotonic=clock
+    )
+    for n in range(messages):
         link._mailbox.put(message(str(n)))
+    return link
+
+
+@pytest.mark.promise("flood")
+def test_of_a_flood_a_part_is_drained_and_the_loop_is_woken_for_the_rest() -> None:
+    wakes: list[bool] = []
+    link = filled_link(wakes, AT_ONCE + 1, Clock())
     assert [m.topic for m in link.drain()] == [str(n) for n in range(AT_ONCE)]
     assert wakes == [True]
     assert [m.topic for m in link.drain()] == [str(AT_ONCE)]
     assert wakes == [True]
+    assert list(link.drain()) == []
+    assert wakes == [True]
+
+
+@pytest.mark.promise("flood")
+@pytest.mark.parametrize(("takes", "at_a_time"), [(0.0011, 5), (0.004, 2), (1.0, 1)])
+def test_slow_messages_are_drained_for_a_limited_time(takes: float, at_a_time: int) -> None:
+    """Else a write over D-Bus waits for 128 large batches."""
+    clock, wakes = Clock(), list[bool]()
+    link = filled_link(wakes, 10, clock)
+    handled = list[list[str]]()
+    while len(handled) == len(wakes):
+        burst = list[str]()
+        for each in link.drain():
+            burst.append(each.topic)
+            clock.now += takes
+        handled.append(burst)
+    assert [topic for burst in handled for topic in burst] == [str(n) for n in range(10)]
+    assert {len(burst) for burst in handled[:-1]} == {at_a_time}
 
 
 def test_a_full_mailbox_loses_the_oldest() -> None:
@@ -82,6 +111,7 @@ def test_a_full_mailbox_loses_the_oldest() -> None:
     assert box.dropped == 10
 
 
+@pytest.mark.promise("flood")
 def test_a_mailbox_of_large_messages_is_full_earlier() -> None:
     box = Mailbox(is_queue=lambda topic: True)
     for n in range(500):

@@ -99,6 +99,7 @@ def test_a_text_half_of_which_is_old_is_one_that_nobody_can_read(
     assert memory.read() == ""
 
 
+@pytest.mark.promise("memory")
 @pytest.mark.parametrize("bit", range(0, 8 * 50, 13))
 def test_no_damaged_bit_goes_unnoticed(tmp_path: Path, boot_id: Path, bit: int) -> None:
     """Not in the boot id either: a file of another boot would be a first start."""

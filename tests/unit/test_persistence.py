@@ -462,6 +462,7 @@ def in_force(house: House) -> tuple[object, ...]:
     return house.name, house.instances[-1:], house.bench[CHARGE]
 
 
+@pytest.mark.promise("settings")
 @pytest.mark.parametrize("key", FOREIGN)
 def test_a_change_that_dbus_does_not_accept_is_put_back_and_said(key: str) -> None:
     house = House(access=CLOSED).opened()
@@ -474,6 +475,7 @@ def test_a_change_that_dbus_does_not_accept_is_put_back_and_said(key: str) -> No
     assert refusal["reason"] == "settings are not taken over D-Bus, says dbus.accept"
 
 
+@pytest.mark.promise("settings")
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -523,6 +525,7 @@ def test_a_change_that_is_taken_is_in_the_log(
     assert "name Attic" in log and "limiter.max_charge_current is 190 A (was 100 A)" in log
 
 
+@pytest.mark.promise("flood")
 @pytest.mark.parametrize("access", [ALL_OPEN, CLOSED], ids=["taken", "refused"])
 @pytest.mark.parametrize("key", FOREIGN)
 def test_a_flood_of_changes_makes_no_flood_of_ours(
@@ -577,6 +580,7 @@ def test_the_last_change_of_a_flood_counts() -> None:
 # --- what was kept, at the start ------------------------------------------------------------------
 
 
+@pytest.mark.promise("accept")
 def test_what_was_kept_counts_for_nothing_where_nobody_may_write_it() -> None:
     house = House(access=CLOSED)
     house.service.write(SETTINGS, LOOSE)

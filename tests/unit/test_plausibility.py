@@ -23,6 +23,7 @@ def feed_without_cell_7(bench: Bench) -> None:
 
 
 class TestOneGlitch:
+    @pytest.mark.promise("doubt")
     @pytest.mark.parametrize(
         ("path", "odd", "good"),
         [
@@ -38,7 +39,7 @@ class TestOneGlitch:
         bench = fed()
         before = (bench.cvl, bench.ccl, bench.dcl)
         assert bench.dbus(path, odd) == 2
-        assert "hard to believe" in bench.rejected[-1]["reason"]
+        assert f"{odd:g} after {good:g} is hard to believe" in bench.rejected[-1]["reason"]
         bench.pass_time(1)
         assert bench[path] == good
         assert bench.dbus(path, good) == 0
@@ -137,6 +138,8 @@ class TestARealJump:
         bench.pass_time(1)
         assert bench.ccl == 0.0
 
+    @pytest.mark.promise("doubt")
+    @pytest.mark.promise("loosen")
     def test_never_loosens_before_it_is_confirmed(self) -> None:
         bench = fed(limiter={"charge_temperature": [[0, 0], [10, 1]]})
         bench.feed(Dc_0_Temperature=-5)

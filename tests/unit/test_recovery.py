@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from doubles import Bench
 
 from bridge.core.limiter.recovery import (
@@ -36,6 +37,7 @@ def test_it_holds_and_then_rises_at_its_rate_and_not_above_its_target() -> None:
     assert state.rising_since is None, "at its target it waits for nothing"
 
 
+@pytest.mark.promise("tighten")
 def test_a_fall_is_followed_at_once_and_the_hold_begins_anew() -> None:
     pace = Pace(hold=5, rise=2.0)
     state = recover(Recovering(10.0, 0, 9), 4.0, pace, 10, CERTAIN)

@@ -243,6 +243,7 @@ class TestAPermission:
         assert bench.ccl == 100.0
         assert not bench.rejected
 
+    @pytest.mark.promise("permission")
     @pytest.mark.parametrize("path", [CHARGE, BLOCKING])
     @pytest.mark.parametrize(
         "garbage", ["2.5", "-1", "blocked", "{", '{"x": 1}', "[1]", "NaN", "unknown", b"\xff"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -40,6 +41,7 @@ def fed(cell: float = 3.3, **changes: Any) -> Bench:
 # --- latches and limits ------------------------------------------------------------------------
 
 
+@pytest.mark.promise("permission")
 def test_a_discharge_stop_survives() -> None:
     bench = fed(cell=2.79)
     bench.pass_time(5, lambda: bench.feed(cell=2.86))
@@ -53,6 +55,7 @@ def test_a_discharge_stop_survives() -> None:
     assert bench.dcl == 150.0
 
 
+@pytest.mark.promise("tighten")
 def test_what_tightens_is_written_before_it_is_on_the_bus() -> None:
     bench = fed()
     publish, seen = bench.bus.publish, []
@@ -116,6 +119,7 @@ def test_half_risen_limits_go_on_from_where_they_were() -> None:
     assert before - 5.0 <= bench.ccl <= before, "what loosens is written once a second"
 
 
+@pytest.mark.promise("restart")
 @pytest.mark.parametrize("gap", [0.1, 3.0, 50.0, 59.0, 61.0, 1000.0])
 @pytest.mark.parametrize("low", [2.75, 3.05, 3.3])
 def test_no_restart_permits_more_than_what_held_before(gap: float, low: float) -> None:
@@ -134,6 +138,7 @@ def test_no_restart_permits_more_than_what_held_before(gap: float, low: float) -
         bench.pass_time(3, partial(bench.feed, cell=low))
 
 
+@pytest.mark.promise("permission")
 def test_a_block_of_a_bms_survives_for_its_time() -> None:
     bench = fed(limiter={"max_charge_current": 100, "block_release": 60})
     bench.mqtt("/Io/AllowToCharge", "0")
@@ -218,7 +223,8 @@ def test_restarts_without_data_spend_the_grace_once(every: float) -> None:
 
 def test_the_grace_counts_from_the_last_fresh_data() -> None:
     bench = fed()
-    bench.pass_time(500, bench.feed)
+    moving = (bench.feed(cell=3.3 + n % 2 / 1000, current=10 + n % 2) for n in itertools.count())
+    bench.pass_time(500, lambda: next(moving))
     bench = killed(bench)
     bench.pass_time(40)
     assert bench.dcl == 150.0
@@ -332,10 +338,9 @@ WRONG: list[Callable[[], str]] = [
 ]
 
 
+@pytest.mark.promise("memory")
 @pytest.mark.parametrize("wrong", range(len(WRONG)))
-def test_what_cannot_be_read_permits_nothing(
-    wrong: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_cannot_be_read_permits_nothing(wrong: int, caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench()
     bench.pass_time(100, bench.feed)
     bench.memory.text = WRONG[wrong]()
@@ -344,7 +349,8 @@ def test_what_cannot_be_read_permits_nothing(
     assert caplog.text.count("what was kept of before the restart cannot be used") == 1
     bench.pass_time(29, bench.feed)
     assert (bench.ccl, bench.dcl) == (0.0, 0.0)
-    bench.pass_time(250, bench.feed)
+    moving = (bench.feed(cell=3.3 + n % 2 / 1000, current=10 + n % 2) for n in itertools.count())
+    bench.pass_time(500, lambda: next(moving))
     assert (bench.ccl, bench.dcl, bench.cvl) == (100.0, 150.0, 55.2)
 
 
@@ -443,6 +449,7 @@ def test_one_of_two_sensors_does_not_stand_for_the_other() -> None:
     assert bench.ccl == 0.0
 
 
+@pytest.mark.promise("restart")
 def test_nothing_rises_before_each_input_has_come() -> None:
     bench = fed()
     bench.pass_time(20, lambda: bench.feed(Dc_0_Temperature=4))

@@ -48,6 +48,7 @@ UNKEPT: dict[str, Callable[[], FakeMemory | None]] = {
 }
 
 
+@pytest.mark.promise("memory")
 @pytest.mark.parametrize("kind", UNKEPT)
 @pytest.mark.parametrize("every", [0.2, 7.0, 50.0])
 @pytest.mark.parametrize("after", [5.0, 5000.0])

@@ -19,6 +19,7 @@ def _feed(bench: Bench, cells: list[float], voltage: float) -> None:
     bench.settle()
 
 
+@pytest.mark.promise("witnesses")
 @given(st.lists(VOLTS, min_size=4, max_size=4), st.floats(8.0, 17.0))
 def test_the_mean_of_the_pack_voltage_bounds_the_extreme_cells(
     cells: list[float], voltage: float
@@ -41,6 +42,7 @@ def test_a_pack_voltage_far_below_the_cells_ends_discharging() -> None:
     assert bench.dcl == 0.0, "2.80 V in each cell, says the pack"
 
 
+@pytest.mark.promise("witnesses")
 def test_the_lower_of_pack_voltage_and_sum_counts() -> None:
     """The clamp of CVL and the discharge stop both begin at a low voltage."""
     cells = Cells((3.0, 3.1, 3.2, 3.3))

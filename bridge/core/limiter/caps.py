@@ -36,6 +36,8 @@ _LATCHES = tuple(
 """Each latch once, with the inputs of all protections that share it."""
 NO_CAPS: Limits[Caps] = Limits({}, {}, {})
 
+_COMPARING = tuple(p for p in PROTECTIONS if p.compares)
+
 
 @dataclass(frozen=True)
 class PackState:
@@ -61,6 +63,7 @@ class PackCaps:
 
     caps: for what is measured and what is suspected, the smaller ones. state: for the next call.
     suspected: what would be measured if the readings in doubt were right; None: nothing counts.
+    of_half: the caps for half a frame, which count while the rest is coming; no hold follows.
     """
 
     caps: Limits[Caps]
@@ -68,6 +71,7 @@ class PackCaps:
     latches: LatchState
     state: PackState
     suspected: Measurements | None = None
+    of_half: Limits[Caps] = NO_CAPS
 
 
 def pack_latches(latches: LatchState) -> LatchState:
@@ -93,11 +97,15 @@ def caps_of(
     caps, latches, situation = found.caps, found.latches, found.situation
     assert situation is not None, "caps are found in a situation"
     if suspected is None:
-        return PackCaps(caps, situation, latches, found)
+        of_half = _of_half(situation) if measurements.half_counts else NO_CAPS
+        return PackCaps(caps, situation, latches, found, None, of_half)
     if_right = find_caps(suspected, config, stage, PackState(latches), now, date)
     caps, latches = least_caps(caps, if_right.caps), if_right.latches
     state = PackState(latches, situation, found.caps)
-    return PackCaps(caps, situation, latches, state, suspected)
+    of_half = NO_CAPS
+    if measurements.half_counts and if_right.situation is not None:
+        of_half = least_caps(_of_half(situation), _of_half(if_right.situation))
+    return PackCaps(caps, situation, latches, state, suspected, of_half)
 
 
 def find_caps(
@@ -124,6 +132,15 @@ def find_caps(
             _renewed(CCL, situation, last, before.caps.ccl, changed),
             _renewed(DCL, situation, last, before.caps.dcl, changed),
         ),
+    )
+
+
+def _of_half(situation: Situation) -> Limits[Caps]:
+    """The caps of what compares voltages, for the half of a frame that is there."""
+    half = replace(situation, before_frame=None)
+    caps = [(p, p.cap(half)) for p in _COMPARING]
+    return Limits(
+        *({p.name: cap for p, cap in caps if cap and p.limit == limit} for limit in LIMIT_NAMES)
     )
 
 

@@ -143,6 +143,11 @@ def limits_from(
         certainty = Certainty.NOT_FRESH  # CVL rises only while no input is silent
     cvl, cvl_after = _limited(caps, ceilings.cvl, before.limits.cvl, paces.cvl, now, certainty)
 
+    if situation.measurements.half_counts:
+        of_half = allowed.of_half
+        cvl = _meanwhile(cvl, _floored(of_half.cvl, floor))
+        ccl, dcl = _meanwhile(ccl, of_half.ccl), _meanwhile(dcl, of_half.dcl)
+
     after: Limits[Recovering | None] = Limits(cvl_after, ccl_after, dcl_after)
     # The limits before the first data are for no danger: after them the limits may rise at once.
     if is_waiting:
@@ -201,7 +206,7 @@ def _after_ccl(
 
 def _floored(caps: Caps, floor: float) -> Caps:
     """Raise caps to the floor (V): a CVL far below the battery's voltage would empty it."""
-    if min([cap.value for cap in caps.values()]) >= floor:
+    if min([cap.value for cap in caps.values()], default=floor) >= floor:
         return caps
     return {
         name: cap if cap.value >= floor else Cap(floor, f"{cap.reason}; the floor is {floor:.2f} V")
@@ -252,6 +257,15 @@ def _limited(
     if lowered != value:
         value, rule, reason = lowered, "ceiling", ceiling.reason
     return Limit(value, rule, reason, caps), after
+
+
+def _meanwhile(limit: Limit, caps: Caps) -> Limit:
+    """The limit while these caps count too. Its recovery knows nothing of them."""
+    lowest = min(caps.items(), key=lambda item: item[1].value, default=None)
+    if lowest is None or limit.value is None or lowest[1].value >= limit.value:
+        return limit
+    name, cap = lowest
+    return Limit(max(0.0, cap.value), name, cap.reason, {**limit.caps, name: cap})
 
 
 def _why_not_yet(after: Recovering, smallest: Cap, pace: Pace, certainty: Certainty) -> str:

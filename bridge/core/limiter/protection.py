@@ -65,7 +65,8 @@ class Protection:
     looks at, besides its latch; without: all. sweeps: what `explain` shows of it.
     changes_with_time: its cap depends on the time itself while its latch is not at rest. after_ccl:
     it needs CCL, so it comes after all others. is_on: only for those: whether a latch at rest must
-    be looked at.
+    be looked at. compares: it compares voltages with each other. While a frame is coming, its cap
+    for half of it counts, but no hold follows.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Protection:
     sweeps: tuple[Sweep, ...] = ()
     changes_with_time: bool = False
     after_ccl: bool = False
+    compares: bool = False
     is_on: Callable[[Situation], bool] = lambda situation: True
 
     @cached_property

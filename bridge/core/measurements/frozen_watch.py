@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from bridge.core.measurements.charge_count import Count, Kind, Look, counted
 from bridge.core.measurements.frozen import judged
@@ -41,7 +42,7 @@ class FrozenWatch:
         self._count = counted(self._count, self._look(moved, source, now), kind, now)
         self.verdict = judged(self._count, kind)
         if counter is not None:
-            counter.moved_at = now if counter.path in moved else counter.moved_at
+            counter.moved_at = moved.get(counter.path, counter.moved_at)
             self.verdict = self.verdict.with_counter(counter.words(now))
 
     def keep(self, counter: Counter | None) -> KeptCount | None:
@@ -52,14 +53,14 @@ class FrozenWatch:
         values = self._store.last_compared([*paths, counter.path])
         return kept_count(self._count, values, counter.moved_at)
 
-    def _look(self, moved: set[str], source: Source, now: float) -> Look:
+    def _look(self, moved: Mapping[str, float], source: Source, now: float) -> Look:
         store = self._store
         readings = store.readings(now)
         cells, written = readings[CELLS], readings[PACK_VOLTAGE]
         volts = volts_of(cells, written, self._cells)
         came = store.last(CURRENT_PATH)
         return Look(
-            moved=frozenset(input_ for input_, paths in self._paths.items() if moved & paths),
+            moved=frozenset(one for one, paths in self._paths.items() if paths & moved.keys()),
             current=readings[PACK_CURRENT],
             lives_until=-math.inf if came is None else came[1] + source.shelf_life.stale,
             soc=readings[SOC],

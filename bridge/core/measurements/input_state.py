@@ -59,7 +59,7 @@ class InputState:
         life = source.shelf_life
         lasts = life.aging if self.stands_in else life.stale
         self._sort_at = min(self._sort_at, at + lasts - CHECK_EARLY)
-        self.newest = at
+        self.newest = max(self.newest, at)
         self.look_at = -math.inf
         self.oldest = []
 

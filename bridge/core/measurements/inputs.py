@@ -114,6 +114,7 @@ class Measurements:
     doubt: which reading cannot be believed yet, in words; then nothing may loosen. frozen: what
     stands still although charge has moved. before_frame: the readings before the frame that is
     coming, for what compares voltages with each other; None while no frame is coming.
+    half_counts: whether what half a frame shows counts meanwhile, without a hold.
     """
 
     readings: Mapping[Input[Any], Any]
@@ -121,6 +122,7 @@ class Measurements:
     doubt: str = ""
     frozen: Frozen = NOT_FROZEN
     before_frame: Mapping[Input[Any], Any] | None = None
+    half_counts: bool = False
 
     def changed_since(self, before: Measurements) -> set[Input[Any]]:
         """The inputs whose reading or silence has changed, or their reading before the frame."""

@@ -28,15 +28,15 @@ class MeasurementStore:
     inputs: the inputs in use. at, sources: when each path was last written (monotonic s), and by
     which source; LONG_AGO once a value has expired, whatever its age. withdrawn: the paths whose
     last value was withdrawn by a null. touched: the paths whose display may have changed since the
-    display was last brought up to date. moved: the paths whose value has changed since
-    `take_moved`.
+    display was last brought up to date. moved: when the values came (monotonic s) that have changed
+    since `take_moved`, by path.
     """
 
     def __init__(self, paths: Paths, inputs: tuple[Input[Any], ...], cells: int) -> None:
         self.inputs = {input_: InputState(input_, cells) for input_ in inputs}
         self.groups = {path: spec.group for path, spec in paths.items()}
         self.touched: set[str] = set()
-        self.moved: set[str] = set()
+        self.moved: dict[str, float] = {}
         self._compared: dict[str, Value] = {}  # kept when a value is forgotten: that is no movement
         self.shown: dict[str, Value] = {}
         self.at: dict[str, float] = {}
@@ -71,7 +71,7 @@ class MeasurementStore:
         is_rearranged = self.sources.get(path) is not source or path not in self.at
         if self._compared.get(path) != value:
             self._compared[path] = value
-            self.moved.add(path)
+            self.moved[path] = now
         self._values[path] = value
         self.shown[path] = spec.show(value)
         self.at[path] = now
@@ -101,9 +101,12 @@ class MeasurementStore:
         found = {path: self._compared.get(path) for path in paths}
         return {path: float(v) for path, v in found.items() if isinstance(v, (int, float))}
 
-    def take_moved(self) -> set[str]:
-        """The paths whose value has changed since the last call, or came for the first time."""
-        moved, self.moved = self.moved, set()
+    def take_moved(self) -> dict[str, float]:
+        """When the values came (monotonic s) that have changed since the last call, by path.
+
+        The first value of a path has changed too.
+        """
+        moved, self.moved = self.moved, {}
         return moved
 
     def refuse(self, paths: Iterable[str]) -> None:

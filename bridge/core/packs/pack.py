@@ -7,7 +7,7 @@ these allow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from bridge.core.limiter.caps import PackCaps, PackState, caps_of, pack_latches
@@ -54,8 +54,9 @@ class PackView:
     """A pack at one moment: how fresh it is, what is measured, and what its protections allow.
 
     voltage_age: s since the newest voltage of a cell or of the pack; infinite if there was none.
-    warning: what is wrong with its publishers, in words; "" for nothing. frame_until: until when
-    the rest of a frame of voltages is waited for (monotonic s); None if none is coming.
+    warning: what is wrong with its publishers, in words; "" for nothing. is_frame_coming: whether
+    the rest of a frame of voltages is waited for. half_counts_at: when the half that is there
+    begins to count (monotonic s); None if it does already, or if no frame is coming.
     """
 
     freshness: Freshness
@@ -63,7 +64,8 @@ class PackView:
     allowed: PackCaps
     voltage_age: float
     warning: str = ""
-    frame_until: float | None = None
+    is_frame_coming: bool = False
+    half_counts_at: float | None = None
 
 
 class Pack:
@@ -103,8 +105,7 @@ class Pack:
         self._state = PackState(pack_latches(latches))
         self._frozen = FrozenWatch(self._store, cells, count)
         self._measurements = Measurements({})
-        voltages = [path for input_ in (CELLS, PACK_VOLTAGE) for path in input_.all_paths_of(cells)]
-        self._frame = Frame(voltages)
+        self._frame = Frame(CELLS.all_paths_of(cells), *PACK_VOLTAGE.all_paths_of(cells))
         self._before_frame = self._store.readings(started)
         self.limiter_paths = frozenset(
             path for input_ in inputs for path in input_.all_paths_of(cells)
@@ -112,10 +113,19 @@ class Pack:
 
     # --- what comes in -------------------------------------------------------------------
 
-    def admit(self, spec: PathSpec, raw: object, source: Source, now: float) -> None:
+    def admit(
+        self,
+        spec: PathSpec,
+        raw: object,
+        source: Source,
+        now: float,
+        waited_since: float | None = None,
+    ) -> None:
         """Store a value that passes the gate and can be believed. Raises Refused.
 
         now: monotonic s; a clock that runs backwards stands still here, as in `assess`.
+        waited_since: from when the value may be (monotonic s). It counts as so old, so it refreshes
+        nothing; and it replaces none that came later.
         """
         now = max(now, self._state.at)
         path = spec.path
@@ -132,11 +142,17 @@ class Pack:
             is_possible = self._plausibility.is_possible(path, value)
             self._refusals.note(path, now, is_possible=is_possible)
             raise
-        if path in self._refusals.troubles and value is not None:
-            self._refusals.note_good(path, now)
-        self._store.write(spec, value, source, now)
+        came = now if waited_since is None else min(now, waited_since)
+        if waited_since is None:
+            if path in self._refusals.troubles and value is not None:
+                self._refusals.note_good(path, now)
+        elif last is not None and last[1] > came:
+            return
+        self._store.write(spec, value, source, came)
         if value is not None:
-            self._frame.note(path, now)
+            is_other = last is None or value != last[0]
+            if self._frame.note(path, now, is_other=is_other):
+                self._before_frame = self._measurements.readings
             if self._unheard.at:
                 self._unheard.note(path)
 
@@ -211,10 +227,11 @@ class Pack:
         doubt = warning or self._plausibility.words(now, stale, single_cells)
         if self._refusals.troubles:
             doubt = doubt or self._refusals.words
-        frame_until = self._frame.comes_until(now)
-        before_frame = None if frame_until is None else self._before_frame
+        is_coming, half_counts_at = self._frame.state(now)
+        before_frame = self._before_frame if is_coming else None
+        half_counts = is_coming and half_counts_at is None
         measurements = self._measured(
-            readings, silent, doubt or self._frozen.verdict.suspects, before_frame
+            readings, silent, doubt or self._frozen.verdict.suspects, before_frame, half_counts
         )
         suspected = None
         if doubt:
@@ -222,20 +239,22 @@ class Pack:
             counting = {**suspects, **self._contradictions.other}
             if counting:
                 instead = self._store.readings_with(counting, now)
-                suspected = Measurements(instead, silent, doubt, self._frozen.verdict, before_frame)
+                suspected = replace(measurements, readings=instead, doubt=doubt)
         allowed = caps_of(
             measurements, suspected, settings.limiter, freshness.stage, self._state, now, date
         )
         inputs = self._store.inputs
         newest = max(inputs[CELLS].newest, inputs[PACK_VOLTAGE].newest)
-        return PackView(freshness, measurements, allowed, now - newest, warning, frame_until)
+        return PackView(
+            freshness, measurements, allowed, now - newest, warning, is_coming, half_counts_at
+        )
 
     def commit(self, view: PackView) -> None:
         """The latches of this view are the pack's from now on."""
         self._state = view.allowed.state
-        if view.frame_until is None:
+        self._frame.look(view.allowed.situation.now)
+        if not view.is_frame_coming:
             self._before_frame = view.measurements.readings
-            self._frame.close()
 
     def latch_of(self, latch: Latch[S]) -> S:
         """The state of one latch."""
@@ -267,6 +286,7 @@ class Pack:
         silent: frozenset[Input[Any]],
         doubt: str,
         before_frame: Mapping[Input[Any], Any] | None,
+        half_counts: bool,
     ) -> Measurements:
         """The measurements; the same object while nothing has changed."""
         before = self._measurements
@@ -276,9 +296,10 @@ class Pack:
             or doubt != before.doubt
             or self._frozen.verdict is not before.frozen
             or before_frame is not before.before_frame
+            or half_counts is not before.half_counts
         ):
             self._measurements = Measurements(
-                readings, silent, doubt, self._frozen.verdict, before_frame
+                readings, silent, doubt, self._frozen.verdict, before_frame, half_counts
             )
         return self._measurements
 

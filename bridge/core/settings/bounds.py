@@ -202,7 +202,7 @@ def too_loose(setting: str, spec: Spec, value: Any, in_file: Any, ceiling: Ceili
     The file may have a temperature curve that is wider than its ceiling: the ceiling then ends the
     current.
     """
-    bound = BOUND_OF.get(setting, FREE)
+    bound = BOUND_OF[setting]
     if value == in_file or bound == FREE:
         return ""
     if bound in _WINDOWS:

@@ -155,7 +155,9 @@ class LimiterSettings:
     )
     # serialbattery: CVL is held for 60 s.
     voltage_hold: float = _seconds(3600, "CVL waits this long before it rises", 60.0)
-    # ours: 1 V in less than two minutes. serialbattery is ten times slower, 0.001 V/s.
+    # ours: 1 V in less than two minutes. serialbattery is ten times slower, 0.001 V/s. But CVL also
+    # falls at this pace, to the failsafe voltage and in the SoC window: the 1.5 V from 3 % below
+    # 3.45 V per cell to 3.25 V take 2.5 min. At 0.001 V/s, chargers that ignore CCL had 25 min.
     voltage_rise: float = _number(
         "V/s", 0.001, 1.0, "then CVL rises this fast, in V of the pack", 0.01
     )
@@ -333,8 +335,7 @@ class AlarmSettings:
     high_charge_current: Levels = _levels("A", 0, 10000, "the current that charges")
     high_discharge_current: Levels = _levels("A", 0, 10000, "the current that discharges")
     low_charge_temperature: Levels = _levels("°C", -60, 120, "too cold to charge", falling=True)
-    # Samsung 20: no charge above 45 °C. Victron: none above 50 °C.
-    high_charge_temperature: Levels = _levels("°C", -60, 120, "too hot to charge", (45.0, 50.0))
+    high_charge_temperature: Levels = _levels("°C", -60, 120, "too hot to charge")
     low_temperature: Levels = _levels("°C", -60, 120, "too cold to discharge", falling=True)
     # Victron: no discharge above 50 °C; and the end of our curves.
     high_temperature: Levels = _levels("°C", -60, 120, "too hot to discharge", (50.0, 55.0))

@@ -27,15 +27,16 @@ from typing import Any
 from bridge.core.settings.declarations import Table
 
 # Both curves are serialbattery's TEMPERATURES_WHILE_CHARGING and _DISCHARGING, point by point.
-# Charging: Lishen allows 0 to 60 °C, Victron 5 to 50 °C. Outside of Victron's range the curve gives
-# at most half, or a quarter, of the 0.3 C of C_RATES.
+# Charging: Lishen allows 0 to 60 °C, Victron 5 to 50 °C. Below Victron's 5 °C there is still some
+# charge, because without it a battery in the cold stays empty: of the 0.3 C of C_RATES it is
+# 0.15 C at 5 °C, 0.075 C at 2 °C, and nothing at 0 °C. Above Victron's 50 °C it is at most 0.075 C.
 # Discharging: Lishen allows -35 to 60 °C, Victron -20 to 50 °C, Samsung 20 -20 to 60 °C.
 _LITHIUM_CHARGE: Table = (
     (0, 0), (2, 0.25), (5, 0.5), (10, 1), (40, 1), (45, 0.5), (50, 0.25), (55, 0),
 )  # fmt: skip
 """Share of max_charge_current (0 to 1) over °C."""
 _NMC_CHARGE: Table = ((0, 0), (2, 0.25), (5, 0.5), (10, 1), (40, 1), (45, 0))
-"""The same for cells of 4.2 V. Samsung 20 ends at 45 °C, where the others still allow a half."""
+"""The same for cells of 4.2 V. Samsung 20 ends at 45 °C, where the curve above still gives half."""
 _LITHIUM_DISCHARGE: Table = (
     (-10, 0), (0, 0.25), (5, 0.5), (10, 1), (40, 1), (45, 0.5), (50, 0.25), (55, 0),
 )  # fmt: skip
@@ -45,8 +46,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "lfp": {
         # serialbattery: 3.45. systemcalc: a Pylontech is full just above 3.46. Victron: 3.5 to 3.6.
         "charge_voltage": 3.45,
-        # ours: Libre Solar's cell rests there at 75 to 80 %, so a CVL this low empties no battery.
-        "min_charge_voltage": 3.30,
+        # ours: low enough that a charger that holds 2 % more does not fill a cell that is ahead.
+        # By Libre Solar a cell that rests there has a third of its charge: not empty.
+        "min_charge_voltage": 3.25,
         # serialbattery cuts CCL to a quarter there.
         "cv1": 3.40,
         # serialbattery leaves 0.5 % there, aggregate LFP 0 A.
@@ -128,6 +130,8 @@ ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
         "low_voltage": (2.90, 2.80),
         # Lishen: no charge below 0 °C; the warning is where serialbattery's curve begins.
         "low_charge_temperature": (2.0, 0.0),
+        # Victron: no charge above 50 °C. ours: the warning is where the curve gives half.
+        "high_charge_temperature": (45.0, 50.0),
         # the end of the curve; Victron: no discharge below -20 °C.
         "low_temperature": (-10.0, -20.0),
     },
@@ -142,12 +146,14 @@ ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
         "low_voltage": (2.00, 1.90),
         # ours: where the curve reaches a quarter, and 0 A.
         "low_charge_temperature": (-10.0, -20.0),
+        # ours: where the curve is last at its full, and at half.
+        "high_charge_temperature": (45.0, 50.0),
         # ours: likewise. Nichicon: -30 °C is the lowest.
         "low_temperature": (-20.0, -30.0),
     },
     "nmc": {
-        # cell_overvoltage; the alarm is ours: inside of the 4.20 +- 0.05 of Samsung 30Q.
-        "high_cell_voltage": (4.18, 4.22),
+        # cell_overvoltage; Samsung 30Q, 50E: 4.20, the ceiling.
+        "high_cell_voltage": (4.18, 4.20),
         # min_cell_voltage; the alarm is ours, above the 2.75 of Samsung 20.
         "low_cell_voltage": (3.00, 2.80),
         # Samsung 30Q, 50E: 4.20 is the charge voltage; the warning is ours, 0.04 below.
@@ -156,6 +162,8 @@ ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
         "low_voltage": (3.20, 3.00),
         # Samsung 20: no charge below 0 °C; the warning is where serialbattery's curve begins.
         "low_charge_temperature": (2.0, 0.0),
+        # Samsung 20: no charge above 45 °C. ours: the warning is 2 °C before, as in the cold.
+        "high_charge_temperature": (43.0, 45.0),
         # the end of the curve; Samsung 20: no discharge below -20 °C.
         "low_temperature": (-10.0, -20.0),
     },
@@ -163,8 +171,9 @@ ALARM_PRESETS: Mapping[str, Mapping[str, Any]] = {
 """Warning and alarm levels by chemistry, outside the range to which the limiter limits."""
 
 FAILSAFE_VOLTAGE: Mapping[str, float] = {
-    # ours: below the 3.375 at which serialbattery floats.
-    "lfp": 3.35,
+    # ours: with a charger that holds 2 % more, at 3.315 V, a cell of Libre Solar that is 25 % of
+    # its charge ahead of the others is not full. At 3.35 V even 15 % and no error were too much.
+    "lfp": 3.25,
     # ours: 0.15 below charge_voltage, so that a cell 0.15 V above the mean is not too high.
     "lto": 2.35,
     # ours: 0.25 below charge_voltage, so that a cell 0.25 V above the mean is not too high.
@@ -211,6 +220,9 @@ CURRENT_SHARES: Mapping[str, float] = {
 """Share of max_charge_current (0 to 1) where the configuration is silent.
 
 Of 0.3 C the second is 0.03 C: less than the 0.05 C at which Samsung 50E ends a charge.
+serialbattery leaves 0.5 % at cv2, and aggregate LFP nothing. Here CVL holds the pack at the same
+voltage, and a balancer needs a small current to work with. In tests/closed_loop/test_quiet_top.py
+no cell of LFP gets above 3.51 V with it, and CCL is 0 A at 3.55 V.
 """
 
 C_RATES: Mapping[str, tuple[float, float]] = {

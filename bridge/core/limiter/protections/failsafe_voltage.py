@@ -10,6 +10,13 @@ from bridge.core.limiter.situation import Situation, is_blind
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
 from bridge.core.model import CVL, Cap, Stage
 
+BELOW = 0.97
+"""Share of the last pack voltage to which CVL falls at once.
+
+Ours: a charger that holds 2 % more than it is told should stop too. The other 1 % is what the
+voltage falls by without its current.
+"""
+
 
 def target_of(situation: Situation) -> float:
     """failsafe.charge_voltage of the whole pack, in V."""
@@ -25,9 +32,9 @@ def _is_unknown(situation: Situation) -> bool:
 def _update(before: float | None, situation: Situation) -> float | None:
     """How far CVL has fallen, in V; None while the battery is known.
 
-    It falls at once to the last known pack voltage, so that no charger raises the battery further,
-    and then as slowly as it may rise: an inverter that feeds in follows it. Before the first data
-    it is at the failsafe's voltage at once.
+    It falls at once below the last known pack voltage, so that no charger raises the battery
+    further, and then as slowly as it may rise: an inverter that feeds in follows it. Before the
+    first data it is at the failsafe's voltage at once.
     """
     if not _is_unknown(situation):
         return None
@@ -35,7 +42,7 @@ def _update(before: float | None, situation: Situation) -> float | None:
     if before is None:
         start = target if situation.given is None else situation.given
         last = situation.last_voltage
-        before = start if last is None else min(start, last)
+        before = start if last is None else min(start, BELOW * last)
         return max(target, before)
     return max(target, before - situation.settings.voltage_rise * situation.elapsed)
 
@@ -58,8 +65,8 @@ def _cap(situation: Situation) -> Cap | None:
 CHARGE_VOLTAGE = Protection(
     "failsafe",
     CVL,
-    "while waiting or stale, or while the cells or the pack voltage are silent: at once to the"
-    " last pack voltage, then slowly to failsafe.charge_voltage",
+    "while waiting or stale, or while the cells or the pack voltage are silent: at once to 3 %"
+    " below the last pack voltage, then slowly to failsafe.charge_voltage",
     frozenset({CELLS, PACK_VOLTAGE}),
     _cap,
     latch=LATCH,

@@ -51,4 +51,5 @@ CHARGE_VOLTAGE = Protection(
     frozenset({CELLS, PACK_VOLTAGE}),
     _cap,
     sweeps=(EVERY_CELL, ONE_CELL),
+    compares=True,
 )

@@ -31,4 +31,5 @@ CHARGE = Protection(
     frozenset({CELLS, PACK_VOLTAGE}),
     _cap,
     sweeps=(PACK_MISMATCH,),
+    compares=True,
 )
