@@ -84,12 +84,12 @@ class LoweredVoltage:
             self.slid = max(self.slid - s.voltage_rise * passed, m.written)
 
     def _fail(self, m: Moment, config: LimiterConfig, passed: float) -> None:
-        """At once to the last pack voltage, and then slowly to the failsafe's."""
+        """At once to 3 % below the last pack voltage, and then slowly to the failsafe's."""
         end = config.failsafe.charge_voltage * config.cells
         if not (m.blind or m.silent):
             self.fallen = math.inf
         elif math.isinf(self.fallen):
-            highest = [v for v in (m.last_cvl, self.last_pack) if v is not None]
-            self.fallen = end if m.last_cvl is None else max(end, min(highest))
+            below = math.inf if self.last_pack is None else 0.97 * self.last_pack
+            self.fallen = end if m.last_cvl is None else max(end, min(m.last_cvl, below))
         else:
             self.fallen = max(end, self.fallen - config.limiter.voltage_rise * passed)
