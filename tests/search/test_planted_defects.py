@@ -219,6 +219,10 @@ def _values_may_stand_still(patch: Patch) -> None:
     patch.setattr(frozen_watch, "judged", lambda *_: NOT_FROZEN)
 
 
+def _a_good_reading_ends_every_doubt(patch: Patch) -> None:
+    patch.setattr(Refusals, "note_good", lambda self, path, _now: self.troubles.pop(path))
+
+
 def _a_battery_is_never_unknown(patch: Patch) -> None:
     patch.setattr(failsafe_voltage, "_is_unknown", lambda _: False)
 
@@ -275,6 +279,7 @@ DEFECTS: tuple[tuple[Callable[[Patch], None], str, str], ...] = (
     (_with_volts(highest=_lfp_has_no_such_cell), "lies", "the highest cell bounds the charge"),
     (_with_volts(mismatch=lambda _: None), "lies", "contradict each other"),
     (_values_may_stand_still, "lies", "by the charge counted"),
+    (_a_good_reading_ends_every_doubt, "lies", "silent"),
     (_a_battery_is_never_unknown, "silence", "charged to the failsafe's voltage"),
     (_the_offset_is_added_last, "settings", "no limit above"),
 )

@@ -39,6 +39,9 @@ COPY_WITHIN = 0.5  # s; a GX brings each write by two ways, a copy confirms noth
 RIVALS, RIVALS_WITHIN = 12, 10.0
 """So many readings in turns up and down, at most so many s apart, are surely of two writers."""
 
+MIXED = 8
+"""Of so many readings in turns refused and taken, surely more than one in five was refused."""
+
 INVALID = object()
 
 
@@ -144,7 +147,8 @@ class Seen:
     stale since then, or refused again and again. bad_since, bad_at: the first and the last of the
     readings since the last good one that were surely refused. is_withdrawn: the last write was a
     null. bases: with which reading the next one may be compared; None: with none. odd: a reading
-    that is surely in doubt. last: the last readings, in doubt or not.
+    that is surely in doubt. last: the last readings, in doubt or not. fates: of the last MIXED
+    readings, whether each was surely refused (True), surely taken (False) or neither, and when.
     """
 
     kind: Kind
@@ -157,6 +161,7 @@ class Seen:
     bases: tuple[Reading | None, ...] = (None,)
     odd: Reading | None = None
     last: tuple[Reading, ...] = ()
+    fates: tuple[tuple[bool | None, float], ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -188,6 +193,8 @@ class Seen:
                 self.note_bad(now)
         if is_taken or any(near):
             self.at, self.is_silent, self.is_withdrawn = now, False, False
+        is_possible = self.kind.first[0] <= number <= self.kind.first[1]
+        self.note_fate(False if is_taken else None if any(near) or is_possible else True, now)
 
     def rivals(self, jump: float, now: float) -> tuple[float, ...]:
         """The last two values, if two writers surely contradict each other by more than a jump."""
@@ -209,6 +216,22 @@ class Seen:
         self.bad_since = min(self.bad_since, now)
         self.bad_at = now
 
+    def note_fate(self, is_refused: bool | None, now: float) -> None:
+        """A reading was refused, taken, or nobody knows."""
+        self.fates = (*self.fates, (is_refused, now))[-MIXED:]
+
+    def is_mixed(self, stale: float, doubt: float, now: float) -> bool:
+        """Whether refused and taken readings have come in turns for longer than doubt (s)."""
+        fates = self.fates
+        if len(fates) < MIXED or not any(fate is False for fate, _ in fates[: MIXED // 2]):
+            return False
+        refused = [at for fate, at in fates if fate is True]
+        is_dense = all(one is True or other is True for (one, _), (other, _) in pairwise(fates))
+        pauses = [later - at for (_, at), (_, later) in pairwise(fates)]
+        is_paced = min(pauses) >= COPY_WITHIN + ROUNDING and 2 * max(pauses) < stale
+        lasts = refused[-1] - refused[0] >= doubt + ROUNDING if refused else False
+        return is_dense and is_paced and lasts and now - fates[-1][1] < stale / 2
+
     def grow_old(self, stale: float, doubt: float, now: float) -> None:
         """Silent is what was once older than stale (s), and what was refused for longer than doubt.
 
@@ -220,7 +243,7 @@ class Seen:
         is_missing = refused_for >= max(doubt, COPY_WITHIN) + ROUNDING
         if self.at == -math.inf:
             self.is_silent = is_missing
-        elif is_missing or now - self.at > stale + ROUNDING:
+        elif is_missing or now - self.at > stale + ROUNDING or self.is_mixed(stale, doubt, now):
             self.is_silent = True
 
     @staticmethod
@@ -261,6 +284,7 @@ class Written:
             seen = self.paths[path] = Seen(kind)
         if number is INVALID:
             seen.note_bad(now)
+            seen.note_fate(True, now)
         else:
             step = getattr(settings.plausibility, kind.step, 0.0)
             seen.write(number, step, settings.freshness.stale, now)
