@@ -10,7 +10,6 @@ import logging
 from typing import Any
 
 import pytest
-from calls import count_calls
 from doubles import Bench
 from fake_ports import NO_REPLY, NOT_THERE, FakeSettingsService
 from settings_store import Setting
@@ -25,6 +24,7 @@ from bridge.battery.persistence import (
 )
 from bridge.core.model import Date, Refused
 from bridge.core.paths.access import ALL_OPEN, Access, Kind, WriteAccess
+from tests.harness.calls import count_calls
 
 NAME, SETTINGS = "CustomName", "RemoteSettings"
 CHARGE, CV1 = "/Settings/Limiter/MaxChargeCurrent", "/Settings/Limiter/Cv1"
@@ -355,6 +355,19 @@ def test_a_service_that_comes_back_without_memory_is_sent_everything_again(house
     assert '"instance":1' in (house.service.value(FILE_KEY) or "")
     house.bench.settle()
     assert (house.name, house.bench[CHARGE]) == ("Cellar", 60.0)
+
+
+@pytest.mark.parametrize("key", [REQUESTS_KEY, LAST_FULL_KEY])
+def test_what_is_kept_no_longer_is_sent_again_too(house: House, key: str) -> None:
+    """A request that was withdrawn must not be back after the next start."""
+    house.persistence.save(key, "old")
+    house.service.answer()
+    house.persistence.save(key, "")
+    house.service.answer()
+    house.service.go_back(key, "old")
+    assert house.service.value(key) == "old"
+    house.open()
+    assert house.service.value(key) == ""
 
 
 def test_an_instance_that_the_service_gives_anew_is_taken(house: House) -> None:
