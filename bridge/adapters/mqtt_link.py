@@ -34,7 +34,7 @@ _stands_in = sys.modules.setdefault(_PROXIES, types.ModuleType(_PROXIES))
 import paho.mqtt.client as paho  # noqa: E402
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion  # noqa: E402
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402
-from paho.mqtt.properties import Properties  # noqa: E402
+from paho.mqtt.properties import Properties, VariableByteIntegers  # noqa: E402
 from paho.mqtt.reasoncodes import ReasonCode  # noqa: E402
 from paho.mqtt.subscribeoptions import SubscribeOptions  # noqa: E402
 
@@ -284,6 +284,18 @@ _UNSUPPORTED_VERSION, _SILENCE = "Unsupported protocol version", "Keep alive tim
 _AT_A_TIME = 64 * 1024  # bytes of one read
 _KEPT = 128 * 1024  # bytes of a dropped packet that are kept at least: its topic, of 64 kB at most
 _READS = 100  # of a large packet before the next look at what is to be sent; as paho
+_QOS = 0b0110  # of the first byte of a PUBLISH
+_BEFORE_PROPERTIES = {
+    PacketTypes.CONNACK: 2,
+    PacketTypes.PUBACK: 3,
+    PacketTypes.PUBREC: 3,
+    PacketTypes.PUBREL: 3,
+    PacketTypes.PUBCOMP: 3,
+    PacketTypes.SUBACK: 2,
+    PacketTypes.UNSUBACK: 2,
+    PacketTypes.DISCONNECT: 1,
+}
+"""Bytes of an MQTT 5 packet before its properties (MQTT 5.0, chapter 3), except of PUBLISH."""
 
 
 class _Client(paho.Client):
@@ -391,6 +403,35 @@ class _Client(paho.Client):
             if reads == _READS:
                 return MQTTErrorCode.MQTT_ERR_AGAIN
         return super()._packet_read()
+
+    def _packet_handle(self) -> MQTTErrorCode:
+        if self._protocol == MQTTProtocolVersion.MQTTv5 and not self._remove_properties():
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        return super()._packet_handle()
+
+    def _remove_properties(self) -> bool:
+        """Remove the properties of the packet that was read. Returns whether it may be handled.
+
+        We use none, and any client chooses those of a message. The time in which paho reads them
+        grows with the square of their number, and some texts in them raise an exception. A
+        message without a topic uses a topic alias, which we do not permit.
+        """
+        packet, command = self._in_packet["packet"], self._in_packet["command"]
+        if command >> 4 == PacketTypes.PUBLISH:
+            topic_size = int.from_bytes(packet[:2], "big")
+            if topic_size == 0:
+                return False
+            start = 2 + topic_size + (2 if command & _QOS else 0)
+        else:
+            start = _BEFORE_PROPERTIES.get(command >> 4, len(packet))
+        if start >= len(packet):
+            return True
+        size, used = VariableByteIntegers.decode(packet[start : start + 4])  # type: ignore[no-untyped-call]
+        end = start + used + size
+        if end > len(packet) and not self.oversize:
+            return False
+        packet[start:end] = b"\0"
+        return True
 
     def _get_proxy(self) -> None:
         """No proxy: the broker is on the device itself or in its network."""
