@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bridge.core.limiter.protections import high_cell
+from bridge.core.limiter import falls
 from tests.closed_loop.loop import CALM, EACH_SECOND, FRESHNESS, HOUR, Life, Pace, live
 from tests.pack.charger import Day, System
 from tests.pack.meters import Part, measured, noise, resolution
@@ -123,7 +123,7 @@ def test_ccl_is_quiet_and_the_battery_as_early_full(name: str) -> None:
 
 
 def test_without_a_memory_it_is_not_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(high_cell, "COMES_BACK", 1.0)
+    monkeypatch.setattr(falls, "COMES_BACK", 1.0)
     scenario, before = SCENARIOS["clouds"]
     life, _ = _day(scenario)
     assert life.reversals == pytest.approx(before.reversals, abs=5)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from pocket import PocketGx
 
-from tests.faults.false_broker import FalseBroker
 from tests.harness.batteries import FAILSAFE_CVL, healthy
 from tests.harness.bridge_process import BridgeProcess
 from tests.harness.bus_client import BusClient
+from tests.harness.false_broker import FalseBroker
 from tests.harness.mqtt_client import MqttClient
 from tests.harness.waiting import PATIENCE, wait_for
 

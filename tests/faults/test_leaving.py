@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from pocket import PocketGx
 
-from tests.faults.false_broker import FalseBroker
 from tests.harness.batteries import battery, healthy
 from tests.harness.bridge_process import BridgeProcess
+from tests.harness.false_broker import FalseBroker
 from tests.harness.mqtt_client import MqttClient
 from tests.harness.reader import LogReader
 from tests.harness.waiting import wait_for

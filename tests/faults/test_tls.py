@@ -14,8 +14,8 @@ import pytest
 from bridge.adapters import mqtt_link
 from bridge.adapters.broker import Broker, tls_context
 from bridge.adapters.mqtt_link import MqttLink
-from tests.faults.false_broker import FalseBroker
 from tests.harness.certificates import FUTURE, PAST, Authority, Certificate, self_signed
+from tests.harness.false_broker import FalseBroker
 from tests.harness.tls_broker import TlsBroker
 from tests.harness.waiting import wait_for
 

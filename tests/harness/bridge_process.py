@@ -30,6 +30,7 @@ class BridgeProcess:
     mqtt, top: keys of the configuration's `mqtt:`, and of its top level
     env: added to the environment of the process
     output: a file descriptor for what it writes, in place of `log_file`
+    program: a module to run in place of `bridge`, which takes the same arguments
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class BridgeProcess:
         mqtt: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
         output: int | None = None,
+        program: str = "bridge",
         **top: Any,
     ) -> None:
         self.gx = gx
@@ -48,6 +50,7 @@ class BridgeProcess:
         self.log_file = directory / "bridge.log"
         self._env = dict(env or {})
         self._output = output
+        self._program = program
         content = {
             "mqtt": {"port": gx.port, **(mqtt or {})},
             "batteries": list(self.batteries),
@@ -66,7 +69,7 @@ class BridgeProcess:
         """Start the process; wait until all its batteries are on the bus, or it has ended."""
         with self.log_file.open("ab") as log:
             self.process = self.gx.spawn(
-                [sys.executable, "-m", "bridge", "--config", str(self.config)],
+                [sys.executable, "-m", self._program, "--config", str(self.config)],
                 env=self._env,
                 stdout=log if self._output is None else self._output,
                 stderr=subprocess.STDOUT,

@@ -36,6 +36,14 @@ class ProcessUsage:
         """Megabytes of it that nobody shares: what ending this process would give back."""
         return self._bytes("smaps_rollup", "Private_Dirty:") / 1e6
 
+    def descriptors(self) -> int:
+        """How many file descriptors it has open."""
+        return len(list((self._proc / "fd").iterdir()))
+
+    def threads(self) -> int:
+        """How many threads it has."""
+        return len(list((self._proc / "task").iterdir()))
+
     def _bytes(self, file: str, key: str) -> int:
         lines = (self._proc / file).read_text().splitlines()
         return next(int(line.split()[1]) * KIB for line in lines if line.startswith(key))

@@ -1,12 +1,10 @@
-"""What work costs, in Python calls: counted, so that the machine's load does not matter."""
+"""What a lone write costs, in Python calls."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import FrameType
-
 from doubles import Bench
+
+from tests.harness.calls import count_calls
 
 
 def calls_of_lone_write(cells: int, path: str, payload: bytes) -> int:
@@ -24,20 +22,4 @@ def calls_of_lone_write(cells: int, path: str, payload: bytes) -> int:
 
     count = count_calls(write) - 1  # `write` itself
     assert len(bench.bus.signals) <= signals + 1
-    return count
-
-
-def count_calls(work: Callable[[], object]) -> int:
-    """How many Python functions this calls, itself included."""
-    count = 0
-
-    def note(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event == "call"
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
     return count

@@ -53,14 +53,39 @@ Bounds = dict[str, float]
 
 
 @dataclass
+class Quiet:
+    """A current that comes back by a quarter of each fall, until all cells were away for 15 min."""
+
+    level: float = math.inf  # A, to which the current may come back
+    allowed_before: float = math.inf  # A
+    away_since: float | None = None  # s
+
+    def follow(self, most, allowed, is_away, clock, stage, doubt) -> None:
+        """allowed: by the cells, None while they are unknown. is_away: from the threshold."""
+        if allowed is None or stage is not Stage.FRESH:
+            self.away_since = None
+        elif not doubt:
+            has_memory = self.level < math.inf
+            level = self.level if has_memory else most
+            if allowed < level and (not has_memory or allowed < self.allowed_before):
+                self.level = 0.75 * allowed + 0.25 * level
+            self.allowed_before = allowed
+            if not is_away:
+                self.away_since = None
+            elif self.away_since is None:
+                self.away_since = clock
+            if self.away_since is not None and clock - self.away_since >= 900:
+                self.level = math.inf
+
+
+@dataclass
 class Oracle:
     """Follows one limiter from outside and knows the bounds of each moment."""
 
     stopped: bool = False
     maintaining: bool = False
-    quiet_level: float = math.inf  # A, to which CCL may come back after a fall
-    allowed_before: float = math.inf  # A, by the highest cell
-    low_since: float | None = None  # s, since when all cells are well below cv1
+    top: Quiet = field(default_factory=Quiet)
+    bottom: Quiet = field(default_factory=Quiet)
     blocked_until: tuple[float, float] = (-math.inf, -math.inf)
     clock: float = -math.inf
     plan: ChargePlan = field(default_factory=ChargePlan)
@@ -81,9 +106,10 @@ class Oracle:
         high, low, volts = extremes(m, n)
         ccl, dcl = {"maximum": s.max_charge_current}, {"maximum": s.max_discharge_current}
 
-        by_cell = math.inf if high is None else _charge_by_cell(s, high, steps)
-        self._follow_the_top(s, high, by_cell, stage, m.doubt)
-        ccl["cell voltage"] = min(by_cell, self.quiet_level)
+        by_cell = None if high is None else _charge_by_cell(s, high, steps)
+        is_low = high is not None and high < s.cv1 - 0.03 - EPSILON
+        self.top.follow(s.max_charge_current, by_cell, is_low, now, stage, m.doubt)
+        ccl["cell voltage"] = min(self.top.level, math.inf if by_cell is None else by_cell)
         is_over = high is not None and high >= s.cell_overvoltage - EPSILON
         failsafe, is_fresh = config.failsafe, stage is Stage.FRESH
         no_charge = 0.0 if is_fresh else failsafe.charge_current
@@ -91,8 +117,7 @@ class Oracle:
         is_silent = CELLS in m.silent or PACK_VOLTAGE in m.silent
         ccl["cell overvoltage"] = no_charge if is_silent else math.inf
         ccl["cell overvoltage"] = 0 if is_over else ccl["cell overvoltage"]
-        has_dv1 = low is not None and s.dv1 is not None
-        dcl["cell voltage"] = _discharge_by_cell(s, low, steps) if has_dv1 else math.inf
+        dcl["cell voltage"] = self._discharge_by_cell(m, s, n, low, volts, stage)
         self._latch(m, s, n, low, volts, stage)
         dcl["discharge stop"] = 0 if self.stopped else no_discharge if is_silent else math.inf
 
@@ -149,27 +174,19 @@ class Oracle:
         ccl["charge to SoC"] = 0 if held else math.inf
         return Limits(self._cvl(m, config, high, volts, season), ccl, dcl)
 
-    def _follow_the_top(self, s, high, allowed, stage, doubt) -> None:
-        """After a fall CCL comes back by a quarter, until all cells were low for 15 minutes."""
-        if high is None or stage is not Stage.FRESH:
-            self.low_since = None
-        elif not doubt:
-            has_memory = self.quiet_level < math.inf
-            level = self.quiet_level if has_memory else s.max_charge_current
-            if allowed < level and (not has_memory or allowed < self.allowed_before):
-                self.quiet_level = 0.75 * allowed + 0.25 * level
-            self.allowed_before = allowed
-            if high >= s.cv1 - 0.03 - EPSILON:
-                self.low_since = None
-            elif self.low_since is None:
-                self.low_since = self.clock
-            if self.low_since is not None and self.clock - self.low_since >= 900:
-                self.quiet_level = math.inf
+    def _discharge_by_cell(self, m, s, n, low, volts, stage) -> float:
+        if s.dv1 is None:
+            self.bottom = Quiet()
+            return math.inf
+        by_cell = None if low is None else _discharge_by_cell(s, low, s.taper == "steps")
+        remembered = 0.0 if low is not None and _is_empty(s, n, low, volts) else by_cell
+        is_high = low is not None and low > s.dv1 + 0.03 + EPSILON
+        most = s.max_discharge_current
+        self.bottom.follow(most, remembered, is_high, self.clock, stage, m.doubt)
+        return min(self.bottom.level, math.inf if by_cell is None else by_cell)
 
     def _latch(self, m, s, n, low, volts, stage) -> None:
-        low_cell = low is not None and low <= s.min_cell_voltage + EPSILON
-        low_pack = volts is not None and volts <= s.discharge_voltage * n + EPSILON
-        if low_cell or low_pack:
+        if _is_empty(s, n, low, volts):
             self.stopped = True
         elif self.stopped and stage is Stage.FRESH and not m.doubt:
             in_part = m.cells is None and any(
@@ -210,6 +227,12 @@ class Oracle:
             "counted charge": counted,
         }
         return {name: max(bound, floor) for name, bound in bounds.items()}
+
+
+def _is_empty(s, n: int, low: float | None, volts: float | None) -> bool:
+    low_cell = low is not None and low <= s.min_cell_voltage + EPSILON
+    low_pack = volts is not None and volts <= s.discharge_voltage * n + EPSILON
+    return low_cell or low_pack
 
 
 def _ceilings(m: Seen, config: LimiterConfig) -> tuple[float, float]:

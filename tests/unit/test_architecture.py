@@ -131,6 +131,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "core/measurements/",
         "core/limiter/charging/",
         "core/limiter/curves.py",
+        "core/limiter/falls.py",
         "core/limiter/protection.py",
         "core/limiter/protections/",
         "core/limiter/recovery.py",

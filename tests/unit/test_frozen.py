@@ -86,6 +86,22 @@ def test_a_current_that_stands_is_its_own_witness() -> None:
     assert not verdict.full and not verdict.empty and not verdict.stale
 
 
+@pytest.mark.parametrize(("amps", "minutes"), [(0.2, 253), (1.0, 51), (5.0, 11), (0.0, None)])
+def test_how_long_a_bms_that_has_hung_goes_unnoticed(amps: float, minutes: int | None) -> None:
+    """The times of docs/trust.md, in minutes, with 280 Ah; at 0 A it is not noticed in 12 h."""
+    kind, count, found = Kind(280.0, "lfp"), Count(), None
+    for minute in range(12 * 60):
+        moved = frozenset() if minute else frozenset(ALL)
+        look = Count().last._replace(
+            moved=moved, current=amps, soc=50.0, voltage=53.0, lowest=3.3, highest=3.3,
+            lives_until=minute * 60.0 + 120.0, is_whole=True,
+        )  # fmt: skip
+        count = counted(count, look, kind, minute * 60.0)
+        if found is None and judged(count, kind).suspects:
+            found = minute
+    assert found == minutes
+
+
 def test_what_goes_in_and_out_again_stays_suspect() -> None:
     teller = Teller()
     teller.go(1, PACK_VOLTAGE)

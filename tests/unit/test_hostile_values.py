@@ -9,10 +9,10 @@ import json
 from functools import reduce
 
 import pytest
-from calls import count_calls
 from doubles import Bench
 
 from bridge.core.paths.table import path_table
+from tests.harness.calls import count_calls
 
 DEEP = 2000  # levels; more than Python's recursion limit
 

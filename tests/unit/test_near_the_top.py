@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from doubles import Bench
 
+from bridge.core.limiter.falls import Falls
 from bridge.core.limiter.kept import KeptState, decoded, encoded
-from bridge.core.limiter.protections.high_cell import LATCH, Top
+from bridge.core.limiter.protections.high_cell import LATCH
 
 CURRENTS = {
     "max_charge_current": 100,
@@ -103,6 +104,6 @@ def test_along_a_line_ccl_follows_the_falls_but_not_the_noise() -> None:
 
 
 def test_it_survives_a_restart() -> None:
-    state = {LATCH.name: Top(62.5, 100.0, 5.0)}
+    state = {LATCH.name: Falls(62.5, 100.0, 5.0)}
     kept = decoded(encoded(KeptState(9.0, 16, latches=state), now=10.0), 16, now=11.0)
-    assert LATCH.of(kept.latches) == Top(62.5, 100.0, 5.0)
+    assert LATCH.of(kept.latches) == Falls(62.5, 100.0, 5.0)

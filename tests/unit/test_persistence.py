@@ -10,7 +10,6 @@ import logging
 from typing import Any
 
 import pytest
-from calls import count_calls
 from doubles import Bench
 from fake_ports import NO_REPLY, NOT_THERE, FakeSettingsService
 from settings_store import Setting
@@ -25,6 +24,7 @@ from bridge.battery.persistence import (
 )
 from bridge.core.model import Date, Refused
 from bridge.core.paths.access import ALL_OPEN, Access, Kind, WriteAccess
+from tests.harness.calls import count_calls
 
 NAME, SETTINGS = "CustomName", "RemoteSettings"
 CHARGE, CV1 = "/Settings/Limiter/MaxChargeCurrent", "/Settings/Limiter/Cv1"

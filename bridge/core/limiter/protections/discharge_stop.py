@@ -10,6 +10,7 @@ from bridge.core.limiter.protection import Latch, Protection
 from bridge.core.limiter.situation import Situation, name_of, reached
 from bridge.core.limiter.sweeps import EVERY_CELL, ONE_CELL
 from bridge.core.measurements.inputs import CELLS, PACK_VOLTAGE
+from bridge.core.measurements.voltages import TINY
 from bridge.core.model import DCL, Cap
 
 
@@ -19,14 +20,12 @@ def _update(was: bool, situation: Situation) -> bool:
     Ended only when both are above it by the hysteresis, beyond doubt and with all cells known: an
     unknown cell may be the one that set the latch.
     """
-    settings, cells = situation.settings, situation.cells
-    lowest, voltage = situation.volts.lowest, situation.volts.pack
-    low_cell = lowest is not None and reached(-lowest, -settings.min_cell_voltage)
-    low_pack = voltage is not None and reached(-voltage, -settings.discharge_voltage * cells)
-    if low_cell or low_pack:
+    if is_empty(situation):
         return True
     if not was:
         return False
+    settings, cells = situation.settings, situation.cells
+    lowest, voltage = situation.volts.lowest, situation.volts.pack
     unknown = lowest is None and voltage is None
     if not situation.is_certain or _is_known_in_part(situation) or unknown:
         return True
@@ -34,6 +33,15 @@ def _update(was: bool, situation: Situation) -> bool:
     cell_end, pack_end = settings.min_cell_voltage + margin, settings.discharge_voltage + margin
     return (lowest is not None and not reached(lowest, cell_end)) or (
         voltage is not None and not reached(voltage, pack_end * cells)
+    )
+
+
+def is_empty(situation: Situation) -> bool:
+    """Whether V or the lowest cell is at or below its threshold."""
+    settings, lowest, voltage = situation.settings, situation.volts.lowest, situation.volts.pack
+    end_of_pack = settings.discharge_voltage * situation.cells
+    return (lowest is not None and lowest <= settings.min_cell_voltage + TINY) or (
+        voltage is not None and voltage <= end_of_pack + TINY
     )
 
 

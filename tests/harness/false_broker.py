@@ -10,11 +10,12 @@ class FalseBroker:
     """A context manager; `port` is where it listens.
 
     answer: the bytes that every client gets; None for silence
+    port: 0 for a free one
     """
 
-    def __init__(self, answer: bytes | None) -> None:
+    def __init__(self, answer: bytes | None, port: int = 0) -> None:
         self._answer = answer
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server(("127.0.0.1", port))
         self._accepted: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve)
         self.port: int = self._server.getsockname()[1]
