@@ -22,16 +22,17 @@ main() {
     check_device
     check_archive
     only_ours
+    close_to_others
     version=$(version_of "$unpacked")
     release=$releases/$version-$(sha256sum <"$unpacked/SHA256SUMS" | cut -c1-8)
     old=$(readlink "$current" || true)
     [ -d "$old" ] || old=
     fresh_config=
+    copied=
 
     echo "Installing $name $version"
     keep_copy
     keep_config
-    close_to_others
     check_version
     if runs_already; then
         echo "It runs already."
@@ -110,6 +111,7 @@ keep_copy() {
         fail "The copy to $releases failed. Is there space left on /data? Nothing was changed."
     fi
     mv "$releases/.incoming" "$release"
+    copied=yes
 }
 
 make_room() {
@@ -125,8 +127,10 @@ make_room() {
     fi
 }
 
-# The configuration, and what was installed before, may be of another user or have other modes.
+# The configuration, and what was installed before, may be of another user or have other modes. This
+# comes before anything is written: in an open folder, others could replace it.
 close_to_others() {
+    [ -d "$home" ] || return 0
     loose=$(find "$home" ! -type l \( -perm -020 -o -perm -002 -o ! -user 0 \))
     [ -n "$loose" ] || return 0
     echo "$loose" | while IFS= read -r each; do
@@ -170,8 +174,9 @@ refuse() {
     exit "$1"
 }
 
+# A version that was there before this run stays: it may be the only one, or the way back.
 forget_version() {
-    [ "$release" = "$old" ] || rm -rf "$release"
+    [ -z "$copied" ] || rm -rf "$release"
 }
 
 runs_already() {

@@ -253,7 +253,7 @@ class SettingsPersistence:
         self._keep_unless_newer(NAME_KEY, self._battery.name)
         self._keep_unless_newer(SETTINGS_KEY, self._battery.settings_record())
         for key, value in self._known.items():
-            if key not in _ROLES and value:
+            if key not in _ROLES:
                 self._keep_unless_newer(key, value)
         self._keep_unless_newer(FILE_KEY, self._identity_in_file())
 

@@ -93,6 +93,34 @@ def test_a_new_version_finds_the_settings_of_the_old(
     assert runs == f"{old}/service/run"
 
 
+@pytest.mark.promise("way back")
+def test_a_kept_version_stays_when_it_is_refused(
+    installed: Machine, unpacked: Path, tmp_path: Path
+) -> None:
+    """For its configuration, or because it does not start: this run did not copy it."""
+    old = installed.run("readlink /data/virtual-battery/current").stdout.strip()
+    back = f"sh {old}/service/install.sh"
+    new = releases.make(unpacked, tmp_path / "new", "9.9.9")
+    assert installed.install(new).returncode == 0
+    both = tree(installed.home)
+    config = installed.home / "config.yaml"
+    good = config.read_text()
+    config.write_text(good.replace("cells: 16", "cels: 16"))
+    refused = installed.run(back)
+    assert (refused.returncode, tree(installed.home)) == (2, both), refused.stderr
+
+    config.write_text(good)
+    given_up = installed.run(back, PATIENCE="0", STEADY="60")
+    assert (given_up.returncode, tree(installed.home)) == (1, both), given_up.stderr
+    assert installed.version() == "9.9.9"
+
+    uninstalled = installed.run(f"sh {machine_path('uninstall.sh')}")
+    kept = tree(installed.home)
+    config.write_text(good.replace("cells: 16", "cels: 16"))
+    refused = installed.run(named_in(uninstalled.stdout, "install.sh"))
+    assert (refused.returncode, tree(installed.home)) == (2, kept), refused.stderr
+
+
 BROKEN = {
     "does not load": {"bridge/app.py": "import a_module_that_no_gx_has\n"},
     "refuses the configuration": {

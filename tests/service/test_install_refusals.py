@@ -176,6 +176,18 @@ def test_no_space_is_said_before_anything_is_copied(gx: Machine) -> None:
     assert "kB are free" in result.stderr and "Nothing was changed" in result.stderr
 
 
+@pytest.mark.promise("modes")
+def test_our_folder_is_closed_to_others_before_anything_is_written_into_it(gx: Machine) -> None:
+    """Where another user can write, he could replace what root is about to copy and run."""
+    loose = f"mkdir -p {RELEASES}; chmod 777 /data/virtual-battery"
+    full = f"mount -t tmpfs -o size=300k,mode=755 tmpfs {RELEASES}"
+    modes = "ls -ld /data/virtual-battery >/data/modes"
+    result = in_the_way(gx, f"{loose}; {full}", f"{modes}; umount {RELEASES}")
+    assert "kB are free" in result.stderr
+    seen = gx.run("cat /data/modes; rm /data/modes").stdout
+    assert seen.startswith("drwxr-xr-x"), seen
+
+
 def test_a_read_only_data_partition_is_said(gx: Machine) -> None:
     home = "/data/virtual-battery"
     read_only = f"mkdir -p {home}; {MOUNT} --bind {home} {home}; {MOUNT} -o remount,bind,ro {home}"

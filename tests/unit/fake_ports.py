@@ -86,6 +86,12 @@ class FakeSettingsService:
         for key in keys:
             self.store.settings.pop(self._path(key), None)
 
+    def go_back(self, key: str, value: str) -> None:
+        """It has been killed, and this older value is on its disk."""
+        path = self._path(key)
+        self.forget(key)
+        self.store.add(path, value, "s", 0, 0, True)
+
     def _open(
         self,
         defaults: dict[str, str],

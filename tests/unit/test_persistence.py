@@ -357,6 +357,19 @@ def test_a_service_that_comes_back_without_memory_is_sent_everything_again(house
     assert (house.name, house.bench[CHARGE]) == ("Cellar", 60.0)
 
 
+@pytest.mark.parametrize("key", [REQUESTS_KEY, LAST_FULL_KEY])
+def test_what_is_kept_no_longer_is_sent_again_too(house: House, key: str) -> None:
+    """A request that was withdrawn must not be back after the next start."""
+    house.persistence.save(key, "old")
+    house.service.answer()
+    house.persistence.save(key, "")
+    house.service.answer()
+    house.service.go_back(key, "old")
+    assert house.service.value(key) == "old"
+    house.open()
+    assert house.service.value(key) == ""
+
+
 def test_an_instance_that_the_service_gives_anew_is_taken(house: House) -> None:
     house.service.forget(INSTANCE_KEY)
     house.service.write(INSTANCE_KEY, "battery:1", ident="other")
