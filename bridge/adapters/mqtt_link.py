@@ -36,7 +36,6 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402
 from paho.mqtt.properties import Properties, VariableByteIntegers  # noqa: E402
 from paho.mqtt.reasoncodes import ReasonCode  # noqa: E402
-from paho.mqtt.subscribeoptions import SubscribeOptions  # noqa: E402
 
 if not hasattr(_stands_in, "urlopen"):
     del sys.modules[_PROXIES]  # so that a later import gets the real module
@@ -85,7 +84,8 @@ class MqttLink:
         self._last_words = ""
         self._topics: list[str] = []
         self._mailbox = Mailbox(is_queue, is_known)
-        self._last_asked: int | None = None
+        self._waiting = threading.Lock()  # between a standstill and the answer about another one
+        self._last_asked: int | None = None  # since the last standstill
         self._last_answered: int | None = -1
         self._answer: ReasonCode | None = None  # the broker's, of the present connection
         self._client = self._make_client(broker, will)
@@ -177,7 +177,9 @@ class MqttLink:
 
         Call `ask_end_of_waited` soon after it.
         """
-        self._mailbox.mark_waited(since)
+        with self._waiting:
+            self._last_asked = None
+            self._mailbox.mark_waited(since)
 
     def ask_end_of_waited(self) -> None:
         """Have the broker show that it has sent us all it held: then what comes has not waited.
@@ -259,9 +261,10 @@ class MqttLink:
     def _on_unsubscribe(
         self, _client: paho.Client, _user: Any, message_id: int, _answers: Any, _more: Any
     ) -> None:
-        self._last_answered = message_id
-        if message_id == self._last_asked:
-            self.end_waited()
+        with self._waiting:
+            self._last_answered = message_id
+            if message_id == self._last_asked:
+                self.end_waited()
 
     def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
         try:
@@ -311,6 +314,7 @@ class _Client(paho.Client):
         super().__init__(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         self._clean_session = True  # the same in MQTT 3.1.1
         self._knows_newest = True
+        self._version = threading.RLock()  # held while a packet is made in this version
         self._on_unreadable = on_unreadable
         self.problem: Exception | None = None
         self.heard = b""
@@ -341,14 +345,23 @@ class _Client(paho.Client):
     def _speak(self, newest: bool) -> None:
         versions = MQTTProtocolVersion
         is_newest = newest and self._knows_newest
-        self._protocol = versions.MQTTv5 if is_newest else versions.MQTTv311
+        with self._version:
+            self._protocol = versions.MQTTv5 if is_newest else versions.MQTTv311
 
     def follow(self, topics: Iterable[str]) -> None:
         """Subscribe to these topics, with quality of service 0."""
-        if self._protocol == MQTTProtocolVersion.MQTTv5:
-            self.subscribe([(topic, SubscribeOptions()) for topic in topics])
-        else:
+        with self._version:
             self.subscribe([(topic, 0) for topic in topics])
+
+    def unsubscribe(self, *arguments: Any, **named: Any) -> Any:
+        """As paho's; `_speak` waits for it."""
+        with self._version:
+            return super().unsubscribe(*arguments, **named)
+
+    def publish(self, *arguments: Any, **named: Any) -> Any:
+        """As paho's; `_speak` waits for it."""
+        with self._version:
+            return super().publish(*arguments, **named)
 
     @property
     def oversize(self) -> int:
@@ -443,16 +456,19 @@ class _Client(paho.Client):
         for one of 100 MB, a MemoryError where memory is limited. An exception of our own callbacks
         is a bug, and is raised again.
         """
+        is_broken = False
         while True:
             try:
+                if is_broken:
+                    with contextlib.suppress(OSError):  # paho tries again
+                        self.reconnect()
                 return super().loop_forever(*arguments, **named)
             except Exception as problem:
                 if _is_from_callback(problem):
                     raise
+                is_broken = True
                 self._on_unreadable()
                 time.sleep(BACKOFF[0])
-                with contextlib.suppress(OSError):
-                    self.reconnect()
 
 
 def _is_from_callback(problem: Exception) -> bool:

@@ -6,8 +6,9 @@ import socket
 import struct
 import threading
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import paho.mqtt.client as paho
 import pytest
 
 from bridge.adapters import mqtt_link
@@ -199,4 +200,48 @@ def test_a_message_that_mqtt_5_forbids_is_a_lost_connection(message: tuple[str, 
         broker.send(0x30, message[1])
         wait_for(lambda: [state for state, _ in client.states] == [True, False, True], "again")
         assert list(client.link.drain()) == []
+        client.link.stop()
+
+
+def test_the_version_does_not_change_in_the_middle_of_a_packet() -> None:
+    """paho asks for it several times for each packet, and its thread changes it."""
+
+    class Topic(str):
+        __slots__ = ()
+
+        def encode(self, *_: str) -> bytes:
+            changer = threading.Thread(target=client.speak_older)
+            changer.start()
+            changer.join(0.05)  # it waits until the packet is made
+            return b"topic"
+
+    client = mqtt_link._Client(lambda: None)
+    client._sock, other_end = socket.socketpair()
+    sent: list[Callable[[Topic], object]] = [
+        lambda topic: client.follow([topic]),
+        lambda topic: client.unsubscribe([topic]),
+        lambda topic: client.publish(topic, b"1"),
+    ]
+    for send in sent:
+        for _version in (NEW, OLD):
+            send(Topic("topic"))
+    client._sock.close()
+    other_end.close()
+
+
+def test_no_problem_in_connecting_again_ends_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    with SmallBroker(ACCEPTED) as broker:
+        client = Client(broker.port)
+        wait_for(lambda: client.is_connected, "it is connected")
+        problems = [ValueError("no host"), RuntimeError("no thread"), OSError("no network")]
+        connect = paho.Client._create_socket
+
+        def fail_first(self: paho.Client) -> object:
+            if problems:
+                raise problems.pop(0)
+            return connect(self)
+
+        monkeypatch.setattr(paho.Client, "_create_socket", fail_first)
+        broker.send(0x30, b"\0")
+        wait_for(lambda: not problems and client.is_connected, "it is connected again")
         client.link.stop()
