@@ -194,10 +194,14 @@ def test_tls_of_the_configuration_reaches_the_broker(tmp_path: Path) -> None:
         ({"tls": None}, "mqtt.tls: is empty"),
         ({"tls": {"key": "/key"}}, "mqtt.tls.key: needs tls.cert"),
         ({"password_file": "/password"}, "mqtt.password_file: needs mqtt.username"),
+        ({"password": "open-sesame"}, "mqtt.password: does not belong here"),
+        ({"password": 1234}, "mqtt.password: does not belong here"),
     ],
 )
 def test_half_a_login_is_a_mistake(mqtt: dict[str, object], problem: str) -> None:
-    assert any(words.startswith(problem) for words in problems_of({**MINIMAL, "mqtt": mqtt}))
+    problems = problems_of({**MINIMAL, "mqtt": mqtt})
+    assert any(words.startswith(problem) for words in problems)
+    assert "sesame" not in " ".join(problems), "a password is not shown"
 
 
 def with_files(folder: Path) -> MqttConfig:
