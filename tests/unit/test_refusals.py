@@ -201,6 +201,16 @@ class TestAPathOfWhichAShareIsRefused:
         assert "Temperature" in bench.state["doubt"]
         assert (bench.ccl, bench.dcl) == (100.0, 150.0), "but that is no outage yet"
 
+    @pytest.mark.parametrize(("volts", "ccl"), [(16 * 3.66, 0.0), (16 * 3.33, 5.0)])
+    def test_what_it_says_in_between_can_still_tighten(self, volts: float, ccl: float) -> None:
+        bench = fed(failsafe={"charge_current": 5})
+        for seconds in range(60):
+            bench.pass_time(1, lambda: feed_without(bench, "/Dc/0/Voltage"))
+            good = 16 * 3.33 if seconds < 30 else volts
+            bench.batch({"Dc/0/Voltage": good if seconds % 2 else "x"})
+        assert bench["/Freshness/Stage"] == "stale"
+        assert bench.ccl == ccl
+
     @pytest.mark.parametrize(("odd", "distance"), [(1e4, 8), ("unknown", 15), (3.9, 60)])
     def test_glitches_that_are_few_are_no_outage(self, odd: object, distance: int) -> None:
         bench = fed()

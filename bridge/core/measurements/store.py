@@ -192,6 +192,10 @@ class MeasurementStore:
         self.readings(now)
         return {input_: one.with_others(others) for input_, one in self.inputs.items()}
 
+    def last_numbers(self, paths: Iterable[str]) -> Numbers:
+        """The last values of these paths, however old; without those that have none."""
+        return {path: value for path in paths if isinstance(value := self._values.get(path), float)}
+
     def limit_of(self, path: str, life: ShelfLife) -> float:
         """The age (s) beyond which the value of a path does not count."""
         states = self._inputs_of.get(path, ())

@@ -243,7 +243,9 @@ class Pack:
         suspected = None
         if doubt:
             suspects = self._plausibility.counting(settings.plausibility, now)
-            counting = {**suspects, **self._contradictions.other}
+            counting = {
+                **self._store.last_numbers(refused), **suspects, **self._contradictions.other
+            }  # fmt: skip
             if counting:
                 instead = self._store.readings_with(counting, now)
                 suspected = replace(measurements, readings=instead, doubt=doubt)
