@@ -168,14 +168,16 @@ class Topics:
         payload = some_bytes((1, {"value": 1}, PORTAL, "online", keepalive, {}), random)
         is_too_large = random.random() < 0.02
         is_retained = random.random() < 0.1
-        return topic, None if is_too_large else payload, is_retained
+        waited = random.choice((None, None, None, 0.0, 5.0, 1000.0))
+        return topic, None if is_too_large else payload, is_retained, waited
 
     def play(self, made: Any) -> None:
-        topic, payload, is_retained = made
+        topic, payload, is_retained, waited = made
         bench = self._bench
         if self._inbox.is_known(topic):
             size = 10**6 if payload is None else len(payload)
-            self._inbox.deliver([(topic, payload, size, is_retained)], bench.clock.now)
+            since = None if waited is None else bench.clock.now - waited
+            self._inbox.deliver([(topic, payload, size, is_retained, since)], bench.clock.now)
 
     def rest(self, random: Random) -> None:
         bench = self._bench

@@ -121,7 +121,7 @@ def test_read_only_paths_answer_one(bus: BusClient) -> None:
 @pytest.mark.parametrize(
     "payload",
     ["unknown", "NaN", "{}", '{"value": NaN}', "{'value': }", "[[[[", "x" * 5000, "1e999",
-     "x" * 1_000_000, '{"value":"' + "9" * 900_000 + '"}'],
+     "x" * 500_000, '{"value":"' + "9" * 400_000 + '"}'],
     ids=lambda payload: payload[:12],
 )  # fmt: skip
 def test_garbage_is_refused_by_name_and_changes_nothing(

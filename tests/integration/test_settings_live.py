@@ -299,7 +299,7 @@ def test_a_full_disk_costs_only_what_is_not_yet_on_it(
     ("text", "words"),
     [
         ('{"Limiter/MaxChargeCurrent":999}', "above ceiling.charge_current 200 A"),
-        ('{"Limiter/MaxChargeCurrent":', "no JSON object"),
+        ('{"Limiter/MaxChargeCurrent":', "not JSON that can be read"),
         ('{"Limiter/Cv1":{"value":3.41,"file":3.4},"Limiter/Cv9":1}', "no setting of this version"),
     ],
 )
