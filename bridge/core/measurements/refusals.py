@@ -7,9 +7,10 @@ silent, whatever came before,
     lastingly   when more than about one in five was refused for `doubt` seconds or longer
 
 Nobody knows which readings of such a sensor are good. One that is only a jump between two possible
-values is not among the one in five: it counts itself, where it tightens a limit. That share holds at
-every pace: what comes within COPY_WITHIN may be copies, so then good and refused ones count half. A
-burst of refused readings within that time counts as one.
+values is not among the one in five: it counts itself, where it tightens a limit.
+
+That share holds at every pace: what comes within COPY_WITHIN may be copies, so then good and refused
+ones count half. A burst of refused readings within that time counts as one.
 
 A single refused reading has no effect, except for a permission: what a BMS said about it could not
 be understood, so after `doubt` it does not permit, until it can be understood.
@@ -47,9 +48,9 @@ class Trouble:
     good one; None after a good one. All in monotonic s. has_good: a good one came in between.
     is_lasting: the score was once LASTING since then.
 
-    The score grows by groups: the readings within COPY_WITHIN after a first one. group_at: when that
-    came (monotonic s); count, total: how many they are, and what they add up to; score_before: the
-    score without them.
+    The score grows by groups: the readings within COPY_WITHIN after a first one. group_at: when
+    that came (monotonic s); count, total: how many they are, and what they add up to;
+    score_before: the score without them.
     """
 
     since: float
