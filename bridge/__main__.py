@@ -25,7 +25,7 @@ from bridge import __version__
 from bridge.adapters.ending import StopSignals
 from bridge.core.settings.address import split_address
 from bridge.core.settings.configuration import BadConfiguration, BatteryConfig, Config, MqttConfig
-from bridge.core.text import sanitize_for_log
+from bridge.core.text import did_you_mean, sanitize_for_log
 
 if TYPE_CHECKING:
     from bridge.adapters.broker import Broker
@@ -38,8 +38,8 @@ INTERRUPTED = 128 + signal.SIGINT  # as a shell says it
 LONGEST_PROBLEM = 400  # characters; ours: a few lines of a terminal
 
 _WHERE_THE_LIBRARIES_ARE = (
-    "On a GX, service/install.sh installs the libraries. Elsewhere ./run installs them into"
-    " .venv/: use .venv/bin/python, or ./run itself."
+    "On a GX, service/install.sh installs the libraries. Elsewhere ./run installs them for"
+    " .venv/bin/python, and sets PYTHONPATH to docker/gx/velib, a stand-in for velib_python."
 )
 
 
@@ -50,10 +50,11 @@ def main(arguments: list[str], stop: StopSignals | None = None) -> int:
 
     Every mistake of a user ends in one line that says what to do; a traceback is a bug of ours.
     """
-    options = _parser().parse_args(arguments)
-    options.stop = stop or StopSignals()
     _print_anything()
+    options = argparse.Namespace(config="")
     try:
+        options = _options(arguments)
+        options.stop = stop or StopSignals()
         if stop and options.command == "run":  # first, because the rest of the start takes a while
             stop.listen()
         from bridge.adapters import config as file  # after the parser: --help needs no PyYAML
@@ -81,6 +82,14 @@ def main(arguments: list[str], stop: StopSignals | None = None) -> int:
         return INTERRUPTED
 
 
+def _options(arguments: list[str]) -> argparse.Namespace:
+    """The options. For a mistake, --help and --version the parser ends the program (SystemExit)."""
+    try:
+        return _parser().parse_args(arguments)
+    finally:
+        print(end="", flush=True)  # what --help prints, while an error can still be told
+
+
 def _print_anything() -> None:
     """A terminal or a file that cannot show a letter gets a question mark instead."""
     for stream in (sys.stdout, sys.stderr):
@@ -94,8 +103,24 @@ def _words(problem: OSError) -> str:
     return f"{problem.filename or 'the output'}: {problem.strerror or problem}"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Names an option that it does not know, even where a command was expected after it."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: list[str], namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        known = self._option_string_actions
+        for word in args:
+            name = word.split("=")[0]
+            if word in _COMMANDS or word == "--":
+                break
+            if word.startswith("--") and not any(each.startswith(name) for each in known):
+                self.error(f"there is no option {name}{did_you_mean(name, known)}")
+        return super().parse_known_args(args, namespace)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python3 -m bridge", description="A virtual battery for Venus OS, fed over MQTT."
     )
     parser.add_argument("--version", action="version", version=__version__)

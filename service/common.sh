@@ -25,6 +25,14 @@ takes_no_words() {
     [ "$1" -eq 0 ] || fail "usage: $(basename "$script")    (it takes no options)"
 }
 
+# on_a_gx_as_root: ends the script on another machine, and for other users.
+on_a_gx_as_root() {
+    if [ ! -d /data ] || [ ! -d /service ] || ! type svc >/dev/null 2>&1; then
+        fail "This is for a GX. Here /data, /service or svc is missing. Nothing was changed."
+    fi
+    [ "$(id -u)" = 0 ] || fail "Only root can do this: log in as root."
+}
+
 # only_ours: ends the script if something else has our names. What we replace or remove is our own.
 only_ours() {
     for each in "$home" "$releases"; do

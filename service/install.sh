@@ -46,10 +46,7 @@ main() {
 }
 
 check_device() {
-    if [ ! -d /data ] || [ ! -d /service ] || ! type svc >/dev/null 2>&1; then
-        fail "This installs a service on a GX. Here /data, /service or svc is missing."
-    fi
-    [ "$(id -u)" = 0 ] || fail "Only root can install: log in as root."
+    on_a_gx_as_root
     velib_python >/dev/null || exit 1
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
         fail "This needs Venus OS 3.60 or newer: the Python here is older than 3.10, or missing."

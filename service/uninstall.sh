@@ -1,6 +1,6 @@
 #!/bin/sh
-# uninstall.sh [--all]: removes the service, and leaves the configuration and this version of the
-# program, so that this script can remove the rest later. With --all they are removed too, and what
+# uninstall.sh [--all]: removes the service, and leaves the configuration and the installed version,
+# so that its own uninstall.sh can remove the rest later. With --all they are removed too, and what
 # the GX's settings service keeps of the battery: instance, name and settings.
 set -eu
 script=$(readlink -f "$0")
@@ -16,12 +16,31 @@ main() {
         *) fail "usage: uninstall.sh [--all]" ;;
     esac
     [ "$#" -le 1 ] || fail "usage: uninstall.sh [--all]"
+    on_a_gx_as_root
     only_ours
+    is_there || fail "$name is not installed here. Nothing was changed."
+    kept=$(version_to_keep)
     [ -z "$all" ] || forget_settings
     not_with_the_gx
     remove_service
     remove_files
     closing_words
+}
+
+# Anything of ours: also what an earlier run has left.
+is_there() {
+    [ -e "$home" ] || [ -e "$service" ] || grep -qxF "$boot_line" "$rc_local" 2>/dev/null
+}
+
+# The installed version. This script may be of another one, or of an unpacked archive. An earlier run
+# that has removed the link has left only this version.
+version_to_keep() {
+    for each in "$(readlink "$current")" "$release" "$releases"/*; do
+        case $each in
+            "$releases/"*) [ ! -d "$each" ] || { echo "$each"; return; } ;;
+        esac
+    done
+    echo "$release"
 }
 
 forget_settings() {
@@ -43,15 +62,14 @@ without_boot_line() {
     grep -vxF "$boot_line" "$rc_local" || true
 }
 
-# The link is removed before its target. With --all this script is removed too: the shell has read
-# all of it.
+# The link names the version to keep: it is removed after the other versions, and before its target.
+# This script may be removed too: the shell has read all of it.
 remove_files() {
+    [ -n "$all" ] || remove_other_releases
     rm -f "$current" "$current.new"
     if [ -n "$all" ]; then
         rm -rf "$releases" "$memory"
         rm -f "$config"
-    else
-        remove_other_releases
     fi
     rm -rf "$log"
     rmdir "$home" 2>/dev/null || true
@@ -60,7 +78,7 @@ remove_files() {
 
 remove_other_releases() {
     for each in "$releases"/*; do
-        [ "$each" = "$release" ] || rm -rf "$each"
+        [ "$each" = "$kept" ] || rm -rf "$each"
     done
     rm -rf "$releases/.incoming"
 }
@@ -71,10 +89,10 @@ closing_words() {
         echo "$name is uninstalled: it does not run, and does not start with the GX. These stay:"
         echo
         echo "  configuration   $config"
-        echo "  the program     $release"
+        echo "  the program     $kept"
         echo
         echo "To remove them too, with the battery's name and settings on the GX:"
-        echo "  sh $release/service/uninstall.sh --all"
+        echo "  sh $kept/service/uninstall.sh --all"
     elif [ -e "$home" ]; then
         echo "$name is uninstalled. The files that are left in $home are not its own."
     else
@@ -96,7 +114,7 @@ on without one by itself. You can do one of these:
     alternators
 - It was a mistake: install it again, with its configuration, and control returns by itself.
 END
-    [ -n "$all" ] || echo "    sh $release/service/install.sh"
+    [ -n "$all" ] || echo "    sh $kept/service/install.sh"
 }
 
 main "$@"

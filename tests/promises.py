@@ -39,7 +39,7 @@ PROMISES = {
     "doubt": "One reading that is hard to believe allows nothing more.",
     "witnesses": "Of two values for the same thing, the more careful one counts.",
     "clients": "Of two clients that write one path in turns, the more careful one counts.",
-    "retained": "A retained message, whose age is unknown, is not taken.",
+    "retained": "A retained message that the broker has kept, whose age is unknown, is not taken.",
     # Restarts
     "restart": "A restart gives no permission: limits, stops and requests are as they were.",
     "kill": "What was lowered still holds when the process is killed right after it.",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MAX_CERTIFICATES = 1024 * 1024
 """Bytes; ours: the CAs of a whole system are about 200 kB."""
 
+_KEY = b"PRIVATE KEY-----"
+
 INSECURE = (
     "mqtt.tls.insecure is on: the broker's certificate is not checked, so that another program can"
     " take the broker's place and write any value. Name the right CA as mqtt.tls.ca instead"
@@ -64,7 +66,7 @@ def problems_with_files(mqtt: MqttConfig) -> list[str]:
                 check()
         except Unreadable as problem:
             problems.append(f"mqtt.{name}: {path}: {problem}")
-    return problems
+    return list(dict.fromkeys(problems))  # the certificate's file may be that of the key too
 
 
 def _without_password(mqtt: MqttConfig) -> Broker:
@@ -106,7 +108,10 @@ def _checks(broker: Broker, password_file: str) -> Iterator[tuple[str, str, Call
     yield "password_file", password_file, lambda: private_file.read_password(password_file)
     yield "tls.ca", broker.tls_ca, lambda: _check_ca(broker.tls_ca)
     yield "tls.cert", broker.tls_cert, lambda: _check_certificate(broker.tls_cert)
-    yield "tls.key", broker.tls_key or broker.tls_cert, lambda: _check_key(broker)
+    if broker.tls_key:
+        yield "tls.key", broker.tls_key, lambda: _check_key(broker)
+    else:
+        yield "tls.cert", broker.tls_cert, lambda: _check_key_with_certificate(broker)
 
 
 def _check_ca(path: str) -> None:
@@ -125,12 +130,19 @@ def _check_certificate(path: str) -> None:
         raise Unreadable("has no certificate in the form PEM (-----BEGIN CERTIFICATE)")
 
 
+def _check_key_with_certificate(broker: Broker) -> None:
+    """The key in the certificate's file. Only a file with a key must be private."""
+    if _KEY not in small_file.read(broker.tls_cert, MAX_CERTIFICATES):
+        raise Unreadable("has no private key, and mqtt.tls.key is missing")
+    _check_key(broker)
+
+
 def _check_key(broker: Broker) -> None:
     """The private key, and whether it belongs to the certificate."""
     import ssl
 
     content = private_file.read(broker.tls_key or broker.tls_cert, private_file.MAX_KEY)
-    if b"PRIVATE KEY-----" not in content:
+    if _KEY not in content:
         raise Unreadable("has no private key in the form PEM (-----BEGIN PRIVATE KEY)")
     if b"ENCRYPTED" in content:
         raise Unreadable("is encrypted, and nobody is there to type its password; decrypt it:"

@@ -92,6 +92,23 @@ _UNREACHED = {
 """Why no connection could be made."""
 
 
+_NO_LOGIN = "it wants a user and a password; set mqtt.username and mqtt.password_file"
+_WRONG_LOGIN = (
+    "the user or the password is wrong; see mqtt.username and mqtt.password_file, and whether the"
+    " broker allows this user"
+)
+_OF_LOGIN = ("Bad user name or password", "Not authorized")
+"""The reasons of MQTT for a login that is not accepted (3.2.2.2), in paho's words."""
+
+
+def why_refused(reason: str, broker: Broker) -> str:
+    """One sentence about an answer to CONNECT that refuses us. reason: of MQTT, in paho's words."""
+    advice = f"it says {_quoted(reason)}"
+    if reason in _OF_LOGIN:
+        advice = f"{_WRONG_LOGIN if broker.username else _NO_LOGIN} ({reason})"
+    return f"broker {broker} refuses us, will keep trying: {advice}"
+
+
 def why(attempt: Attempt, broker: Broker) -> str:
     """One sentence about an attempt that has failed. It is the same while nothing changes."""
     trouble = _trouble(attempt, broker)

@@ -209,7 +209,7 @@ class MqttLink:
         if reason == _UNSUPPORTED_VERSION and self._client.speak_older(for_good=True):
             return
         if reason.is_failure:
-            self._report(False, f"broker {self._broker} refuses us: {reason}")
+            self._report(False, broker_trouble.why_refused(str(reason), self._broker))
             return
         self.end_waited()
         if self._topics:

@@ -84,10 +84,16 @@ class StatusPublisher:
     def _hint(self, path: str, value: object, reason: str, now: float) -> str:
         """The known word that was perhaps meant. It is slow, so seldom."""
         if reason == NO_SUCH_PATH and self._hints.allows(now):
+            stem = path.rstrip("0123456789")
+            if f"{stem}1" in self._paths and stem != path and stem.endswith("/Cell"):
+                return f"; the configuration has {self._count(stem)} cells"
             return did_you_mean(path, self._paths)
         if reason == NOTHING_TO_RESTORE and self._hints.allows(now):
             return did_you_mean(str(value), RESTORABLE)
         return ""
+
+    def _count(self, stem: str) -> int:
+        return sum(path.startswith(stem) for path in self._paths)
 
     def settings_changed(self, news: Iterable[str], now: float) -> None:
         """Log one line for each setting that has changed. now: monotonic s."""

@@ -74,11 +74,12 @@ class PocketGx:
         self._parts: dict[str, Part] = {}
         self._spawned: list[children.Process] = []
         self.directory = self._made(directory)
+        self.run = self.directory / "run"  # stands for /run
         self._lock = _locked(self.directory)
         try:
             self._sockets = self._directory_for_sockets()
             self.bus_address = f"unix:path={self._sockets / 'bus'}"
-            self.env = _environment(self.bus_address, self.directory / "run")
+            self.env = _environment(self.bus_address, self.run)
             self._start_bus()
             if broker:
                 self._start_broker_somewhere(attempts=1 if port else _ATTEMPTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = load(arguments.config)
         with _pocket(arguments) as gx:
+            shutil.rmtree(gx.run, ignore_errors=True)  # a boot: the memory of a restart ends here
             options = ["--config", arguments.config, "--broker", f"127.0.0.1:{gx.port}"]
             return (_demo if arguments.demo else _live)(gx, config, options)
     except BadConfiguration:

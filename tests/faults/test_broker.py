@@ -86,7 +86,7 @@ def test_a_wrong_password_is_said_once_in_plain_words_and_never_shown(tmp_path: 
     mqtt = {"username": "bridge", "password_file": str(tmp_path / "password")}
     with PocketGx(username="bridge", password="open-sesame") as gx:
         bridge = BridgeProcess(gx, tmp_path, mqtt=mqtt)
-        log = bridge.says("refuses us: Not authorized")
+        log = bridge.says("see mqtt.username and mqtt.password_file")
 
         def refused() -> int:
             return (gx.directory / "broker.log").read_text().count("not authorised")
@@ -100,6 +100,13 @@ def test_a_wrong_password_is_said_once_in_plain_words_and_never_shown(tmp_path: 
         bridge.stop()
         bridge.start()
         bridge.says("connected to broker")
+
+
+def test_a_login_that_is_missing_is_said(tmp_path: Path) -> None:
+    with PocketGx(username="bridge", password="open-sesame") as gx:
+        bridge = BridgeProcess(gx, tmp_path)
+        log = bridge.says("refuses us, will keep trying: it wants a user and a password")
+        assert "set mqtt.username and mqtt.password_file" in log
 
 
 WELCOME = b"\x20\x03\x00\x00\x00"

@@ -120,6 +120,16 @@ def test_settings_outlive_the_session(
     assert "Kept" in _paste(ask)
 
 
+def test_each_session_is_a_boot(session: Session, start: Callable[..., Session]) -> None:
+    """What /run keeps for a restart of the process ends with the session."""
+    session.says("Ctrl-C here ends everything.")
+    wait_for(lambda: any((session.directory / "run").rglob("*.json")), "the memory of a restart")
+    session.interrupt()
+    again = start()
+    again.says("Ctrl-C here ends everything.")
+    assert "the restart" not in again.output() and "grace counts" not in again.output()
+
+
 def test_a_second_session_in_the_same_place_says_why_it_ends(session: Session) -> None:
     session.says("Ctrl-C here ends everything.")
     second = subprocess.run(

@@ -317,6 +317,31 @@ def test_an_uninstallation_by_mistake_is_undone(installed: Machine) -> None:
     assert read(installed, "/InstalledCapacity") == "double 314"
 
 
+@pytest.mark.promise("uninstall")
+def test_uninstalling_from_the_unpacked_archive_leaves_the_installed_version(
+    make_installed: MakeMachine, unpacked: Path, tmp_path: Path
+) -> None:
+    """Also a second time, when the link to it is gone. The archive may be removed then."""
+    gx = make_installed(tmp_path / "gx")
+    shutil.copytree(unpacked, gx.data / "unpacked")
+    (version,) = (gx.home / "releases").iterdir()
+    shutil.copytree(version, gx.home / "releases" / "0.1.0-0123abcd")
+    gx.boot(svscan="never")
+    try:
+        for _ in range(2):
+            said = gx.run("sh /data/unpacked/service/uninstall.sh")
+            assert said.returncode == 0, said.stderr
+            assert list((gx.home / "releases").iterdir()) == [version]
+            assert version.name in named_in(said.stdout, "uninstall.sh")
+            assert version.name in named_in(said.stdout, "install.sh")
+        shutil.rmtree(gx.data / "unpacked")
+        removed = gx.run(named_in(said.stdout, "uninstall.sh"))
+        assert removed.returncode == 0, removed.stderr
+        assert not gx.home.exists()
+    finally:
+        gx.power_cut()
+
+
 def is_on_disk(machine: Machine, word: str) -> bool:
     files = [each for each in (machine.data / "pocket").rglob("*") if each.is_file()]
     return any(word.encode() in each.read_bytes() for each in files)

@@ -203,6 +203,21 @@ PLATFORMS = {
 
 
 @pytest.mark.promise("platform")
+@pytest.mark.parametrize("script", ["install", "uninstall"])
+def test_a_machine_without_daemontools_is_refused(gx: Machine, script: str) -> None:
+    commands = "sh basename dirname grep id python3 readlink rm mv sed sync"
+    few = f"for each in {commands}; do ln -sf $(command -v $each) /tmp/few/; done"
+    command = f"PATH=/tmp/few sh /data/unpacked/service/{script}.sh"
+    assert "This is for a GX" in refused(gx, f"mkdir -p /tmp/few; {few}; {command}")
+    gx.run("rm -r /tmp/few")
+
+
+def test_where_nothing_is_installed_nothing_is_uninstalled(gx: Machine) -> None:
+    assert "not installed" in refused(gx, "sh /data/unpacked/service/uninstall.sh")
+    assert "not installed" in refused(gx, "sh /data/unpacked/service/uninstall.sh --all")
+
+
+@pytest.mark.promise("platform")
 @pytest.mark.parametrize("kind", PLATFORMS)
 def test_another_platform_is_refused(gx: Machine, kind: str) -> None:
     program, does, named = PLATFORMS[kind]

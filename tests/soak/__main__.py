@@ -1,6 +1,6 @@
 """Real processes under random faults and load: `./run soak 30m`, with `--seed` to repeat one.
 
-Times and the order of faults follow from the seed; what the machine does beside it does not.
+The faults of each lane and their order follow from the seed; the machine's load does not.
 """
 
 from __future__ import annotations

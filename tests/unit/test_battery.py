@@ -101,6 +101,16 @@ def test_a_repeated_value_costs_no_signal() -> None:
     assert bench.bus.signals == []
 
 
+@pytest.mark.parametrize("stem", ["/Voltages/Cell", "/Balances/Cell"])
+def test_a_cell_that_the_battery_does_not_have_is_told_the_number_of_cells(stem: str) -> None:
+    bench = Bench()
+    for number in ("17", "0", "999999"):
+        bench.mqtt(f"{stem}{number}", "3.3")
+        assert bench.rejected[-1]["reason"].endswith("; the configuration has 16 cells")
+    bench.mqtt("/Voltages/Cel1", "3.3")
+    assert 'did you mean "/Voltages/Cell1"' in bench.rejected[-1]["reason"]
+
+
 def test_a_batch_is_one_signal_and_what_is_wrong_in_it_is_refused_by_name() -> None:
     bench = Bench()
     bench.bus.signals.clear()

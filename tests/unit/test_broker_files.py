@@ -194,10 +194,14 @@ def test_tls_of_the_configuration_reaches_the_broker(tmp_path: Path) -> None:
         ({"tls": None}, "mqtt.tls: is empty"),
         ({"tls": {"key": "/key"}}, "mqtt.tls.key: needs tls.cert"),
         ({"password_file": "/password"}, "mqtt.password_file: needs mqtt.username"),
+        ({"password": "open-sesame"}, "mqtt.password: does not belong here"),
+        ({"password": 1234}, "mqtt.password: does not belong here"),
     ],
 )
 def test_half_a_login_is_a_mistake(mqtt: dict[str, object], problem: str) -> None:
-    assert any(words.startswith(problem) for words in problems_of({**MINIMAL, "mqtt": mqtt}))
+    problems = problems_of({**MINIMAL, "mqtt": mqtt})
+    assert any(words.startswith(problem) for words in problems)
+    assert "sesame" not in " ".join(problems), "a password is not shown"
 
 
 def with_files(folder: Path) -> MqttConfig:
@@ -223,7 +227,22 @@ def test_the_key_may_be_in_the_file_of_the_certificate(tmp_path: Path) -> None:
     assert problems_with_files(one) == []
     tls_context(broker_of(one))
     both.chmod(0o644)
-    assert f"chmod 600 {both}" in problems_with_files(one)[0]
+    (problem,) = problems_with_files(one)
+    assert f"mqtt.tls.cert: {both}" in problem and f"chmod 600 {both}" in problem
+
+
+@pytest.mark.parametrize("name", ["tls_cert", "/etc/passwd"])
+def test_a_certificate_without_a_key_is_no_secret(tmp_path: Path, name: str) -> None:
+    """To close it to others would be harmful, if it is a file of the system."""
+    path = getattr(with_files(tmp_path), name, name)
+    problems = problems_with_files(MqttConfig(tls=True, tls_cert=path))
+    assert f"mqtt.tls.cert: {path}: has no private key, and mqtt.tls.key is missing" in problems
+    assert "chmod" not in " ".join(problems)
+
+
+def test_a_missing_file_for_certificate_and_key_is_said_once(tmp_path: Path) -> None:
+    (problem,) = problems_with_files(MqttConfig(tls=True, tls_cert=str(tmp_path / "none")))
+    assert "No such file" in problem
 
 
 @pytest.mark.parametrize(

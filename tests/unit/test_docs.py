@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from docs import TABLES, renewed
+from bridge import __version__
+from docs import ROOT, TABLES, renewed
+
+
+@pytest.mark.parametrize("file", ["README.md", "service/README.md"])
+def test_the_commands_that_install_name_the_present_version(file: str) -> None:
+    words = (ROOT / file).read_text(encoding="utf-8").split()
+    assert [word for word in words if word.startswith("version=")] == [f"version={__version__}"]
 
 
 @pytest.mark.parametrize("file", TABLES, ids=lambda file: file.name)

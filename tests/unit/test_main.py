@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,34 @@ def test_a_file_that_cannot_be_written_is_named(
     monkeypatch.setattr(bridge.tools.record, "main", full)
     assert main(["record", "--config", CONFIG, "/dev/full"]) == FAILED
     assert capsys.readouterr().err == "/dev/full: No space left on device\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["check", "--help"]])
+def test_help_that_cannot_be_written_is_one_line(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "bridge", *words],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            cwd=Path(CONFIG).parent,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (FAILED, "the output: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--confg", CONFIG], 'no option --confg; did you mean "--config"?'),
+        (["--confg=" + CONFIG], 'no option --confg; did you mean "--config"?'),
+        (["explain", "--confg", CONFIG], 'no option --confg; did you mean "--config"?'),
+        (["watch", "--idnt", "a", "--config", CONFIG], 'no option --idnt; did you mean "--ident"?'),
+    ],
+)
+def test_an_unknown_option_is_named(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert said in capsys.readouterr().err
 
 
 # --- commands that need none ------------------------------------------------------------------

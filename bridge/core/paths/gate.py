@@ -166,12 +166,16 @@ class PathSpec:
         if word.lower() in _NO_VALUE:
             raise Refused(f"{_short(word)} is no value, the last one stays")
         if len(word) > _LONGEST_NUMBER or not _NUMERIC.fullmatch(word):
-            hint = did_you_mean(word, _SWITCHES) if self.quantity in _SWITCHED else ""
-            raise Refused(f"{_short(text)} is not a number{hint}")
+            raise Refused(f"{_short(text)} {self._is_no_number(word)}")
         number = float(word)
         if not math.isfinite(number):
             raise Refused(f"{_short(text)} is not a number to work with")
         return number
+
+    def _is_no_number(self, word: str) -> str:
+        if self.quantity not in _SWITCHED:
+            return "is not a number"
+        return f"is not a number; {_USE[self.quantity]}{did_you_mean(word, _SWITCHES)}"
 
     def _switch(self, on: bool) -> int:
         if self.quantity in _SWITCHED:
@@ -215,6 +219,11 @@ _LONGEST_NUMBER = 40  # characters; the pattern's work grows with the square of 
 _SWITCHES = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 _SWITCHED = {FLAG: 1, BLOCKERS: 1, LEVEL: 2}
 """What takes the words of _SWITCHES, and which number "on" is there."""
+_USE = {
+    FLAG: "use 0 or 1, true or false, ON or OFF",
+    BLOCKERS: "use a number, true or false, ON or OFF",
+    LEVEL: "use 0, 1 or 2, true or false, ON or OFF",
+}
 _NO_VALUE = frozenset({"unknown", "unavailable", "none", "null", "nan", "undefined", ""})
 
 

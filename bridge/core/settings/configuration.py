@@ -184,6 +184,10 @@ def _mqtt(section: SectionReader) -> MqttConfig:
         tls.complain("key", "needs tls.cert, the certificate that it belongs to")
     if config.password_file and not config.username:
         section.complain("password_file", "needs mqtt.username: a password is sent with a name")
+    if "password" in section:
+        section.raw("password")
+        words = "does not belong here: write it into a file that only its owner can read"
+        section.complain("password", f"{words}, and name that file as mqtt.password_file")
     tls.done()
     section.done()
     return config
