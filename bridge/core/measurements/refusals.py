@@ -9,8 +9,8 @@ silent, whatever came before,
 Nobody knows which readings of such a sensor are good. One that is only a jump between two possible
 values is not among the one in five: it counts itself, where it tightens a limit.
 
-That share holds at every pace: what comes within COPY_WITHIN may be copies, so then good and refused
-ones count half. A burst of refused readings within that time counts as one.
+That share holds at every pace: what comes within COPY_WITHIN may be copies, so then good and
+refused ones count half. A burst of refused readings within that time counts as one.
 
 A single refused reading has no effect, except for a permission: what a BMS said about it could not
 be understood, so after `doubt` it does not permit, until it can be understood.
