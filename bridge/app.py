@@ -179,15 +179,17 @@ class App:
         for battery in self._batteries:
             battery.mark_waited(since)
             battery.on_tick(now)
-        self._loop.call_in(CATCH_UP, self._ask_end_of_waited)
         self._stood_still_at = now
+        self._loop.call_in(CATCH_UP, partial(self._ask_end_of_waited, now))
         self._loop.call_in(WAITED_AT_MOST, partial(self._end_waited, now))
 
     def _end_waited(self, standstill: float) -> None:
         if standstill == self._stood_still_at:  # it was the last one
             self._link.end_waited()
 
-    def _ask_end_of_waited(self) -> None:
+    def _ask_end_of_waited(self, standstill: float) -> None:
+        if standstill != self._stood_still_at:
+            return  # the broker may still have to wake up from a later one
         self._link.ask_end_of_waited()
         for battery in self._batteries:
             battery.ask_end_of_waited()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from bridge import __version__
 from bridge.adapters import dbus_service, settings
@@ -69,6 +70,7 @@ class BatteryHost:
         self._service: dbus_service.BatteryService | None = None
         self._settle_is_due = False
         self._waited_since: float | None = None  # of writes over D-Bus
+        self._standstills = 0
         self.battery = Battery(
             config,
             topics=self._topics,
@@ -242,14 +244,17 @@ class BatteryHost:
         Call `ask_end_of_waited` soon after it.
         """
         self._waited_since = since if self._waited_since is None else min(self._waited_since, since)
+        self._standstills += 1
 
     def ask_end_of_waited(self) -> None:
         """Have the bus show that it has sent us all that it held."""
         if self._service:
-            self._service.ask_end_of_waited(guarded(self._end_waited))
+            answered = partial(self._end_waited, self._standstills)
+            self._service.ask_end_of_waited(guarded(answered))
 
-    def _end_waited(self) -> None:
-        self._waited_since = None
+    def _end_waited(self, standstills: int) -> None:
+        if standstills == self._standstills:  # there was no other one since the question
+            self._waited_since = None
 
     # --- what goes out -----------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -27,11 +28,13 @@ _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def end(status: int, last_words: Callable[[], None] = lambda: None) -> NoReturn:
     """End the process now, with this exit status. Callable on any thread.
 
-    Whatever blocks the last words or the rest of the log, the kernel ends the process soon.
+    Whatever blocks the last words or the rest of the log, the kernel ends the process soon. What
+    they raise is dropped.
     """
     signal.setitimer(signal.ITIMER_REAL, _LAST_WORDS_WITHIN)  # SIGALRM, which ends a process
-    last_words()
-    logging.shutdown()
+    for last in (last_words, logging.shutdown):
+        with contextlib.suppress(BaseException):
+            last()
     os._exit(status)
 
 
@@ -74,10 +77,9 @@ class StopSignals:
     def listen(self) -> None:
         """Wait for the signals from now on. Call it before other threads are started.
 
-        nohup has SIGHUP ignored, and then it stays so.
+        What is ignored at the start stays so: SIGHUP by nohup, SIGINT by a shell's `&`.
         """
-        is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        awaited = _STOP[:-1] if is_ignored else _STOP
+        awaited = [number for number in _STOP if signal.getsignal(number) != signal.SIG_IGN]
         signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
         threading.Thread(target=self._wait, args=(awaited,), name="signals", daemon=True).start()
 
@@ -85,7 +87,7 @@ class StopSignals:
         """Call this on the waiting thread, at the first signal."""
         self._on_stop = callback
 
-    def _wait(self, awaited: tuple[signal.Signals, ...]) -> None:
+    def _wait(self, awaited: list[signal.Signals]) -> None:
         signal.sigwait(awaited)
         if self._on_stop is not None:
             self._on_stop()

@@ -45,10 +45,8 @@ class Outlet:
 
     def __init__(self) -> None:
         """Replace the file descriptors 1 and 2."""
-        try:
-            self._real = os.dup(_ERRORS)
-        except OSError:
-            self._real = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        _open_closed_standard_files()
+        self._real = os.dup(_ERRORS)
         self._lost = 0
         self._lock = threading.Lock()
         inner, entry = os.pipe()
@@ -127,6 +125,13 @@ class _Handler(logging.Handler):
     def createLock(self) -> None:  # noqa: N802  the name is logging's
         self.lock = None
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As in `logging.Handler`, which uses its lock here, from Python 3.13 on without asking."""
+        passed = self.filter(record)
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return bool(passed)
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._outlet.write(self.format(record))
@@ -138,6 +143,13 @@ class _Handler(logging.Handler):
         """Called by `logging.shutdown`, at the end of the process."""
         self._outlet.close()
         super().close()
+
+
+def _open_closed_standard_files() -> None:
+    """Else the next files get their numbers, and are replaced with them."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= _ERRORS:
+        pass
+    os.close(descriptor)
 
 
 def _replace_output_by(descriptor: int) -> None:

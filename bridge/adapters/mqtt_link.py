@@ -34,9 +34,8 @@ _stands_in = sys.modules.setdefault(_PROXIES, types.ModuleType(_PROXIES))
 import paho.mqtt.client as paho  # noqa: E402
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion  # noqa: E402
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402
-from paho.mqtt.properties import Properties  # noqa: E402
+from paho.mqtt.properties import Properties, VariableByteIntegers  # noqa: E402
 from paho.mqtt.reasoncodes import ReasonCode  # noqa: E402
-from paho.mqtt.subscribeoptions import SubscribeOptions  # noqa: E402
 
 if not hasattr(_stands_in, "urlopen"):
     del sys.modules[_PROXIES]  # so that a later import gets the real module
@@ -85,7 +84,8 @@ class MqttLink:
         self._last_words = ""
         self._topics: list[str] = []
         self._mailbox = Mailbox(is_queue, is_known)
-        self._last_asked: int | None = None
+        self._waiting = threading.Lock()  # between a standstill and the answer about another one
+        self._last_asked: int | None = None  # since the last standstill
         self._last_answered: int | None = -1
         self._answer: ReasonCode | None = None  # the broker's, of the present connection
         self._client = self._make_client(broker, will)
@@ -177,7 +177,9 @@ class MqttLink:
 
         Call `ask_end_of_waited` soon after it.
         """
-        self._mailbox.mark_waited(since)
+        with self._waiting:
+            self._last_asked = None
+            self._mailbox.mark_waited(since)
 
     def ask_end_of_waited(self) -> None:
         """Have the broker show that it has sent us all it held: then what comes has not waited.
@@ -259,9 +261,10 @@ class MqttLink:
     def _on_unsubscribe(
         self, _client: paho.Client, _user: Any, message_id: int, _answers: Any, _more: Any
     ) -> None:
-        self._last_answered = message_id
-        if message_id == self._last_asked:
-            self.end_waited()
+        with self._waiting:
+            self._last_answered = message_id
+            if message_id == self._last_asked:
+                self.end_waited()
 
     def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
         try:
@@ -284,6 +287,18 @@ _UNSUPPORTED_VERSION, _SILENCE = "Unsupported protocol version", "Keep alive tim
 _AT_A_TIME = 64 * 1024  # bytes of one read
 _KEPT = 128 * 1024  # bytes of a dropped packet that are kept at least: its topic, of 64 kB at most
 _READS = 100  # of a large packet before the next look at what is to be sent; as paho
+_QOS = 0b0110  # of the first byte of a PUBLISH
+_BEFORE_PROPERTIES = {
+    PacketTypes.CONNACK: 2,
+    PacketTypes.PUBACK: 3,
+    PacketTypes.PUBREC: 3,
+    PacketTypes.PUBREL: 3,
+    PacketTypes.PUBCOMP: 3,
+    PacketTypes.SUBACK: 2,
+    PacketTypes.UNSUBACK: 2,
+    PacketTypes.DISCONNECT: 1,
+}
+"""Bytes of an MQTT 5 packet before its properties (MQTT 5.0, chapter 3), except of PUBLISH."""
 
 
 class _Client(paho.Client):
@@ -299,6 +314,7 @@ class _Client(paho.Client):
         super().__init__(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         self._clean_session = True  # the same in MQTT 3.1.1
         self._knows_newest = True
+        self._version = threading.RLock()  # held while a packet is made in this version
         self._on_unreadable = on_unreadable
         self.problem: Exception | None = None
         self.heard = b""
@@ -329,14 +345,23 @@ class _Client(paho.Client):
     def _speak(self, newest: bool) -> None:
         versions = MQTTProtocolVersion
         is_newest = newest and self._knows_newest
-        self._protocol = versions.MQTTv5 if is_newest else versions.MQTTv311
+        with self._version:
+            self._protocol = versions.MQTTv5 if is_newest else versions.MQTTv311
 
     def follow(self, topics: Iterable[str]) -> None:
         """Subscribe to these topics, with quality of service 0."""
-        if self._protocol == MQTTProtocolVersion.MQTTv5:
-            self.subscribe([(topic, SubscribeOptions()) for topic in topics])
-        else:
+        with self._version:
             self.subscribe([(topic, 0) for topic in topics])
+
+    def unsubscribe(self, *arguments: Any, **named: Any) -> Any:
+        """As paho's; `_speak` waits for it."""
+        with self._version:
+            return super().unsubscribe(*arguments, **named)
+
+    def publish(self, *arguments: Any, **named: Any) -> Any:
+        """As paho's; `_speak` waits for it."""
+        with self._version:
+            return super().publish(*arguments, **named)
 
     @property
     def oversize(self) -> int:
@@ -392,6 +417,35 @@ class _Client(paho.Client):
                 return MQTTErrorCode.MQTT_ERR_AGAIN
         return super()._packet_read()
 
+    def _packet_handle(self) -> MQTTErrorCode:
+        if self._protocol == MQTTProtocolVersion.MQTTv5 and not self._remove_properties():
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        return super()._packet_handle()
+
+    def _remove_properties(self) -> bool:
+        """Remove the properties of the packet that was read. Returns whether it may be handled.
+
+        We use none, and any client chooses those of a message. The time in which paho reads them
+        grows with the square of their number, and some texts in them raise an exception. A
+        message without a topic uses a topic alias, which we do not permit.
+        """
+        packet, command = self._in_packet["packet"], self._in_packet["command"]
+        if command >> 4 == PacketTypes.PUBLISH:
+            topic_size = int.from_bytes(packet[:2], "big")
+            if topic_size == 0:
+                return False
+            start = 2 + topic_size + (2 if command & _QOS else 0)
+        else:
+            start = _BEFORE_PROPERTIES.get(command >> 4, len(packet))
+        if start >= len(packet):
+            return True
+        size, used = VariableByteIntegers.decode(packet[start : start + 4])  # type: ignore[no-untyped-call]
+        end = start + used + size
+        if end > len(packet) and not self.oversize:
+            return False
+        packet[start:end] = b"\0"
+        return True
+
     def _get_proxy(self) -> None:
         """No proxy: the broker is on the device itself or in its network."""
 
@@ -402,16 +456,19 @@ class _Client(paho.Client):
         for one of 100 MB, a MemoryError where memory is limited. An exception of our own callbacks
         is a bug, and is raised again.
         """
+        is_broken = False
         while True:
             try:
+                if is_broken:
+                    with contextlib.suppress(OSError):  # paho tries again
+                        self.reconnect()
                 return super().loop_forever(*arguments, **named)
             except Exception as problem:
                 if _is_from_callback(problem):
                     raise
+                is_broken = True
                 self._on_unreadable()
                 time.sleep(BACKOFF[0])
-                with contextlib.suppress(OSError):
-                    self.reconnect()
 
 
 def _is_from_callback(problem: Exception) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import socket
+import struct
 from pathlib import Path
 
 import dbus
@@ -11,7 +13,7 @@ from pocket import PocketGx
 
 from tests.harness.batteries import healthy
 from tests.harness.bridge_process import BridgeProcess
-from tests.harness.mqtt_client import MqttClient
+from tests.harness.mqtt_client import MqttClient, variable_length
 from tests.harness.process_usage import ProcessUsage
 from tests.harness.waiting import wait_for
 
@@ -66,6 +68,42 @@ def test_it_goes_on_as_if_nothing_had_been_said(bridge: BridgeProcess, what: str
         bus.comes("CCL", 0.0)
         assert ProcessUsage(bridge.process.pid).cpu() - before < MOST_CPU
     assert bridge.is_running(), bridge.log()
+
+
+USER_PROPERTY = b"\x26"
+PROPERTIES = {
+    "thousands": (USER_PROPERTY + bytes(4)) * 80_000,
+    "a byte order mark": USER_PROPERTY + bytes(2) + b"\0\3\xef\xbb\xbf",
+}
+"""Properties of MQTT 5 that a broker passes on."""
+
+
+def publish_with(properties: bytes, port: int, topic: str, payload: bytes) -> None:
+    """Publish a retained message in MQTT 5."""
+    head = struct.pack("!H", len(topic)) + topic.encode()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"\x10\x0d" + b"\0\4MQTT\5\2\0\x3c" + bytes(3))
+        assert connection.recv(1) == b"\x20"
+        body = head + variable_length(len(properties)) + properties + payload
+        connection.sendall(b"\x31" + variable_length(len(body)) + body + b"\xe0\0")
+        while connection.recv(4096):  # until the broker has read all of it
+            pass
+
+
+@pytest.mark.promise("garbage")
+@pytest.mark.parametrize("what", PROPERTIES)
+def test_no_property_of_a_message_is_read(bridge: BridgeProcess, what: str) -> None:
+    with bridge.bus() as bus, MqttClient(bridge.gx.port) as client:
+        client.publish(BATCH, healthy(cell=3.3))
+        bus.comes("/Voltages/Cell7", 3.3)
+        before = ProcessUsage(bridge.process.pid).cpu()
+        publish_with(PROPERTIES[what], bridge.gx.port, f"{WRITE}/Soc", b"51")
+        bus.comes("/Soc", 51.0)
+        client.publish(BATCH, {"Voltages/Cell7": 3.56})
+        bus.comes("CCL", 0.0)
+        assert ProcessUsage(bridge.process.pid).cpu() - before < MOST_CPU
+        client.publish(f"{WRITE}/Soc", "", retain=True)
+    assert bridge.is_running() and "cannot be read" not in bridge.log(), bridge.log()
 
 
 LARGE = {

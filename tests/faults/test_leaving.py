@@ -67,6 +67,20 @@ def test_each_signal_asks_it_to_leave(
         wait_for(lambda: "offline" in client.on("virtual-battery/status"), "its last message")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_that_was_ignored_at_the_start_stays_so(
+    gx: PocketGx, tmp_path: Path, number: signal.Signals
+) -> None:
+    """A shell has SIGINT ignored in what it starts with &, and nohup has SIGHUP."""
+    ignoring = ("sh", "-c", f"""trap '' {number.name.removeprefix("SIG")}; exec "$0" "$@" """)
+    bridge = BridgeProcess(gx, tmp_path, through=ignoring).connected()
+    bridge.process.send_signal(number)
+    with bridge.bus() as bus:
+        for soc in range(20):
+            assert bus.set("/Soc", soc) == 0
+    assert_leaves(bridge, signal.SIGTERM)
+
+
 def test_a_second_signal_changes_nothing(gx: PocketGx, tmp_path: Path) -> None:
     bridge = BridgeProcess(gx, tmp_path).connected()
     assert_leaves(bridge, signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

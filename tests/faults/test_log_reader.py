@@ -23,6 +23,8 @@ from tests.harness.waiting import wait_for
 SET = "virtual-battery/virtual/set"
 HANGS = 30.0  # s; a process that does not end within them hangs
 
+WITHOUT_FILES = 'exec "$0" "$@" 0<&- 1>&- 2>&-'
+
 MANY = 20_000
 """Lines: more than the pipes hold."""
 
@@ -89,6 +91,40 @@ LIBRARIES = """
         except BlockingIOError:
             pass
     os._exit(7)
+"""
+
+
+LOCK_OF_PYTHON_3_13 = """
+    import logging
+    def handle(self, record):
+        passed = self.filter(record)
+        if isinstance(passed, logging.LogRecord):
+            record = passed
+        if passed:
+            with self.lock:
+                self.emit(record)
+        return passed
+    logging.Handler.handle = handle
+    from bridge.adapters import log
+    log.start("info")
+    logging.getLogger().handlers[0].addFilter(lambda record: "secret" not in record.msg)
+    logging.info("a line")
+    logging.info("a secret line")
+    logging.shutdown()
+"""
+
+STANDARD_FILES = """
+    import logging, os, time
+    from bridge.adapters import log
+    log.start("info")
+    logging.info("a line")
+    time.sleep(0.2)
+    used = time.process_time()
+    time.sleep(0.2)
+    used = time.process_time() - used
+    new = os.open(os.devnull, os.O_RDONLY)
+    logging.shutdown()
+    os._exit(8 if used > 0.1 else 9 if new <= 2 else 0)
 """
 
 
@@ -176,3 +212,27 @@ def test_the_reader_s_side_keeps_its_flags(reader: LogReader) -> None:
     """Other processes share the description of our standard error, such as the shell before us."""
     assert start(LIBRARIES.replace("3000", "1"), reader.entry).wait(HANGS) == 7
     assert os.get_blocking(reader.entry)
+
+
+def test_a_line_of_the_log_needs_no_lock_in_any_version_of_python(reader: LogReader) -> None:
+    assert start(LOCK_OF_PYTHON_3_13, reader.entry).wait(HANGS) == 0
+    assert reader.read() == "INFO a line\n"
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"])
+def test_a_standard_file_may_be_closed_at_the_start(closed: str, reader: LogReader) -> None:
+    """The next file that is opened gets its number. Then a line would go round for ever."""
+    shell = f'exec "$0" -c "$1" {closed}'
+    command = ["sh", "-c", shell, sys.executable, textwrap.dedent(STANDARD_FILES)]
+    assert subprocess.run(command, stderr=reader.entry, timeout=HANGS, check=False).returncode == 0
+    assert reader.read() == ("" if "2>&-" in closed else "INFO a line\n")
+
+
+def test_the_bridge_runs_without_standard_files(gx: PocketGx, tmp_path: Path) -> None:
+    bridge = BridgeProcess(gx, tmp_path, through=("sh", "-c", WITHOUT_FILES)).connected()
+    files = [str(Path(f"/proc/{bridge.process.pid}/fd/{n}").readlink()) for n in range(3)]
+    assert files[0] == os.devnull and files[1] == files[2] and files[1].startswith("pipe")
+    with MqttClient(gx.port) as client, bridge.bus() as bus:
+        client.publish(SET, healthy())
+        bus.comes("CCL", 100.0)
+        assert bridge.stop() == 0

@@ -6,12 +6,15 @@ import socket
 import struct
 import threading
 import tracemalloc
+from collections.abc import Callable, Mapping
 
+import paho.mqtt.client as paho
 import pytest
 
 from bridge.adapters import mqtt_link
 from bridge.adapters.broker import Broker
 from bridge.adapters.mqtt_link import MAX_PACKET, MqttLink
+from tests.harness.mqtt_client import variable_length
 from tests.harness.waiting import wait_for
 
 NEW, OLD = 5, 4
@@ -20,12 +23,13 @@ NEW, OLD = 5, 4
 ACCEPTED = {NEW: bytes([0x20, 3, 0, 0, 0]), OLD: bytes([0x20, 2, 0, 0])}
 KNOWS_NO_5 = bytes([0x20, 2, 0, 1])
 BIG = 16_000_000
+MOMENT = 3.0  # s; each takes some milliseconds
 
 
 class SmallBroker:
     """Answers each CONNECT with what `answers` has for its version; None closes the connection."""
 
-    def __init__(self, answers: dict[int, bytes | None]) -> None:
+    def __init__(self, answers: Mapping[int, bytes | None]) -> None:
         self.answers = answers
         self.versions: list[int] = []
         self.connects: list[bytes] = []
@@ -53,10 +57,15 @@ class SmallBroker:
         name = topic.encode()
         head = struct.pack("!H", len(name)) + name + (b"\0" if version == NEW else b"")
         assert self._connection
-        self._connection.sendall(b"\x30" + _length(len(head) + size) + head)
+        self._connection.sendall(b"\x30" + variable_length(len(head) + size) + head)
         part = bytes(100_000)
         for start in range(0, size, len(part)):
             self._connection.sendall(part[: size - start])
+
+    def send(self, first: int, body: bytes) -> None:
+        """Send one packet; first: its first byte."""
+        assert self._connection
+        self._connection.sendall(bytes([first]) + variable_length(len(body)) + body)
 
     def _serve(self) -> None:
         while True:
@@ -74,15 +83,6 @@ class SmallBroker:
             else:
                 connection.sendall(answer)
                 self._connection = connection
-
-
-def _length(number: int) -> bytes:
-    text = bytearray()
-    while True:
-        number, digit = divmod(number, 128)
-        text.append(digit | (0x80 if number else 0))
-        if not number:
-            return bytes(text)
 
 
 class Client:
@@ -158,4 +158,90 @@ def test_a_packet_that_is_too_large_is_read_and_not_kept(version: int) -> None:
         assert all(message.size >= BIG for message in messages[:3])
         assert most < 2_000_000
         assert client.is_connected and len(client.states) == 1
+        client.link.stop()
+
+
+PROPERTIES = (b"\x26" + bytes(4)) * 60_000 + b"\x26" + bytes(2) + b"\0\3\xef\xbb\xbf"
+"""Of users, which any packet of MQTT 5 may have: very many, and a byte order mark."""
+
+WITH_PROPERTIES = variable_length(len(PROPERTIES)) + PROPERTIES
+
+
+def test_no_property_of_the_broker_s_own_packets_is_read() -> None:
+    accepted = b"\x20" + variable_length(2 + len(WITH_PROPERTIES)) + bytes(2) + WITH_PROPERTIES
+    with SmallBroker({NEW: accepted}) as broker:
+        client = Client(broker.port)
+        wait_for(lambda: client.is_connected, "it is connected", MOMENT)
+        for first, head in ((0x90, 2), (0xB0, 2), (0x40, 3)):
+            broker.send(first, bytes(head) + WITH_PROPERTIES)
+        broker.publish("small", 10, NEW)
+        wait_for(lambda: list(client.link.drain()), "it comes", MOMENT)
+        broker.send(0xE0, b"\x8b" + WITH_PROPERTIES)
+        wait_for(lambda: not client.is_connected, "it is lost", MOMENT)
+        assert "shutting down" in client.states[-1][1]
+        wait_for(lambda: client.is_connected, "it is connected again", MOMENT)
+        client.link.stop()
+
+
+@pytest.mark.parametrize(
+    "message",
+    {
+        "a topic alias": b"\0\0" + b"\3\x23\0\1" + b"3.3",
+        "properties beyond the end": b"\0\1a" + b"\x7f" + b"3.3",
+        "a topic beyond the end": b"\x7f\0" + b"a",
+        "no properties": b"\0\1a",
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_a_message_that_mqtt_5_forbids_is_a_lost_connection(message: tuple[str, bytes]) -> None:
+    with SmallBroker(ACCEPTED) as broker:
+        client = Client(broker.port)
+        wait_for(lambda: client.is_connected, "it is connected")
+        broker.send(0x30, message[1])
+        wait_for(lambda: [state for state, _ in client.states] == [True, False, True], "again")
+        assert list(client.link.drain()) == []
+        client.link.stop()
+
+
+def test_the_version_does_not_change_in_the_middle_of_a_packet() -> None:
+    """paho asks for it several times for each packet, and its thread changes it."""
+
+    class Topic(str):
+        __slots__ = ()
+
+        def encode(self, *_: str) -> bytes:
+            changer = threading.Thread(target=client.speak_older)
+            changer.start()
+            changer.join(0.05)  # it waits until the packet is made
+            return b"topic"
+
+    client = mqtt_link._Client(lambda: None)
+    client._sock, other_end = socket.socketpair()
+    sent: list[Callable[[Topic], object]] = [
+        lambda topic: client.follow([topic]),
+        lambda topic: client.unsubscribe([topic]),
+        lambda topic: client.publish(topic, b"1"),
+    ]
+    for send in sent:
+        for _version in (NEW, OLD):
+            send(Topic("topic"))
+    client._sock.close()
+    other_end.close()
+
+
+def test_no_problem_in_connecting_again_ends_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    with SmallBroker(ACCEPTED) as broker:
+        client = Client(broker.port)
+        wait_for(lambda: client.is_connected, "it is connected")
+        problems = [ValueError("no host"), RuntimeError("no thread"), OSError("no network")]
+        connect = paho.Client._create_socket
+
+        def fail_first(self: paho.Client) -> object:
+            if problems:
+                raise problems.pop(0)
+            return connect(self)
+
+        monkeypatch.setattr(paho.Client, "_create_socket", fail_first)
+        broker.send(0x30, b"\0")
+        wait_for(lambda: not problems and client.is_connected, "it is connected again")
         client.link.stop()

@@ -79,6 +79,17 @@ BUG_IN_A_CALLBACK = """
 """
 
 
+LAST_WORDS_FAIL = """
+    import logging
+    from bridge.adapters.ending import end
+    class Log(logging.Handler):
+        def flush(self):
+            raise MemoryError
+    logging.getLogger().addHandler(Log())
+    end(7, lambda: 1 / 0)
+"""
+
+
 def run(program: str) -> tuple[int, str]:
     """The exit status, and what it said. A program that does not end fails the test."""
     done = subprocess.run(
@@ -153,3 +164,7 @@ def test_a_stopped_process_that_wakes_up_has_aged(gx: PocketGx, tmp_path: Path) 
         bridge.thaw()
         bus.comes("/Freshness/Stage", "stale")
         assert history.entries() == [("fresh", 100.0, 150.0), ("stale", 0.0, 0.0)]
+
+
+def test_it_ends_even_if_its_last_words_fail() -> None:
+    assert run(LAST_WORDS_FAIL)[0] == 7

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class BridgeProcess:
     env: added to the environment of the process
     output: a file descriptor for what it writes, in place of `log_file`
     program: a module to run in place of `bridge`, which takes the same arguments
+    through: a command that starts the words behind it, such as a shell
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class BridgeProcess:
         env: Mapping[str, str] | None = None,
         output: int | None = None,
         program: str = "bridge",
+        through: Sequence[str] = (),
         **top: Any,
     ) -> None:
         self.gx = gx
@@ -51,6 +53,7 @@ class BridgeProcess:
         self._env = dict(env or {})
         self._output = output
         self._program = program
+        self._through = through
         content = {
             "mqtt": {"port": gx.port, **(mqtt or {})},
             "batteries": list(self.batteries),
@@ -69,7 +72,7 @@ class BridgeProcess:
         """Start the process; wait until all its batteries are on the bus, or it has ended."""
         with self.log_file.open("ab") as log:
             self.process = self.gx.spawn(
-                [sys.executable, "-m", self._program, "--config", str(self.config)],
+                [*self._through, sys.executable, "-m", self._program, "--config", str(self.config)],
                 env=self._env,
                 stdout=log if self._output is None else self._output,
                 stderr=subprocess.STDOUT,

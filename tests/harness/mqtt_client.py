@@ -13,6 +13,16 @@ from tests.harness.waiting import PATIENCE, wait_for
 EVERYTHING = "#"
 
 
+def variable_length(number: int) -> bytes:
+    """A variable byte integer of MQTT."""
+    text = bytearray()
+    while True:
+        number, digit = divmod(number, 128)
+        text.append(digit | (0x80 if number else 0))
+        if not number:
+            return bytes(text)
+
+
 class Message(NamedTuple):
     """One message as it came from the broker."""
 

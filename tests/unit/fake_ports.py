@@ -236,6 +236,7 @@ class FakeLink(FakeClient):
     ) -> None:
         super().__init__()
         self.will, self.topics, self.is_started = will, list[str](), False
+        self.asked = 0  # how often for the end of what waited
         self.confirms = True  # the broker confirms the end of what waited, at once
         self._broker, self._wake, self._on_state = broker, wake, on_state
         self._mailbox = Mailbox(is_queue, is_known)
@@ -271,6 +272,7 @@ class FakeLink(FakeClient):
         self._mailbox.mark_waited(since)
 
     def ask_end_of_waited(self) -> None:
+        self.asked += 1
         if self.confirms:
             self.end_waited()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -10,8 +11,10 @@ from doubles import Bench
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.adapters.broker import Broker
 from bridge.adapters.mailbox import Mailbox, Message
-from bridge.app import WAITED_AT_MOST
+from bridge.adapters.mqtt_link import MqttLink
+from bridge.app import CATCH_UP, WAITED_AT_MOST
 from bridge.standstill import LONGEST_PAUSE, Standstill
 from tests.unit.test_app import SET, Service
 
@@ -177,6 +180,72 @@ def test_a_write_over_dbus_that_waited_is_no_sign_of_life(service: Service) -> N
         write_all()
         service.pass_time(0.1)
         assert stage(service) == "fresh"
+
+    service.run(during)
+
+
+def test_the_answer_about_one_standstill_is_none_about_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link, numbers = MqttLink(Broker("127.0.0.1", 1883), wake=lambda: None), itertools.count(1)
+    monkeypatch.setattr(link._client, "unsubscribe", lambda _topic: (0, next(numbers)))
+
+    def answer(number: int) -> None:
+        link._client.on_unsubscribe(link._client, None, number, [], None)  # type: ignore
+
+    def waited_since() -> float | None:
+        link._mailbox.put(Message("cell", b"3.3", 3, False))
+        return next(link.drain()).waited_since
+
+    link.mark_waited(100.0)
+    link.ask_end_of_waited()
+    link.mark_waited(105.0)
+    answer(1)
+    assert waited_since() == 100.0
+    link.ask_end_of_waited()
+    answer(1)
+    assert waited_since() == 100.0
+    answer(2)
+    assert waited_since() is None
+
+
+def test_the_bus_answers_about_the_standstill_that_was_asked_about(service: Service) -> None:
+    def write_all() -> None:
+        for path, value in healthy().items():
+            assert service.services[0].write(f"/{path}", value) == 0
+
+    def during() -> None:
+        fresh_then_still(service)
+        service.loop.run(2)  # it is noticed, and the bus is asked
+        assert stage(service) == "aging"
+        service.clock.now += LONGEST_PAUSE + 0.1
+        write_all()
+        service.services[0].answer_end()
+        write_all()
+        service.loop.run(0)
+        assert stage(service) == "aging"
+        service.pass_time(1)
+        write_all()
+        service.pass_time(0.1)
+        assert stage(service) == "fresh"
+
+    service.run(during)
+
+
+def test_the_end_is_asked_for_only_after_the_last_standstill(service: Service) -> None:
+    """The broker may still have to wake up from the second one."""
+
+    def during() -> None:
+        service.settings.answer()
+        service.pass_time(1)
+        for _ in range(2):
+            since, service.clock.now = service.clock.now, service.clock.now + STOOD
+            service.app._on_standstill(since, service.clock.now)
+        service.loop.run(0)  # the first one was long ago
+        assert service.link.asked == 0
+        service.clock.now += CATCH_UP
+        service.loop.run(0)
+        assert service.link.asked == 1
 
     service.run(during)
 
