@@ -4,14 +4,17 @@ Every message is kept while there is room, so that an invalid value does not rep
 before it. In a crowded mailbox only the newest message of a topic is kept, unless the topic is a
 queue, where each message counts (two batches may name different paths).
 
-The mailbox is bounded, by number and by size. When it is full, messages on unknown topics are
-dropped first, then the oldest. So the work of the main loop is bounded too.
+The mailbox is bounded, by number and by size. So the work of the main loop is bounded too. When it
+is full, messages on unknown topics are dropped first. Then, of the topics with several messages,
+the one with the most bytes loses its oldest: a flood on one topic costs no other topic its only
+message. Where each topic has one, the oldest is dropped.
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -49,7 +52,9 @@ class Mailbox:
         self._is_queue, self._is_known = is_queue, is_known
         self._lock = threading.Lock()
         self._waiting: dict[int, Message] = {}  # by serial number, so in order of arrival
-        self._newest: dict[str, int] = {}  # of each topic that is no queue
+        self._of_topic: dict[str, deque[int]] = {}  # serial numbers
+        self._bytes_of: dict[str, int] = {}  # of each topic
+        self._several: set[str] = set()  # topics with more than one message
         self._unknown: dict[int, None] = {}  # an ordered set
         self._bytes = 0
         self._serials = itertools.count()
@@ -63,11 +68,11 @@ class Mailbox:
             was_empty = not self._waiting
             if self._waited_since is not None:
                 message = message._replace(waited_since=self._waited_since)
-            if message.topic in self._newest and self._is_crowded:
-                self._take_out(self._newest[message.topic])
-            self._add(message, is_queue, is_known)
+            if not is_queue and message.topic in self._of_topic and self._is_crowded:
+                self._take_out(self._of_topic[message.topic][-1])
+            self._add(message, is_known)
             while len(self._waiting) > MAX_WAITING or self._bytes > MAX_WAITING_BYTES:
-                self._take_out(next(iter(self._unknown or self._waiting)))
+                self._take_out(self._least_missed())
                 self.dropped += 1
         return was_empty
 
@@ -99,22 +104,39 @@ class Mailbox:
     def _is_crowded(self) -> bool:
         return len(self._waiting) >= CROWDED or self._bytes >= CROWDED_BYTES
 
-    def _add(self, message: Message, is_queue: bool, is_known: bool) -> None:
-        serial = next(self._serials)
+    def _least_missed(self) -> int:
+        """What a full mailbox drops. Few topics have several messages: see CROWDED."""
+        if self._unknown or not self._several:
+            return next(iter(self._unknown or self._waiting))
+        topic = max(self._several, key=lambda one: (self._bytes_of[one], -self._of_topic[one][0]))
+        return self._of_topic[topic][0]
+
+    def _add(self, message: Message, is_known: bool) -> None:
+        serial, topic = next(self._serials), message.topic
         self._waiting[serial] = message
-        self._bytes += _size(message)
-        if not is_queue:
-            self._newest[message.topic] = serial
+        self._count(topic, _size(message))
+        serials = self._of_topic.setdefault(topic, deque())
+        serials.append(serial)
+        if len(serials) > 1:
+            self._several.add(topic)
         if not is_known:
             self._unknown[serial] = None
 
     def _take_out(self, serial: int) -> Message:
         message = self._waiting.pop(serial)
         self._unknown.pop(serial, None)
-        if self._newest.get(message.topic) == serial:
-            del self._newest[message.topic]
-        self._bytes -= _size(message)
+        self._count(message.topic, -_size(message))
+        serials = self._of_topic[message.topic]
+        serials.remove(serial)  # quick: it is the first or, in few, the last
+        if len(serials) == 1:
+            self._several.discard(message.topic)
+        elif not serials:
+            del self._of_topic[message.topic], self._bytes_of[message.topic]
         return message
+
+    def _count(self, topic: str, size: int) -> None:
+        self._bytes += size
+        self._bytes_of[topic] = self._bytes_of.get(topic, 0) + size
 
 
 def _size(message: Message) -> int:

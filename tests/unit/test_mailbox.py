@@ -122,6 +122,47 @@ def test_a_mailbox_of_large_messages_is_full_earlier() -> None:
     assert waiting[-1].payload[:1] == bytes([499 % 256])  # type: ignore[index]
 
 
+@pytest.mark.promise("flood")
+def test_a_flood_on_one_topic_pushes_out_no_single_message_of_another() -> None:
+    box = Mailbox(is_queue=lambda topic: topic.endswith("set"))
+    box.put(message("AllowToCharge", b"0"))
+    box.put(message("other/set", b"x"))
+    box.put(message("other/set", b"y"))
+    for _ in range(200):
+        box.put(message("set", b"x" * 20_000))
+    assert [m.payload for m in box.drain(3)] == [b"0", b"x", b"y"]
+
+
+sizes = st.sampled_from([1, 2000, 60_000, 300_000])
+floods = st.lists(st.tuples(st.sampled_from(["a", "b", "set", "other/set"]), sizes), max_size=60)
+
+
+@given(floods)
+def test_what_is_dropped_is_the_oldest_of_the_topic_with_the_most_bytes(
+    flood: list[tuple[str, int]],
+) -> None:
+    box, model = Mailbox(is_queue=lambda topic: topic.endswith("set")), list[Message]()
+    for number, (topic, size) in enumerate(flood):
+        crowded = sum(map(weight, model)) >= mailbox.CROWDED_BYTES
+        if crowded and not topic.endswith("set"):
+            same = [m for m in model if m.topic == topic]
+            model = [m for m in model if m is not (same or [None])[-1]]
+        new = message(topic, bytes([number]) * size)
+        box.put(new)
+        model.append(new)
+        while sum(map(weight, model)) > MAX_WAITING_BYTES:
+            topics_in_order = dict.fromkeys(m.topic for m in model)
+            by_topic = [[m for m in model if m.topic == topic] for topic in topics_in_order]
+            several = [waiting for waiting in by_topic if len(waiting) > 1]
+            lost = max(several, key=lambda w: sum(map(weight, w)))[0] if several else model[0]
+            model.remove(lost)
+    assert box.drain() == model
+
+
+def weight(one: Message) -> int:
+    return len(one.topic) + len(one.payload or b"")
+
+
 def test_what_replaces_another_message_counts_once() -> None:
     box = Mailbox()
     for _ in range(500):

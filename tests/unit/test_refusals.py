@@ -23,6 +23,27 @@ def fed(**changes: object) -> Bench:
     return bench
 
 
+@pytest.mark.parametrize(
+    ("path", "odd", "limit"),
+    [(CHARGE, "maybe", "CCL"), (BLOCKING, -1, "CCL"), ("/Dc/0/Temperature", 160, "DCL")],
+)
+def test_the_reason_tells_what_is_refused_from_what_is_silent(
+    path: str, odd: object, limit: str
+) -> None:
+    """Also while one becomes the other: the limit stays as it is."""
+    bench = fed()
+    for _ in range(2):
+        for _ in range(8):
+            bench.pass_time(1, lambda: feed_without(bench, path))
+            bench.batch({path[1:]: odd})
+        bench.pass_time(1, lambda: feed_without(bench, path))
+        assert bench.state["reasons"][limit] == f"the values for {path} are refused"
+        for _ in range(12):
+            bench.pass_time(1, lambda: bench.batch({path[1:]: 0 if path == BLOCKING else 1}))
+        bench.pass_time(70, lambda: feed_without(bench, path))
+        assert "went silent" in bench.state["reasons"][limit]
+
+
 def feed_without(bench: Bench, path: str) -> None:
     cells = {f"Voltages/Cell{n}": 3.3 for n in range(1, 17)}
     rest = {"Dc/0/Voltage": 52.8, "Soc": 50, "Dc/0/Temperature": 20, "Io/AllowToCharge": 1}

@@ -34,12 +34,12 @@ def cap_of_silence(
     """
     if not situation.is_silent(input_):
         return None
-    return Cap(maximum * most_careful(table), f"{input_.name} went silent", of_silence=True)
+    return Cap(maximum * most_careful(table), situation.why_silent(input_), of_silence=True)
 
 
-def nothing_for_silence(input_: Input[object]) -> Cap:
+def nothing_for_silence(situation: Situation, input_: Input[object]) -> Cap:
     """A cap of 0 A, for an input that was written once and is silent."""
-    return Cap(0.0, f"{input_.name} went silent", of_silence=True)
+    return Cap(0.0, situation.why_silent(input_), of_silence=True)
 
 
 def line(points: tuple[tuple[float, float], ...], x: float) -> float:

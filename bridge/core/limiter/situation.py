@@ -135,6 +135,12 @@ class Situation:
         """Whether an input was written once and is stale now, while the required ones are not."""
         return input_ in self.measurements.silent
 
+    def why_silent(self, input_: Input[Any]) -> str:
+        """Why an input is silent, in words: no value comes, or each is refused."""
+        if input_ in self.measurements.refused:
+            return f"the values for {self.measurements.refused[input_]} are refused"
+        return f"{input_.name} went silent"
+
 
 def build_situation(
     measurements: Measurements,

@@ -7,7 +7,7 @@ limiter gets. The inputs in use are those that a protection or an alarm names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from bridge.core.measurements.frozen_verdict import NOT_FROZEN, Frozen
@@ -115,6 +115,7 @@ class Measurements:
     stands still although charge has moved. before_frame: the readings before the frame that is
     coming, for what compares voltages with each other; None while no frame is coming.
     half_counts: whether what half a frame shows counts meanwhile, without a hold.
+    refused: the silent inputs of which values come but are refused, each with such a path.
     """
 
     readings: Mapping[Input[Any], Any]
@@ -123,6 +124,7 @@ class Measurements:
     frozen: Frozen = NOT_FROZEN
     before_frame: Mapping[Input[Any], Any] | None = None
     half_counts: bool = False
+    refused: Mapping[Input[Any], str] = field(default_factory=dict)
 
     def changed_since(self, before: Measurements) -> set[Input[Any]]:
         """The inputs whose reading or silence has changed, or their reading before the frame."""
@@ -139,6 +141,8 @@ class Measurements:
                         changed.add(input_)
         if self.silent != before.silent:
             changed |= self.silent ^ before.silent
+        if self.refused != before.refused:
+            changed |= {*self.refused, *before.refused}
         return changed
 
 

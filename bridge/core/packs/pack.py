@@ -210,8 +210,10 @@ class Pack:
         refused = self._refused(now) if self._refusals.troubles else []
         freshness = self._watch.assess(settings.freshness, now, self._frozen.verdict)
         silent = freshness.silent
+        refused_of: Mapping[Input[Any], str] = {}
         if refused and freshness.stage < Stage.STALE:
-            silent |= {self._refusals.input_of(path) for path in refused}
+            refused_of = {self._refusals.input_of(path): path for path in refused}
+            silent |= refused_of.keys()
         stale, single_cells = settings.freshness.stale, settings.freshness.single_cells
         warning = ""
         if self._unheard.at and freshness.stage < Stage.STALE:
@@ -231,7 +233,12 @@ class Pack:
         before_frame = self._before_frame if is_coming else None
         half_counts = is_coming and half_counts_at is None
         measurements = self._measured(
-            readings, silent, doubt or self._frozen.verdict.suspects, before_frame, half_counts
+            readings,
+            silent,
+            doubt or self._frozen.verdict.suspects,
+            before_frame,
+            half_counts,
+            refused_of,
         )
         suspected = None
         if doubt:
@@ -287,6 +294,7 @@ class Pack:
         doubt: str,
         before_frame: Mapping[Input[Any], Any] | None,
         half_counts: bool,
+        refused: Mapping[Input[Any], str],
     ) -> Measurements:
         """The measurements; the same object while nothing has changed."""
         before = self._measurements
@@ -297,9 +305,16 @@ class Pack:
             or self._frozen.verdict is not before.frozen
             or before_frame is not before.before_frame
             or half_counts is not before.half_counts
+            or refused != before.refused
         ):
             self._measurements = Measurements(
-                readings, silent, doubt, self._frozen.verdict, before_frame, half_counts
+                readings,
+                silent,
+                doubt,
+                self._frozen.verdict,
+                before_frame,
+                half_counts,
+                refused,
             )
         return self._measurements
 

@@ -35,7 +35,9 @@ def _protection(limit: str, permission: Input[str], what: str) -> Protection:
         block = latch.of(situation.latches)
         if block is not None:
             return Cap(0.0, block.words)
-        return nothing_for_silence(permission) if situation.is_silent(permission) else None
+        if situation.is_silent(permission):
+            return nothing_for_silence(situation, permission)
+        return None
 
     return Protection("blocked", limit, what, frozenset({permission}), cap, latch)
 

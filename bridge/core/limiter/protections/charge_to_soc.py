@@ -17,7 +17,7 @@ def _charge(situation: Situation) -> Cap | None:
     if most is None:
         return None
     if situation.is_silent(SOC):
-        return nothing_for_silence(SOC)
+        return nothing_for_silence(situation, SOC)
     if not plan.LATCH.of(situation.latches).window.is_closed:
         return None
     soc = situation.of(SOC)

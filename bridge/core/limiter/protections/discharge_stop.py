@@ -60,7 +60,7 @@ def _cap(situation: Situation) -> Cap | None:
         return Cap(0.0, _why(situation))
     for input_ in (CELLS, PACK_VOLTAGE):
         if situation.is_silent(input_):
-            return nothing_for_silence(input_)
+            return nothing_for_silence(situation, input_)
     return None
 
 

@@ -58,8 +58,8 @@ def _cap(situation: Situation) -> Cap | None:
         return Cap(level, "waiting for the first measurements")
     if is_blind(situation):
         return Cap(level, f"the measurements are {situation.stage.word}")
-    silent = [v.name for v in (CELLS, PACK_VOLTAGE) if situation.is_silent(v)]
-    return Cap(level, f"{' and '.join(silent)} went silent")
+    silent = [v for v in (CELLS, PACK_VOLTAGE) if situation.is_silent(v)]
+    return Cap(level, " and ".join(map(situation.why_silent, silent)))
 
 
 CHARGE_VOLTAGE = Protection(

@@ -44,7 +44,7 @@ def _cap(situation: Situation) -> Cap | None:
         end = min(100.0, least + situation.settings.maintain_soc_hysteresis)
         shown = "unknown" if soc is None else f"at {soc:.1f} %"
         return Cap(0.0, f"SoC {shown}, {least:g} % are maintained, ends at {end:g} %")
-    return nothing_for_silence(SOC) if situation.is_silent(SOC) else None
+    return nothing_for_silence(situation, SOC) if situation.is_silent(SOC) else None
 
 
 DISCHARGE = Protection(
