@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
+from dataclasses import replace
 from pathlib import Path
 
 import dbus
@@ -24,7 +25,9 @@ import dbus.mainloop
 import paho.mqtt.client as mqtt
 
 from bridge.adapters import config
-from bridge.core.settings.configuration import BadConfiguration
+from bridge.adapters.broker import Broker, broker_of, tls_context
+from bridge.core.settings.address import split_address
+from bridge.core.settings.configuration import BadConfiguration, Config, MqttConfig
 from bridge.topics import bridge_status
 
 PATIENCE = 2.0  # s, for an answer of the broker or of a battery
@@ -65,17 +68,40 @@ def _problem(check: Callable[[Mapping[str, str]], None]) -> str:
 
 def _broker(environment: Mapping[str, str]) -> None:
     """Log in with the bridge's name, and subscribe to something."""
-    _retained(environment, "health/question")
+    rest = MqttConfig() if environment.get("LOGIN") else _configuration(environment).mqtt
+    _retained(_broker_for(environment, rest), "health/question")
 
 
 def _bridge(environment: Mapping[str, str]) -> None:
-    wanted = config.load(environment.get("CONFIG", "config.yaml"))
+    wanted = _configuration(environment)
     for battery in wanted.batteries:
         _ask_battery(environment, f"com.victronenergy.battery.{battery.ident}")
     topic = bridge_status(wanted.mqtt.base_topic)
-    status = _retained(environment, topic)
+    status = _retained(_broker_for(environment, wanted.mqtt), topic)
     if status != "online":
         raise Ill(f"the broker has {status or 'nothing'} on {topic}")
+
+
+def _configuration(environment: Mapping[str, str]) -> Config:
+    return config.load(environment.get("CONFIG", "config.yaml"))
+
+
+def _broker_for(environment: Mapping[str, str], rest: MqttConfig) -> Broker:
+    """The broker and the login of the bridge. rest: for what BROKER and LOGIN do not say.
+
+    Raises Ill, and BadConfiguration for files that cannot be used.
+    """
+    try:
+        host, port = split_address(environment.get("BROKER", "127.0.0.1:1883"))
+    except ValueError as problem:
+        raise Ill(f"BROKER: {problem}") from None
+    wanted = replace(rest, host=host, port=port or rest.port)
+    if login := environment.get("LOGIN"):
+        wanted = replace(wanted, username=USER, password_file=str(Path(login, "password")))
+        ca = Path(login, "ca.crt")
+        if ca.exists():
+            wanted = replace(wanted, tls=True, tls_ca=str(ca))
+    return broker_of(wanted)
 
 
 def _ask_battery(environment: Mapping[str, str], name: str) -> None:
@@ -88,16 +114,15 @@ def _ask_battery(environment: Mapping[str, str], name: str) -> None:
         raise Ill(f"{name} does not answer: {problem.get_dbus_message()}") from None
 
 
-def _retained(environment: Mapping[str, str], topic: str) -> str:
+def _retained(broker: Broker, topic: str) -> str:
     """What the broker has retained on a topic; "" for nothing. Raises Ill and OSError."""
-    host, _, port = environment.get("BROKER", "127.0.0.1:1883").rpartition(":")
     heard: list[str] = []
     end: Future[None] = Future()
 
     def on_connect(client: mqtt.Client, _data: object, _flags: object, reason: object, _more: object
                    ) -> None:  # fmt: skip
         if reason.is_failure:
-            end.set_exception(Ill(f"the broker at {host}:{port} refuses us: {reason}"))
+            end.set_exception(Ill(f"the broker at {broker} refuses us: {reason}"))
         client.subscribe(topic)
         client.subscribe("health/end")  # the answer to it comes after what is retained
 
@@ -108,26 +133,21 @@ def _retained(environment: Mapping[str, str], topic: str) -> str:
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
     client.on_connect, client.on_subscribe = on_connect, on_subscribe
     client.on_message = lambda _client, _data, message: heard.append(message.payload.decode())
-    _log_in(client, environment.get("LOGIN"))
+    if broker.username:
+        client.username_pw_set(broker.username, broker.password or None)
+    if broker.tls:
+        client.tls_set_context(tls_context(broker))
     client.connect_timeout = PATIENCE
-    client.connect(host, int(port))
+    client.connect(broker.host, broker.port)
     client.loop_start()
     try:
         end.result(PATIENCE)
     except TooLate:
-        raise Ill(f"the broker at {host}:{port} does not answer") from None
+        raise Ill(f"the broker at {broker} does not answer") from None
     finally:
         client.disconnect()
         client.loop_stop()
     return heard[-1] if heard else ""
-
-
-def _log_in(client: mqtt.Client, login: str | None) -> None:
-    if login:
-        client.username_pw_set(USER, Path(login, "password").read_text(encoding="utf-8").strip())
-        ca = Path(login, "ca.crt")
-        if ca.exists():
-            client.tls_set(str(ca))
 
 
 CHECKS = {"broker": _broker, "bridge": _bridge}

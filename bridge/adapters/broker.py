@@ -107,7 +107,7 @@ def _checks(broker: Broker, password_file: str) -> Iterator[tuple[str, str, Call
     """Each file: its place below mqtt, its path, and a call that raises Unreadable."""
     yield "password_file", password_file, lambda: private_file.read_password(password_file)
     yield "tls.ca", broker.tls_ca, lambda: _check_ca(broker.tls_ca)
-    yield "tls.cert", broker.tls_cert, lambda: _check_certificate(broker.tls_cert)
+    yield "tls.cert", broker.tls_cert, lambda: _check_certificate(_certificate(broker))
     if broker.tls_key:
         yield "tls.key", broker.tls_key, lambda: _check_key(broker)
     else:
@@ -117,15 +117,18 @@ def _checks(broker: Broker, password_file: str) -> Iterator[tuple[str, str, Call
 def _check_ca(path: str) -> None:
     import ssl
 
-    _check_certificate(path)
+    _check_certificate(private_file.read_trusted(path, MAX_CERTIFICATES))
     try:
         ssl.create_default_context(cafile=path)
     except OSError as problem:
         raise Unreadable(f"OpenSSL cannot use it ({problem})") from None
 
 
-def _check_certificate(path: str) -> None:
-    content = small_file.read(path, MAX_CERTIFICATES)
+def _certificate(broker: Broker) -> bytes:
+    return small_file.read(broker.tls_cert, MAX_CERTIFICATES)
+
+
+def _check_certificate(content: bytes) -> None:
     if b"-----BEGIN CERTIFICATE" not in content and b"-----BEGIN TRUSTED" not in content:
         raise Unreadable("has no certificate in the form PEM (-----BEGIN CERTIFICATE)")
 

@@ -160,26 +160,25 @@ class Control:
 
         Raises RefusedSettings, and then nothing has changed.
         """
-        news = self.settings.change(writes)
-        if news:
-            self._apply(now)
-        return news
+        return self._applied(self.settings.change(writes), now)
 
     def replace_settings(self, text: str, now: float) -> list[str]:
         """Take this text in place of all changes of settings. Returns what has changed, in words.
 
         Raises Refused, and then nothing has changed.
         """
-        news = self.settings.replace(text)
-        if news:
-            self._apply(now)
-        return news
+        return self._applied(self.settings.replace(text), now)
 
     def load_settings(self, kept: str, now: float) -> list[str]:
         """Take over settings that were kept. Returns those that cannot be used, in words."""
         unusable = self.settings.load(kept)
         self._apply(now)
         return unusable
+
+    def _applied(self, news: list[str], now: float) -> list[str]:
+        if news:
+            self._apply(now)
+        return news
 
     def _apply(self, now: float) -> None:
         self.limiter = LimiterConfig.of(self.config)

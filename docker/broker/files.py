@@ -13,7 +13,7 @@ class Problem(Exception):
 
 
 def made(folder: str | Path) -> Path:
-    """A folder that we can write to. Raises OSError."""
+    """A folder, made where there is none. One that is there may be read-only. Raises OSError."""
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     return path

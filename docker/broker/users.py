@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pwd
 import secrets
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
-from files import run, written
+from files import written
 
 SHOWN = ("client", "reader")  # for people; docker/broker/acl says what each user may do
 BRIDGE = "bridge"
@@ -16,6 +18,9 @@ BRIDGE = "bridge"
 # Without letters and digits that look alike. 20 of these 31 are 99 bits.
 _SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"
 _LENGTH = 20
+
+_ROUNDS = 101
+"""As mosquitto_passwd (man page: option -I) has it; passwords of 99 bits need no more."""
 
 
 def prepared(passwords: Path, login: Path) -> Path:
@@ -29,11 +34,11 @@ def prepared(passwords: Path, login: Path) -> Path:
         _show(first)
         own = _password()
         written(login, own + "\n")
-        return written(passwords, _hashed(passwords, {**first, BRIDGE: own}))
+        return written(passwords, _hashed({**first, BRIDGE: own}))
     if not login.exists():
         own = _password()
         others = _lines_without(BRIDGE, passwords)
-        written(passwords, others + _hashed(passwords, {BRIDGE: own}))
+        written(passwords, others + _hashed({BRIDGE: own}))
         written(login, own + "\n")
     return passwords
 
@@ -56,15 +61,19 @@ def _show(passwords: Mapping[str, str]) -> None:
         print(f"broker:   user {user}, password {password}", flush=True)
 
 
-def _hashed(beside: Path, passwords: Mapping[str, str]) -> str:
-    """Lines for mosquitto's password file. A command line would show the passwords to others."""
-    plain = beside.with_name(f"{beside.name}.plain")
-    try:
-        written(plain, "".join(f"{user}:{word}\n" for user, word in passwords.items()))
-        run(["mosquitto_passwd", "-U", plain])
-        return plain.read_text(encoding="utf-8")
-    finally:
-        plain.unlink(missing_ok=True)
+def _hashed(passwords: Mapping[str, str]) -> str:
+    """Lines for mosquitto's password file.
+
+    Not by mosquitto_passwd: it needs a file with the passwords, which a kill would leave behind.
+    """
+    return "".join(f"{user}:{_hash(word)}\n" for user, word in passwords.items())
+
+
+def _hash(password: str) -> str:
+    """A hash of mosquitto's type 7: PBKDF2 with SHA-512."""
+    salt = secrets.token_bytes(12)
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ROUNDS)
+    return f"$7${_ROUNDS}${b64encode(salt).decode()}${b64encode(key).decode()}"
 
 
 def _lines_without(user: str, passwords: Path) -> str:

@@ -153,7 +153,8 @@ def test_a_bridge_without_its_broker_says_why_it_ends(
     with bridge_service(image, tmp_path, broker, PATIENCE="0") as bridge:
         assert bridge.process.wait(PATIENCE) == 1
         (line,) = bridge.log.read_text().splitlines()
-        assert line == f"broker: {broker.login}/password: No such file or directory"
+        password = f"{broker.login}/password"
+        assert line == f"broker: mqtt.password_file: {password}: No such file or directory"
 
     with broker.running():
         (broker.login / "password").write_text("another\n")
@@ -179,6 +180,44 @@ def test_health_is_what_the_battery_and_the_broker_say(
         broker.kill()
         assert "Connection refused" in bridge.health()
         assert "Connection refused" in bridge.health("broker")
+
+
+def test_health_logs_in_as_the_configuration_says(
+    image: Path, tmp_path: Path, broker: ClosedBroker
+) -> None:
+    """Without LOGIN, as the bridge itself does."""
+    config = tmp_path / "config.yaml"
+    files = {"password_file": f"{broker.login}/password", "tls": {"ca": f"{broker.login}/ca.crt"}}
+    mqtt = {"username": "bridge", **files}
+    config.write_text(json.dumps({"mqtt": mqtt, "batteries": [battery()]}))
+    with (
+        broker.running(MQTT_TLS="on"),
+        bridge_service(image, tmp_path, broker, CONFIG=str(config), LOGIN="") as bridge,
+    ):
+        wait_for(lambda: "connected to broker" in bridge.log.read_text(), bridge.log.read_text)
+        wait_for(lambda: bridge.health() == "", bridge.health)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [("[::1]:{port}", "Connection refused"), ("127.0.0.1", ""), ("a b", "BROKER: ")],
+)
+def test_health_takes_each_form_of_an_address(
+    image: Path, tmp_path: Path, broker: ClosedBroker, address: str, words: str
+) -> None:
+    """The broker listens elsewhere; without a port it is 1883, where another one may answer."""
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps({"batteries": [battery()]}))
+    environment = {"BROKER": address.format(port=broker.port), "LOGIN": "", "CONFIG": str(config)}
+    told = subprocess.run(
+        ["docker/entrypoint.sh", "health", "broker"],
+        cwd=image,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert "Traceback" not in told.stderr and words in told.stderr
 
 
 def _bridge_below(parent: int) -> int:

@@ -180,7 +180,8 @@ AROUND_LIBRARIES = {"broker/": set(), "gx/": {"dbus", "gi", "paho", "yaml"},
                     "health.py": {"dbus", "paho"}}  # fmt: skip
 AROUND_MAY_IMPORT = {"gx/session.py": ("adapters/config.py", "core/settings/", "topics.py"),
                      "gx/welcome.py": ("core/", "topics.py"),
-                     "health.py": ("adapters/config.py", "core/settings/", "topics.py"),
+                     "health.py": ("adapters/broker.py", "adapters/config.py",
+                                   "core/settings/", "topics.py"),
                      }  # fmt: skip
 
 # Missing on a normal Venus OS image from v3.60 on.

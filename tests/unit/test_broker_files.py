@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -269,6 +270,46 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason(
     problems = problems_with_files(mqtt)
     assert any(problem.startswith(f"mqtt.tls.{name}: {path}: ") for problem in problems)
     assert any(words in problem for problem in problems)
+
+
+NOBODY = 65534
+
+
+@pytest.mark.promise("files")
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "words"),
+    [
+        (0o444, 0, 0, ""),
+        (0o644, 0, NOBODY, ""),
+        (0o664, 0, 0, ""),
+        (0o664, 0, NOBODY, "chmod go-w"),
+        (0o646, 0, 0, "chmod go-w"),
+        (0o666, 0, 0, "chmod go-w"),
+        (0o602, 0, 0, "chmod go-w"),
+        (0o644, NOBODY, NOBODY, "belongs to another user: chown"),
+    ],
+)
+def test_a_ca_that_others_can_change_is_refused_with_the_line_that_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, owner: int, group: int, words: str
+) -> None:
+    """Whoever can change it can take the broker's place."""
+    mqtt = with_files(tmp_path)
+    fstat = os.fstat
+
+    def of_the_owner(descriptor: int) -> os.stat_result:
+        status = fstat(descriptor)
+        if status.st_ino == Path(mqtt.tls_ca).stat().st_ino:
+            return os.stat_result((stat.S_IFREG | mode, *status[1:4], owner, group, *status[6:]))
+        return status
+
+    monkeypatch.setattr(os, "fstat", of_the_owner)
+    problems = problems_with_files(mqtt)
+    if not words:
+        assert problems == []
+    else:
+        (problem,) = problems
+        assert problem.startswith(f"mqtt.tls.ca: {mqtt.tls_ca}: ")
+        assert words in problem and problem.endswith(f" {mqtt.tls_ca}")
 
 
 def test_a_key_that_does_not_belong_to_the_certificate(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ do is tested by tests/integration/test_containers.py.
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -349,6 +350,26 @@ def test_node_red_shares_the_brokers_network() -> None:
 
 
 # --- the broker's configuration ---------------------------------------------------------------
+
+
+def test_the_passwords_of_people_are_in_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not even for a moment: a kill at that moment would leave them."""
+    monkeypatch.syspath_prepend(DOCKER / "broker")
+    users = importlib.import_module("users")
+    texts: list[str] = []
+    write = users.written
+
+    def written(file: Path, text: str) -> Path:
+        texts.append(text)
+        return write(file, text)
+
+    monkeypatch.setattr(users, "written", written)
+    users.prepared(tmp_path / "passwords", tmp_path / "login")
+    shown = re.findall(r"password (\w{20})", capsys.readouterr().out)
+    assert len(shown) == 2
+    assert not [text for text in texts for word in shown if word in text]
 
 
 def test_nobody_is_let_in_unless_a_file_says_so() -> None:

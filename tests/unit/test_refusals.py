@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from doubles import Bench
 
+from bridge.core.measurements.inputs import CELLS
+from bridge.core.measurements.refusals import REFUSED, Refusals
 from bridge.core.paths.access import Access, WriteAccess
 
 CHARGE, BLOCKING = "/Io/AllowToCharge", "/System/NrOfModulesBlockingCharge"
@@ -241,6 +243,61 @@ class TestAPathOfWhichAShareIsRefused:
             bench.pass_time(1)
             if second >= 12:
                 assert bench.ccl == 0.0
+
+
+PACES = (1 / 60, 1 / 15, 0.3, 1.0, 1.9, 2.1, 3.0, 4.0, 5.0, 7.7, 10.0, 20.0, 50.0)  # values/s
+DOUBT = 3.0  # s
+
+
+class TestTheShareOfRefusedReadings:
+    """It is the same at every pace, and with or without the copies of a GX."""
+
+    @staticmethod
+    def silent_at(pattern: str, pace: float, copy_after: float | None) -> float | None:
+        """Seconds until a cell is silent lastingly; None if never in 300 s and 300 readings."""
+        path = "/Voltages/Cell7"
+        refusals = Refusals((CELLS,), 16)
+        copies = (0.0,) if copy_after is None else (0.0, copy_after)
+        readings = sorted(
+            (number / pace + delay, pattern[number % len(pattern)])
+            for number in range(max(300, int(300 * pace)))
+            for delay in copies
+        )
+        for at, kind in readings:
+            if kind == "x":
+                refusals.note(path, at)
+            elif path in refusals.troubles:
+                refusals.note_good(path, at)
+                if refusals.missing(DOUBT, 60.0, 180.0, at):
+                    return at
+        return None
+
+    @pytest.mark.parametrize("copy_after", [None, 0.004, 0.3])
+    @pytest.mark.parametrize("pace", PACES)
+    def test_below_one_in_ten_never_makes_a_path_silent(
+        self, pace: float, copy_after: float | None
+    ) -> None:
+        for distance in (11, 12, 15, 16, 29, 60):
+            pattern = "x" + "g" * (distance - 1)
+            assert self.silent_at(pattern, pace, copy_after) is None, distance
+        for pattern in ("xx" + "g" * 20, "xgx" + "g" * 29):
+            assert self.silent_at(pattern, pace, copy_after) is None, pattern
+
+    @pytest.mark.parametrize("copy_after", [None, 0.004, 0.3])
+    @pytest.mark.parametrize("pace", PACES)
+    def test_one_in_three_makes_it_silent_soon(
+        self, pace: float, copy_after: float | None
+    ) -> None:
+        few = 15 if pace <= 2 else 36  # at a fast pace each counts half
+        for pattern in ("ggx", "gx", "gxx", "ggxx", "gxgxggx", "gxxxx"):
+            silent_at = self.silent_at(pattern, pace, copy_after)
+            assert silent_at is not None and silent_at <= DOUBT + few / pace, (pattern, silent_at)
+
+    def test_a_burst_counts_as_one(self) -> None:
+        refusals = Refusals((CELLS,), 16)
+        for number in range(20):
+            refusals.note("/Voltages/Cell7", number / 50)
+        assert refusals.troubles["/Voltages/Cell7"].score == REFUSED
 
 
 class TestAPermission:

@@ -7,9 +7,13 @@ silent, whatever came before,
     lastingly   when more than about one in five was refused for `doubt` seconds or longer
 
 Nobody knows which readings of such a sensor are good. One that is only a jump between two possible
-values is not among the one in five: it counts itself, where it tightens a limit. A single refused
-reading has no effect, except for a permission: what a BMS said about it could not be understood, so
-after `doubt` it does not permit, until it can be understood.
+values is not among the one in five: it counts itself, where it tightens a limit.
+
+That share holds at every pace: what comes within COPY_WITHIN may be copies, so then good and
+refused ones count half. A burst of refused readings within that time counts as one.
+
+A single refused reading has no effect, except for a permission: what a BMS said about it could not
+be understood, so after `doubt` it does not permit, until it can be understood.
 """
 
 from __future__ import annotations
@@ -41,17 +45,34 @@ class Trouble:
     """What was refused of one path, until the good readings outweigh it.
 
     since, last: the first and the last refused reading; only_since: the first one after the last
-    good one; None after a good one. refused_at, good_at: the last ones that were counted, as copies
-    are not. All in monotonic s. is_lasting: the score was once LASTING, with good ones in between.
+    good one; None after a good one. All in monotonic s. has_good: a good one came in between.
+    is_lasting: the score was once LASTING since then.
+
+    The score grows by groups: the readings within COPY_WITHIN after a first one. group_at: when
+    that came (monotonic s); count, total: how many they are, and what they add up to;
+    score_before: the score without them.
     """
 
     since: float
     last: float
     only_since: float | None = None
-    refused_at: float = -math.inf
-    good_at: float = -math.inf
-    score: int = 0
+    has_good: bool = False
     is_lasting: bool = False
+    score: float = 0.0
+    group_at: float = -math.inf
+    count: int = 0
+    total: int = 0
+    score_before: float = 0.0
+
+    def add(self, weight: int, now: float) -> None:
+        """Count a reading. weight: REFUSED, or -1 for a good one. now: monotonic s."""
+        if now - self.group_at >= COPY_WITHIN:
+            self.group_at, self.count, self.total = now, 0, 0
+            self.score_before = self.score
+        self.count += 1
+        self.total += weight
+        gained = self.total if self.count == 1 else min(self.total / 2, REFUSED)
+        self.score = min(self.score_before + gained, LASTING)
 
 
 class Refusals:
@@ -81,19 +102,17 @@ class Refusals:
         trouble.last = now
         if trouble.only_since is None:
             trouble.only_since = now
-        if not is_possible and now - trouble.refused_at >= COPY_WITHIN:
-            trouble.refused_at = now
-            trouble.score = min(LASTING, trouble.score + REFUSED)
-        if trouble.score == LASTING and trouble.good_at > -math.inf:
+        if not is_possible:
+            trouble.add(REFUSED, now)
+        if trouble.score == LASTING and trouble.has_good:
             trouble.is_lasting = True
 
     def note_good(self, path: str, now: float) -> None:
         """A good reading has come of a path in `troubles`. now: monotonic s."""
         trouble = self.troubles[path]
         trouble.only_since = None
-        if now - trouble.good_at >= COPY_WITHIN:
-            trouble.good_at = now
-            trouble.score -= 1
+        trouble.has_good = True
+        trouble.add(-1, now)
         if trouble.score <= 0:
             del self.troubles[path]
 
