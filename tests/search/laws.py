@@ -335,7 +335,8 @@ def _clamped(m: Moment) -> float | None:
     s, high, count = m.settings.limiter, m.written.highest_cell(m.now), m.settings.cells
     if high is None or high < s.max_cell_voltage + 1e-3 or not m.settled:
         return None
-    sums = [seen.values for seen in m.written.known(m.written.singles)]
+    singles = m.written.known(m.written.singles)
+    sums = [(*seen.values, *seen.rivals(0.15, m.now)) for seen in singles]
     mean = m.written.mean_cell()
     own = [mean[1] * count] if mean is not None else []
     if len(sums) == count:

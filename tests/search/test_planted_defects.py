@@ -33,7 +33,7 @@ from bridge.core.settings import live
 from tests.search.search import search
 from tests.search.world import WALL
 
-SCRIPTS = 200  # within which each defect must be found
+SCRIPTS = 240  # within which each defect must be found
 
 Patch = pytest.MonkeyPatch
 
