@@ -86,8 +86,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     """The options. For a mistake, --help and --version the parser ends the program (SystemExit)."""
     try:
         return _parser().parse_args(arguments)
-    finally:
-        print(end="", flush=True)  # what --help prints, while an error can still be told
+    except SystemExit:
+        sys.stdout.flush()  # what --help prints, while an error can still be told
+        raise
 
 
 def _print_anything() -> None:
