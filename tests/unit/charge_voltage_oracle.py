@@ -88,8 +88,10 @@ class LoweredVoltage:
         end = config.failsafe.charge_voltage * config.cells
         if not (m.blind or m.silent):
             self.fallen = math.inf
-        elif math.isinf(self.fallen):
-            below = math.inf if self.last_pack is None else 0.97 * self.last_pack
-            self.fallen = end if m.last_cvl is None else max(end, min(m.last_cvl, below))
+            return
+        below = math.inf if self.last_pack is None else 0.97 * self.last_pack
+        if math.isinf(self.fallen):
+            self.fallen = end if m.last_cvl is None else m.last_cvl
         else:
-            self.fallen = max(end, self.fallen - config.limiter.voltage_rise * passed)
+            self.fallen -= config.limiter.voltage_rise * passed
+        self.fallen = max(end, min(self.fallen, below))

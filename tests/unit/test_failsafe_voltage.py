@@ -52,6 +52,14 @@ def test_stale_brings_cvl_below_the_last_pack_voltage_at_once_and_then_slowly_do
     assert "stale" in bench.state["reasons"]["CVL"]
 
 
+def test_it_follows_a_pack_voltage_that_comes_while_the_cells_are_silent() -> None:
+    bench = _fed(3.40)
+    bench.pass_time(STALE + 1, lambda: bench.batch({"Dc/0/Voltage": 54.4}))
+    assert _cvl(bench) == pytest.approx(BELOW * 54.4, abs=0.1)
+    bench.pass_time(2, lambda: bench.batch({"Dc/0/Voltage": 53.7}))
+    assert SAFE < _cvl(bench) <= BELOW * 53.7 + 0.01
+
+
 def test_it_falls_no_further_than_to_the_failsafe() -> None:
     bench = _fed(3.20)
     bench.pass_time(STALE + 1)

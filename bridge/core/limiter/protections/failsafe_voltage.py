@@ -38,13 +38,13 @@ def _update(before: float | None, situation: Situation) -> float | None:
     """
     if not _is_unknown(situation):
         return None
-    target = target_of(situation)
+    target, last = target_of(situation), situation.last_voltage
     if before is None:
-        start = target if situation.given is None else situation.given
-        last = situation.last_voltage
-        before = start if last is None else min(start, BELOW * last)
-        return max(target, before)
-    return max(target, before - situation.settings.voltage_rise * situation.elapsed)
+        level = target if situation.given is None else situation.given
+    else:
+        level = before - situation.settings.voltage_rise * situation.elapsed
+    # The pack voltage may also come, or fall, while the cells are still silent.
+    return max(target, level if last is None else min(level, BELOW * last))
 
 
 LATCH = Latch("failsafe voltage", None, _update)
