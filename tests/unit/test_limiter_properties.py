@@ -51,7 +51,9 @@ class Judge:
             worse = self.oracle.bounds(step.suspected, config, step.stage, step.now, step.date)
             bounds = Limits(*map(_less, bounds, worse))
         assert decision.ccl.value is not None
-        now = moment(step, bounds.cvl, decision.ccl.value, self.before.get("CVL"))
+        # A cap of these may be lower than its words, and the slide begins at the lowest one.
+        others = {r: cap.value for r, cap in decision.cvl.caps.items() if r in bounds.cvl}
+        now = moment(step, others, decision.ccl.value, self.before.get("CVL"))
         bounds = bounds.with_("CVL", {**bounds.cvl, **self.lowered.bounds(now, config)})
         ceiling, n = config.ceiling, config.cells
         s = config.limiter
