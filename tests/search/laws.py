@@ -336,7 +336,7 @@ def _clamped(m: Moment) -> float | None:
     if high is None or high < s.max_cell_voltage + 1e-3 or not m.settled:
         return None
     singles = m.written.known(m.written.singles)
-    sums = [(*seen.values, *seen.rivals(0.15, m.now)) for seen in singles]
+    sums = [(*seen.values, *seen.rivals(m.now)) for seen in singles]
     mean = m.written.mean_cell()
     own = [mean[1] * count] if mean is not None else []
     if len(sums) == count:

@@ -38,6 +38,7 @@ COPY_WITHIN = 0.5  # s; a GX brings each write by two ways, a copy confirms noth
 
 RIVALS, RIVALS_WITHIN = 12, 10.0
 """So many readings in turns up and down, at most so many s apart, are surely of two writers."""
+RIVALS_APART = 0.15  # V of a cell; so far apart, the values of two writers surely contradict
 
 MIXED = 8
 """Of so many readings in turns refused and taken, surely more than one in five was refused."""
@@ -196,13 +197,13 @@ class Seen:
         is_possible = self.kind.first[0] <= number <= self.kind.first[1]
         self.note_fate(False if is_taken else None if any(near) or is_possible else True, now)
 
-    def rivals(self, jump: float, now: float) -> tuple[float, ...]:
-        """The last two values, if two writers surely contradict each other by more than a jump."""
+    def rivals(self, now: float) -> tuple[float, ...]:
+        """The last two values of a cell, if two writers surely contradict each other."""
         if len(self.last) < RIVALS or now - self.last[-1][1] > RIVALS_WITHIN:
             return ()
         signs = []
         for (one, since), (other, at) in pairwise(self.last):
-            if abs(other - one) < jump or at - since > RIVALS_WITHIN:
+            if abs(other - one) < RIVALS_APART or at - since > RIVALS_WITHIN:
                 return ()
             signs.append(other > one)
         is_to_and_fro = all(one != other for one, other in pairwise(signs))
@@ -379,14 +380,12 @@ class Written:
     def highest_cell(self, now: float) -> float | None:
         """No less than this is the highest cell, in V; the higher one of two writers."""
         known = self.known(self.cell_paths)
-        rivals = [volts for seen in known for volts in seen.rivals(0.15, now) if 1 <= volts <= 4.5]
-        return max((*(min(seen.values) for seen in known), *rivals), default=None)
+        return max((*(min(seen.values) for seen in known), *_rivals(known, now)), default=None)
 
     def lowest_cell(self, now: float) -> float | None:
         """No more than this is the lowest cell, in V; the lower one of two writers."""
         known = self.known(self.cell_paths)
-        rivals = [volts for seen in known for volts in seen.rivals(0.15, now) if 1 <= volts <= 4.5]
-        return min((*(max(seen.values) for seen in known), *rivals), default=None)
+        return min((*(max(seen.values) for seen in known), *_rivals(known, now)), default=None)
 
     def mean_cell(self) -> tuple[float, float] | None:
         """The least and the most that the mean cell may be, in V."""
@@ -394,6 +393,11 @@ class Written:
         if not known:
             return None
         return min(known[0].values) / self.cells, max(known[0].values) / self.cells
+
+
+def _rivals(cells: list[Seen], now: float) -> list[float]:
+    """What two writers say of these cells, in V, where both may be true."""
+    return [volts for seen in cells for volts in seen.rivals(now) if 1 <= volts <= 4.5]
 
 
 _VITAL: dict[str, tuple[str, ...]] = {

@@ -151,6 +151,12 @@ def stage(service: Service) -> Any:
     return service.services[0].values["/Freshness/Stage"]
 
 
+def write_all(service: Service) -> None:
+    """All healthy values over D-Bus, each one taken."""
+    for path, value in healthy().items():
+        assert service.services[0].write(f"/{path}", value) == 0
+
+
 def test_a_message_that_waited_is_no_sign_of_life(service: Service) -> None:
     def during() -> None:
         fresh_then_still(service)
@@ -166,18 +172,14 @@ def test_a_message_that_waited_is_no_sign_of_life(service: Service) -> None:
 
 
 def test_a_write_over_dbus_that_waited_is_no_sign_of_life(service: Service) -> None:
-    def write_all() -> None:
-        for path, value in healthy().items():
-            assert service.services[0].write(f"/{path}", value) == 0
-
     def during() -> None:
         fresh_then_still(service)
-        write_all()
+        write_all(service)
         assert stage(service) == "aging", "before the first of them is taken"
         service.pass_time(0.01)
         assert stage(service) == "aging"
         service.pass_time(1)
-        write_all()
+        write_all(service)
         service.pass_time(0.1)
         assert stage(service) == "fresh"
 
@@ -210,22 +212,18 @@ def test_the_answer_about_one_standstill_is_none_about_the_next(
 
 
 def test_the_bus_answers_about_the_standstill_that_was_asked_about(service: Service) -> None:
-    def write_all() -> None:
-        for path, value in healthy().items():
-            assert service.services[0].write(f"/{path}", value) == 0
-
     def during() -> None:
         fresh_then_still(service)
         service.loop.run(2)  # it is noticed, and the bus is asked
         assert stage(service) == "aging"
         service.clock.now += LONGEST_PAUSE + 0.1
-        write_all()
+        write_all(service)
         service.services[0].answer_end()
-        write_all()
+        write_all(service)
         service.loop.run(0)
         assert stage(service) == "aging"
         service.pass_time(1)
-        write_all()
+        write_all(service)
         service.pass_time(0.1)
         assert stage(service) == "fresh"
 
